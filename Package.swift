@@ -1,0 +1,75 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "longwire",
+    products: [
+        .library(name: "NetPoll", targets: ["NetPoll"]),
+        .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
+        .library(name: "WSFrame", targets: ["WSFrame"]),
+        .library(name: "WSTransport", targets: ["WSTransport"]),
+        .library(name: "Hub", targets: ["Hub"]),
+        .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "ws-echo", targets: ["WSEcho"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+    ],
+    targets: [
+        .target(name: "CNetPoll"),
+        .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
+        .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
+        .target(name: "WSFrame", swiftSettings: settings),
+        .target(
+            name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
+        .target(
+            name: "Hub",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "ChatServer",
+            dependencies: [
+                "Hub", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/ChatServer",
+            resources: [.embedInCode("Public")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "WSEcho",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/WSEcho",
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "NetPollTests", dependencies: ["NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
+        .testTarget(
+            name: "WSTransportTests",
+            dependencies: ["NetPoll", "NetPollTesting", "WSFrame", "WSTransport"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubTests",
+            dependencies: ["Hub", "NetPoll", "NetPollTesting", "WSFrame", "WSTransport"],
+            swiftSettings: settings),
+        .testTarget(name: "TidyTests", swiftSettings: settings),
+    ]
+)
