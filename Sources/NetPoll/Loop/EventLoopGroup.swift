@@ -130,13 +130,14 @@ public final class EventLoopGroup: Sendable {
 }
 
 extension EventLoop {
-    /// Runs `body` on this loop and returns its result.
+    /// Runs `body` on this loop, at once where the caller is on it, and returns its result.
     ///
     /// Must not be awaited on a loop that was shut down.
     package func run<Result: Sendable>(
         _ body: @escaping @Sendable () -> Result
     ) async -> Result {
-        await withCheckedContinuation { continuation in
+        if isCurrent { return body() }
+        return await withCheckedContinuation { continuation in
             execute { continuation.resume(returning: body()) }
         }
     }
