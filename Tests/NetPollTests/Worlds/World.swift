@@ -51,7 +51,8 @@ final class SimulatedWorld: World {
     }
 
     func run(until condition: () -> Bool) -> Bool {
-        network.run(within: .seconds(10), until: condition)
+        // Asked again even when nothing is left to simulate: the condition itself may write.
+        (0..<1_000).contains { _ in network.run(within: .milliseconds(10), until: condition) }
     }
 }
 
