@@ -1,7 +1,7 @@
 /// The hash that RFC 6455 §4.2.2 asks for; it protects nothing there, and is used for nothing else.
-enum SHA1 {
+package enum SHA1 {
     /// The digest of `message` (FIPS 180-4 §6.1).
-    static func digest(of message: [UInt8]) -> [UInt8] {
+    package static func digest(of message: [UInt8]) -> [UInt8] {
         var state: [5 of UInt32] = [
             0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0,
         ]

@@ -27,7 +27,7 @@ public enum WebSocketHandshake {
     }
 
     /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
-    static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
+    package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
         Base64.encode(SHA1.digest(of: key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
     }
 

@@ -57,6 +57,12 @@ public struct ServerProtocol: ~Copyable {
         }
     }
 
+    /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; traps otherwise.
+    ///
+    /// Valid until the next call of ``next(in:at:)``. Unlike ``withPayload(_:in:_:)`` it leaves this value
+    /// free to be used meanwhile, as when a handler of the message closes the connection.
+    public var keptPayload: UnsafeRawBufferPointer { assembler.delivered }
+
     /// Whether messages, pings and pongs may still be sent: until a close frame is sent or received.
     public var maySend: Bool { closeHandshake.maySend }
 
