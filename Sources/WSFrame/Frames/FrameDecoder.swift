@@ -1,7 +1,7 @@
 /// Splits a byte stream into frame events (RFC 6455 §5.2).
 ///
-/// Performs no I/O and keeps no payload bytes; of a header that the end of the input cuts, it keeps the
-/// bytes so far (at most 13, inline), so that its caller keeps nothing.
+/// Performs no I/O and keeps no payload bytes; of a header that the end of the input cuts, it keeps
+/// the bytes so far (at most 13, inline), so that its caller keeps nothing.
 ///
 ///     awaitingHeader ──header──▶ awaitingPayload ──last piece──▶ awaitingHeader
 ///       │        ▲                     │   ▲
@@ -41,8 +41,8 @@ public struct FrameDecoder: Sendable {
         case failed
     }
 
-    public let role: Role
     private var state = State.awaitingHeader
+    public let role: Role
 
     /// Makes a decoder for what the peer of `role` sends.
     public init(role: Role) {
@@ -55,7 +55,8 @@ public struct FrameDecoder: Sendable {
     ///   - input: Bytes received; those before `cursor` are consumed.
     ///   - cursor: Offset of the first unconsumed byte; advanced past the event.
     ///   - limits: Only ``ProtocolLimits/framePayloadBytesMax`` is used; the same in every call.
-    /// - Returns: The event, or `nil` if it needs more than `input` holds; all of `input` is consumed then.
+    /// - Returns: The event, or `nil` if it needs more than `input` holds; all of `input` is
+    ///   consumed then.
     /// - Throws: ``ProtocolViolation``. Later calls are a programmer error.
     public mutating func next(
         in input: RawSpan,
@@ -226,7 +227,8 @@ public struct FrameDecoder: Sendable {
 
     // MARK: - Payload
 
-    /// The piece of the current frame's payload that the input holds, or `nil` if it holds none of it.
+    /// The piece of the current frame's payload that the input holds, or `nil` if it holds none of
+    /// it.
     mutating func nextPiece(inputBytes: Int, at cursor: inout Int) -> Piece? {
         guard case .awaitingPayload(let remaining, let key, let firstByte) = state else {
             preconditionFailure("payload asked for outside a frame")

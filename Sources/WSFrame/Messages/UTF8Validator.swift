@@ -1,7 +1,7 @@
 /// Validates UTF-8 that arrives in pieces (RFC 3629, as RFC 6455 §8.1 asks).
 ///
-/// A sequence may be cut anywhere. The first byte that cannot belong to valid UTF-8 is found as soon
-/// as it arrives: overlong forms, surrogates and values above U+10FFFF by their second byte.
+/// A sequence may be cut anywhere. The first byte that cannot belong to valid UTF-8 is found as
+/// soon as it arrives: overlong forms, surrogates and values above U+10FFFF by their second byte.
 public struct UTF8Validator: Hashable, Sendable {
     /// How many bytes the sequence begun still needs; the next one lies in `lower...upper`.
     private var needed: UInt8 = 0
@@ -15,7 +15,8 @@ public struct UTF8Validator: Hashable, Sendable {
 
     /// Validates the next piece.
     ///
-    /// - Returns: Whether all bytes so far can begin valid UTF-8. After `false` the validator is of no use.
+    /// - Returns: Whether all bytes so far can begin valid UTF-8. After `false` the validator is of
+    ///   no use.
     public mutating func validate(_ bytes: RawSpan) -> Bool {
         bytes.withUnsafeBytes { buffer in
             guard let base = buffer.baseAddress else { return true }
@@ -100,7 +101,8 @@ public struct UTF8Validator: Hashable, Sendable {
         return offset
     }
 
-    /// Takes the last bytes of a piece one by one, and keeps the state of the sequence that its end cuts.
+    /// Takes the last bytes of a piece one by one, and keeps the state of the sequence that its end
+    /// cuts.
     private mutating func finish(_ base: UnsafeRawPointer, from start: Int, to end: Int) -> Bool {
         for offset in start..<end {
             // unsafe: offset < end, the piece's length.

@@ -25,8 +25,8 @@ struct HTTPRequestParserTests {
     @Test(
         arguments: [
             ("/", "/", nil), ("/a/b", "/a/b", nil), ("/a?", "/a", ""), ("/a?b?c", "/a", "b?c"),
-            ("http://h/p?q", "/p", "q"), ("http://h:80/p", "/p", nil), ("HTTP://h", "", nil),
-            ("http://h?q", "", "q"), ("*", "*", nil),
+            ("http://h/p?q", "/p", "q"), ("http://h:80/p", "/p", nil), ("HTTP://h", "/", nil),
+            ("http://h?q", "/", "q"), ("*", "*", nil),
         ] as [(String, String, String?)])
     func `path and query are split`(target: String, path: String, query: String?) throws {
         let request = try parsed("GET \(target) HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -149,6 +149,25 @@ struct HTTPRequestParserTests {
     ) throws {
         let request = try parsed("GET / \(version)\r\nHost: h\r\n\(headers)\r\n")
         #expect(request.keepsAlive == keepsAlive)
+    }
+
+    @Test(arguments: 0...255 as ClosedRange<UInt8>)
+    func `a name may hold token bytes only (RFC 9110 §5.6.2)`(byte: UInt8) throws {
+        var parser = HTTPRequestParser()
+        let head =
+            Array("GET / HTTP/1.1\r\nHost: h\r\na".utf8) + [byte] + Array("b: c\r\n\r\n".utf8)
+        let isDigitOrLetter =
+            byte < 0x80
+            && (Character(Unicode.Scalar(byte)).isLetter || (0x30...0x39).contains(byte))
+        let isToken = isDigitOrLetter || "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        let request: HTTPRequest?
+        do throws(HTTPParseError) {
+            request = try feed(head, to: &parser, pieceBytes: 1000)
+        } catch {
+            request = nil
+        }
+        // A colon ends the name "a"; the value is then "b: c".
+        #expect((request != nil) == (isToken || byte == UInt8(ascii: ":")))
     }
 
     @Test(arguments: 0..<300 as Range<UInt64>)

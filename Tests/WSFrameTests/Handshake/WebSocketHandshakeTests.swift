@@ -101,6 +101,8 @@ struct WebSocketHandshakeTests {
         let response = try rejection(draft).response
         #expect(response.headers.contains(HTTPHeader("Sec-WebSocket-Version", "13")))
         #expect(response.headers.contains(HTTPHeader("Upgrade", "websocket")))
+        let text = String(decoding: response.encoded(for: nil), as: UTF8.self)
+        #expect(text.contains("Connection: close, Upgrade\r\n"))
     }
 
     @Test func `a plain request is no upgrade`() throws {

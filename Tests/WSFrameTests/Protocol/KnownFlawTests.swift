@@ -61,7 +61,8 @@ struct KnownFrameFlawTests {
     }
 
     @Test func `an announced length allocates nothing (CVE-2022-35922)`() {
-        // A thousand connections announce 512 TiB each; that many allocations would end the process.
+        // A thousand connections announce 512 TiB each; that many allocations would end the
+        // process.
         let limits = ProtocolLimits(framePayloadBytesMax: 1 << 50, messageBytesMax: 1 << 50)
         let header = ClientFrames.header(first: 0x82, length: 1 << 49, lengthBytes: 8)
         let observers = (0..<1000).map { _ in Observer(limits: limits) }

@@ -3,8 +3,8 @@ import WSFrame
 
 @Suite("ServerProtocol")
 struct ServerProtocolTests {
-    @Test func `its state takes at most 64 bytes`() {
-        #expect(MemoryLayout<ServerProtocol>.size <= 64)
+    @Test func `its state takes at most 40 bytes`() {
+        #expect(MemoryLayout<ServerProtocol>.size <= 40)
         #expect(MemoryLayout<FrameDecoder>.size <= 24)
     }
 

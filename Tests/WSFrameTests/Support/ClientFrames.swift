@@ -23,7 +23,8 @@ enum ClientFrames {
         frame(.close, [UInt8(code >> 8), UInt8(code & 0xFF)] + reason)
     }
 
-    /// A header whose length field is `length` in the form of `lengthBytes` (1, 2 or 8), right or wrong.
+    /// A header whose length field is `length` in the form of `lengthBytes` (1, 2 or 8), right or
+    /// wrong.
     static func header(first: UInt8, length: UInt64, lengthBytes: Int) -> [UInt8] {
         var bytes: [UInt8] = [first]
         switch lengthBytes {

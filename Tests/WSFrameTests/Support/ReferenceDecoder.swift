@@ -1,6 +1,7 @@
 import WSFrame
 
-/// RFC 6455 as plainly as it can be written: a whole stream at once, byte by byte, no limits but the default.
+/// RFC 6455 as plainly as it can be written: a whole stream at once, byte by byte, no limits but
+/// the default.
 struct ReferenceDecoder {
     private let stream: [UInt8]
     private var position = 0
@@ -117,7 +118,8 @@ struct ReferenceDecoder {
         return false
     }
 
-    /// Whether some continuation makes `bytes` valid: the standard library decides, by trying a few tails.
+    /// Whether some continuation makes `bytes` valid: the standard library decides, by trying a few
+    /// tails.
     static func canBeginUTF8(_ bytes: [UInt8]) -> Bool {
         // Only the last two characters matter: the one before must be whole, the last may be open.
         let tail = Array(bytes.suffix(8))
