@@ -1,7 +1,7 @@
 /// Splits a byte stream into frame events (RFC 6455 §5.2).
 ///
-/// Performs no I/O and keeps no payload bytes; of a header that the end of the input cuts, it keeps the
-/// bytes so far (at most 13, inline), so that its caller keeps nothing.
+/// Performs no I/O and keeps no payload bytes; of a header that the end of the input cuts, it keeps
+/// the bytes so far (at most 13, inline), so that its caller keeps nothing.
 ///
 ///     awaitingHeader ──header──▶ awaitingPayload ──last piece──▶ awaitingHeader
 ///       │        ▲                     │   ▲
@@ -34,15 +34,15 @@ public struct FrameDecoder: Sendable {
         var isFinal: Bool { firstByte & 0x80 != 0 }
     }
 
-    private enum State: Hashable, Sendable {
+    private enum State: Sendable {
         case awaitingHeader
         case cutHeader(HeaderPrefix)
         case awaitingPayload(remaining: Int, key: MaskingKey, firstByte: UInt8)
         case failed
     }
 
-    public let role: Role
     private var state = State.awaitingHeader
+    public let role: Role
 
     /// Makes a decoder for what the peer of `role` sends.
     public init(role: Role) {
@@ -55,7 +55,8 @@ public struct FrameDecoder: Sendable {
     ///   - input: Bytes received; those before `cursor` are consumed.
     ///   - cursor: Offset of the first unconsumed byte; advanced past the event.
     ///   - limits: Only ``ProtocolLimits/framePayloadBytesMax`` is used; the same in every call.
-    /// - Returns: The event, or `nil` if it needs more than `input` holds; all of `input` is consumed then.
+    /// - Returns: The event, or `nil` if it needs more than `input` holds; all of `input` is
+    ///   consumed then.
     /// - Throws: ``ProtocolViolation``. Later calls are a programmer error.
     public mutating func next(
         in input: RawSpan,
@@ -97,68 +98,97 @@ public struct FrameDecoder: Sendable {
         at cursor: inout Int,
         payloadBytesMax: Int
     ) throws(ProtocolViolation) -> FrameHeader? {
-        var prefix: HeaderPrefix
-        switch state {
-        case .awaitingHeader: prefix = HeaderPrefix()
-        case .cutHeader(let kept): prefix = kept
-        case .awaitingPayload: preconditionFailure("header asked for inside a payload")
-        case .failed: preconditionFailure("decoder used after a ProtocolViolation")
-        }
+        let available = input.count - cursor
+        guard available > 0, let base = input.baseAddress else { return nil }
+        let start = UnsafeRawPointer(base) + cursor
         do throws(ProtocolViolation) {
-            while cursor < input.count {
-                prefix.append(input[cursor])
-                cursor += 1
-                if let header = try header(from: prefix, payloadBytesMax: payloadBytesMax) {
-                    state = .awaitingPayload(
-                        remaining: header.payloadBytes,
-                        key: header.maskingKey ?? MaskingKey(word: 0),
-                        firstByte: prefix[0]
-                    )
-                    return header
+            switch state {
+            case .awaitingHeader:
+                if let found = try readHeader(start, available, payloadBytesMax) {
+                    return headerEnded(found, consumed: found.bytes, at: &cursor)
                 }
+                var prefix = HeaderPrefix()
+                prefix.append(start, count: available)
+                state = .cutHeader(prefix)
+            case .cutHeader(let kept):
+                var prefix = kept
+                prefix.append(start, count: available)
+                let found = try prefix.withBytes { (bytes) throws(ProtocolViolation) in
+                    try readHeader(bytes, Int(prefix.count), payloadBytesMax)
+                }
+                if let found {
+                    return headerEnded(found, consumed: found.bytes - Int(kept.count), at: &cursor)
+                }
+                state = .cutHeader(prefix)
+            case .awaitingPayload: preconditionFailure("header asked for inside a payload")
+            case .failed: preconditionFailure("decoder used after a ProtocolViolation")
             }
         } catch {
             state = .failed
             throw error
         }
-        state = prefix.count == 0 ? .awaitingHeader : .cutHeader(prefix)
+        cursor = input.count
         return nil
     }
 
-    /// Checks the last byte of `prefix`, and returns the header if that byte completes it.
-    private func header(
-        from prefix: HeaderPrefix,
-        payloadBytesMax: Int
-    ) throws(ProtocolViolation) -> FrameHeader? {
-        let count = Int(prefix.count)
-        if count == 1 {
-            try Self.checkFirstByte(prefix[0])
-            return nil
-        }
-        let form = prefix[1] & 0x7F
-        if count == 2 {
-            try checkSecondByte(prefix[1], isControl: prefix[0] & 0x8 != 0)
-        }
-        let lengthEnd = form == 127 ? 10 : form == 126 ? 4 : 2
-        guard count >= lengthEnd else { return nil }
-        var length = UInt64(form)
-        if lengthEnd > 2 {
-            length = 0
-            for offset in 2..<lengthEnd { length = length << 8 | UInt64(prefix[offset]) }
-        }
-        if count == lengthEnd {
-            try Self.checkLength(length, lengthEnd: lengthEnd, payloadBytesMax: payloadBytesMax)
-        }
-        let isMasked = role == .server
-        guard count == lengthEnd + (isMasked ? 4 : 0) else { return nil }
-        let key = MaskingKey(
-            prefix[count - 4], prefix[count - 3], prefix[count - 2], prefix[count - 1])
-        return FrameHeader(
-            isFinal: prefix[0] & 0x80 != 0,
-            opcode: Opcode(rawValue: prefix[0] & 0xF),
-            payloadBytes: Int(length),
-            maskingKey: isMasked ? key : nil
+    private mutating func headerEnded(
+        _ found: (header: FrameHeader, firstByte: UInt8, bytes: Int),
+        consumed: Int,
+        at cursor: inout Int
+    ) -> FrameHeader {
+        cursor += consumed
+        state = .awaitingPayload(
+            remaining: found.header.payloadBytes,
+            key: found.header.maskingKey ?? MaskingKey(word: 0),
+            firstByte: found.firstByte
         )
+        return found.header
+    }
+
+    /// Reads a header at `start`, and checks as much of it as is there.
+    ///
+    /// - Returns: `nil` if it takes more than `available` bytes.
+    @inline(__always)
+    private func readHeader(
+        _ start: UnsafeRawPointer,
+        _ available: Int,
+        _ payloadBytesMax: Int
+    ) throws(ProtocolViolation) -> (header: FrameHeader, firstByte: UInt8, bytes: Int)? {
+        // unsafe: every read below is preceded by a check that so many bytes are available.
+        let first = start.load(as: UInt8.self)
+        try Self.checkFirstByte(first)
+        guard available >= 2 else { return nil }
+        let second = start.load(fromByteOffset: 1, as: UInt8.self)
+        try checkSecondByte(second, isControl: first & 0x8 != 0)
+        var length = UInt64(second & 0x7F)
+        var lengthEnd = 2
+        if length == 126 {
+            lengthEnd = 4
+            guard available >= lengthEnd else { return nil }
+            let word = start.loadUnaligned(fromByteOffset: 2, as: UInt16.self)
+            length = UInt64(UInt16(bigEndian: word))
+        } else if length == 127 {
+            lengthEnd = 10
+            guard available >= lengthEnd else { return nil }
+            let word = start.loadUnaligned(fromByteOffset: 2, as: UInt64.self)
+            length = UInt64(bigEndian: word)
+        }
+        try Self.checkLength(length, lengthEnd: lengthEnd, payloadBytesMax: payloadBytesMax)
+        var key: MaskingKey?
+        var headerBytes = lengthEnd
+        if role == .server {
+            headerBytes += 4
+            guard available >= headerBytes else { return nil }
+            let word = start.loadUnaligned(fromByteOffset: lengthEnd, as: UInt32.self)
+            key = MaskingKey(word: word)
+        }
+        let header = FrameHeader(
+            isFinal: first & 0x80 != 0,
+            opcode: Opcode(rawValue: first & 0xF),
+            payloadBytes: Int(length),
+            maskingKey: key
+        )
+        return (header, first, headerBytes)
     }
 
     private static func checkFirstByte(_ byte: UInt8) throws(ProtocolViolation) {
@@ -197,7 +227,8 @@ public struct FrameDecoder: Sendable {
 
     // MARK: - Payload
 
-    /// The piece of the current frame's payload that the input holds, or `nil` if it holds none of it.
+    /// The piece of the current frame's payload that the input holds, or `nil` if it holds none of
+    /// it.
     mutating func nextPiece(inputBytes: Int, at cursor: inout Int) -> Piece? {
         guard case .awaitingPayload(let remaining, let key, let firstByte) = state else {
             preconditionFailure("payload asked for outside a frame")

@@ -19,7 +19,8 @@ public enum FrameEncoder {
     ///
     /// - Parameters:
     ///   - header: The fields; the payload length is written in its shortest form.
-    ///   - target: Where to write: room for ``headerBytes(payloadBytes:role:)``, no alignment needed.
+    ///   - target: Where to write: room for ``headerBytes(payloadBytes:role:)``, no alignment
+    ///     needed.
     /// - Returns: How many bytes were written.
     @discardableResult
     public static func encodeHeader(
@@ -94,8 +95,8 @@ public enum FrameEncoder {
     ///
     /// - Parameters:
     ///   - code: Why; `nil` for a frame without a code. Traps if it is not valid on the wire.
-    ///   - reason: For the log of the peer; cut after the last character that fits 123 bytes of UTF-8.
-    ///     Not sent without a code.
+    ///   - reason: For the log of the peer; cut after the last character that fits 123 bytes of
+    ///     UTF-8. Not sent without a code.
     /// - Returns: The frame, at most ``controlFrameBytesMax`` bytes.
     public static func closeFrame(_ code: CloseCode?, reason: String = "") -> [UInt8] {
         guard let code else { return [0x80 | Opcode.close.rawValue, 0] }

@@ -1,26 +1,22 @@
 /// The first bytes of a frame header that the end of an input cut off, held inline.
-struct HeaderPrefix: Hashable, Sendable {
-    private var low: UInt64 = 0
-    private var middle: UInt32 = 0
-    private var high: UInt16 = 0
+struct HeaderPrefix: Sendable {
+    private var bytes = InlineArray<14, UInt8>(repeating: 0)
     private(set) var count: UInt8 = 0
 
-    subscript(offset: Int) -> UInt8 {
-        switch offset {
-        case 0..<8: UInt8(truncatingIfNeeded: low >> (offset * 8))
-        case 8..<12: UInt8(truncatingIfNeeded: middle >> ((offset - 8) * 8))
-        default: UInt8(truncatingIfNeeded: high >> ((offset - 12) * 8))
+    /// Appends what there is room for of the bytes at `source`.
+    mutating func append(_ source: UnsafeRawPointer, count available: Int) {
+        for offset in 0..<min(available, FrameHeader.bytesMax - Int(count)) {
+            // unsafe: offset < available, which the caller's input holds.
+            bytes[Int(count)] = source.load(fromByteOffset: offset, as: UInt8.self)
+            count += 1
         }
     }
 
-    mutating func append(_ byte: UInt8) {
-        let offset = Int(count)
-        assert(offset < FrameHeader.bytesMax, "header prefix of \(offset) bytes is full")
-        switch offset {
-        case 0..<8: low |= UInt64(byte) << (offset * 8)
-        case 8..<12: middle |= UInt32(byte) << ((offset - 8) * 8)
-        default: high |= UInt16(byte) << ((offset - 12) * 8)
+    func withBytes<R>(
+        _ body: (UnsafeRawPointer) throws(ProtocolViolation) -> R
+    ) throws(ProtocolViolation) -> R {
+        try withUnsafePointer(to: bytes) { (pointer) throws(ProtocolViolation) in
+            try body(UnsafeRawPointer(pointer))
         }
-        count += 1
     }
 }

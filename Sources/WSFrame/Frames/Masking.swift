@@ -5,7 +5,8 @@ public enum Masking {
     /// Masks or unmasks `bytes` in place.
     ///
     /// - Parameters:
-    ///   - key: The key for the first byte; of a payload in pieces, the key the previous call returned.
+    ///   - key: The key for the first byte; of a payload in pieces, the key the previous call
+    ///     returned.
     ///   - bytes: The payload or a piece of it.
     /// - Returns: The key for the byte after `bytes`.
     @discardableResult
@@ -20,8 +21,9 @@ public enum Masking {
 
     /// Writes `source` XOR `key` to `target`, 16 bytes at a time.
     ///
-    /// The two may be the same memory, but must not overlap otherwise. From 4 bytes on, the tail is one
-    /// overlapping word: it is read before the loop writes any byte of it, so that no byte loop is needed.
+    /// The two may be the same memory, but must not overlap otherwise. From 4 bytes on, the tail is
+    /// one overlapping word: it is read before the loop writes any byte of it, so that no byte loop
+    /// is needed.
     ///
     /// - Returns: All words written, ORed: no bit of 0x80 in it means that every byte is ASCII.
     @inline(__always)

@@ -11,7 +11,8 @@ public final class PreparedMessage: Sendable {
     /// Encodes `payload` as one unmasked frame.
     ///
     /// - Parameters:
-    ///   - payload: Copied. Of a text message it must be UTF-8: clients drop the connection otherwise.
+    ///   - payload: Copied. Of a text message it must be UTF-8: clients drop the connection
+    ///     otherwise.
     ///   - kind: Text or binary.
     public init(_ payload: RawSpan, kind: MessageKind) {
         let count = payload.byteCount
@@ -34,7 +35,8 @@ public final class PreparedMessage: Sendable {
         frame.deallocate()
     }
 
-    /// The whole frame, header included, as it goes on the wire; valid as long as this object lives.
+    /// The whole frame, header included, as it goes on the wire; valid as long as this object
+    /// lives.
     public var bytes: UnsafeRawBufferPointer { frame }
 
     /// The payload alone; valid as long as this object lives.

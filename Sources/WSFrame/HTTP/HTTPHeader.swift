@@ -7,7 +7,8 @@ public struct HTTPHeader: Hashable, Sendable {
     ///
     /// - Parameters:
     ///   - name: A token.
-    ///   - value: No control bytes but HTAB; a line end would let its author write headers of their own.
+    ///   - value: No control bytes but HTAB; a line end would let its author write headers of their
+    ///     own.
     /// - Throws: ``HTTPHeaderError``
     public init(name: String, value: String) throws(HTTPHeaderError) {
         guard !name.isEmpty, name.utf8.allSatisfy(HTTPSyntax.isTokenByte) else {

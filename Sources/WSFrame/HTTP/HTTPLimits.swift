@@ -12,7 +12,8 @@ public struct HTTPLimits: Hashable, Sendable {
     ///
     /// 100 by default.
     public var headersMax: Int
-    /// The longest head, from the request line to the empty line with all line ends, in bytes; beyond it 431.
+    /// The longest head, from the request line to the empty line with all line ends, in bytes;
+    /// beyond it 431.
     ///
     /// 16 KiB by default.
     public var headBytesMax: Int

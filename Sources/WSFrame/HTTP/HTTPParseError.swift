@@ -14,13 +14,15 @@ public struct HTTPParseError: Error, Hashable, Sendable {
         case whitespaceBeforeColon
         /// A header line that begins with white space (RFC 9112 §5.2).
         case foldedHeader
-        /// A control byte, such as NUL, a CR without LF or an LF without CR (RFC 9112 §2.2, RFC 9110 §5.5).
+        /// A control byte, such as NUL, a CR without LF or an LF without CR (RFC 9112 §2.2, RFC
+        /// 9110 §5.5).
         case controlByte(UInt8)
         /// `Host` is missing in HTTP/1.1, or there is more than one (RFC 9112 §3.2).
         case invalidHost
         /// `Content-Length` is no number, does not fit, or is there twice (RFC 9112 §6.3).
         case invalidContentLength
-        /// `Content-Length` and `Transfer-Encoding` together, or the latter in HTTP/1.0 (RFC 9112 §6.1).
+        /// `Content-Length` and `Transfer-Encoding` together, or the latter in HTTP/1.0 (RFC 9112
+        /// §6.1).
         case conflictingFraming
         /// A transfer coding other than `chunked` (RFC 9112 §6.1).
         case unsupportedTransferCoding

@@ -1,6 +1,7 @@
 /// The head of a request (RFC 9112 §3, §5).
 ///
-/// Holds the bytes as they came; names and values are slices of them, and strings are made on demand.
+/// Holds the bytes as they came; names and values are slices of them, and strings are made on
+/// demand.
 public struct HTTPRequest: Sendable {
     /// How the body that follows the head is delimited (RFC 9112 §6).
     public enum Body: Hashable, Sendable {
@@ -26,7 +27,8 @@ public struct HTTPRequest: Sendable {
     public let body: Body
     /// Whether the client is willing to send another request on the connection (RFC 9112 §9.3).
     ///
-    /// `false` also for a request with a body: whoever does not read the body cannot find the next request.
+    /// `false` also for a request with a body: whoever does not read the body cannot find the next
+    /// request.
     public let keepsAlive: Bool
     private let head: [UInt8]
     private let fields: [Field]
@@ -55,10 +57,14 @@ public struct HTTPRequest: Sendable {
     /// The target as it came, such as `/chat?room=1`.
     public var target: String { string(targetSlice) }
 
-    /// The target without its query, and without scheme and host if it has them; not percent-decoded.
+    /// The target without its query, and without scheme and host if it has them; not
+    /// percent-decoded.
+    ///
+    /// Never empty: `http://host` has the path `/` (RFC 9110 §4.2.3).
     public var path: String {
         withBytes(of: pathAndQuery) { bytes in
-            String(decoding: bytes.prefix { $0 != 0x3F }, as: UTF8.self)
+            let path = bytes.prefix { $0 != 0x3F }
+            return path.isEmpty ? "/" : String(decoding: path, as: UTF8.self)
         }
     }
 

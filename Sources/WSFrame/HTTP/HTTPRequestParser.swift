@@ -1,7 +1,7 @@
 /// Reads the head of an HTTP/1.1 request (RFC 9112 §2–§5), for plain requests and upgrades.
 ///
-/// Keeps the bytes it is given until the head is complete, and looks at each a constant number of times,
-/// however small the pieces are. What follows the head is left to the caller.
+/// Keeps the bytes it is given until the head is complete, and looks at each a constant number of
+/// times, however small the pieces are. What follows the head is left to the caller.
 ///
 ///     requestLine ──line──▶ headerLines ──empty line──▶ (request), requestLine
 ///          └──────────────error──┴──▶ failed
@@ -182,7 +182,8 @@ public struct HTTPRequestParser: Sendable {
         return line
     }
 
-    /// Origin, absolute, authority or asterisk form, of visible ASCII without a fragment (RFC 9112 §3.2).
+    /// Origin, absolute, authority or asterisk form, of visible ASCII without a fragment (RFC 9112
+    /// §3.2).
     private func checkTarget(
         _ target: ArraySlice<UInt8>,
         isConnect: Bool

@@ -3,7 +3,8 @@ public struct HTTPResponse: Hashable, Sendable {
     public var status: HTTPStatus
     /// Written in order.
     ///
-    /// `Content-Length`, `Transfer-Encoding` and `Connection` are left out: the encoder writes its own.
+    /// `Content-Length`, `Transfer-Encoding` and `Connection` are left out: the encoder writes its
+    /// own.
     public var headers: [HTTPHeader]
     public var body: [UInt8]
 
@@ -24,8 +25,8 @@ public struct HTTPResponse: Hashable, Sendable {
 
     /// Encodes the answer to `request`.
     ///
-    /// - Parameter request: Decides on keep-alive, and on leaving out the body (`HEAD`). Without one, as
-    ///   after a ``HTTPParseError``, the connection is to be closed behind the response.
+    /// - Parameter request: Decides on keep-alive, and on leaving out the body (`HEAD`). Without
+    ///   one, as after a ``HTTPParseError``, the connection is to be closed behind the response.
     /// - Returns: Status line, headers and body.
     public func encoded(for request: HTTPRequest?) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -37,8 +38,12 @@ public struct HTTPResponse: Hashable, Sendable {
         if !status.isBodiless {
             bytes += "Content-Length: \(body.count)\r\n".utf8
         }
-        let keepsAlive = request?.keepsAlive ?? false
-        bytes += (keepsAlive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n").utf8
+        bytes +=
+            (request?.keepsAlive ?? false ? "Connection: keep-alive" : "Connection: close").utf8
+        // An Upgrade header concerns this connection only, and Connection must say so (RFC 9110
+        // §7.8).
+        let offersUpgrade = headers.contains { $0.name.lowercased() == "upgrade" }
+        bytes += (offersUpgrade ? ", Upgrade\r\n\r\n" : "\r\n\r\n").utf8
         if !status.isBodiless, request?.method != .head {
             bytes += body
         }

@@ -42,7 +42,8 @@ enum HTTPSyntax {
         return UnsafeRawBufferPointer(rebasing: bytes[lower..<upper])
     }
 
-    /// Calls `body` with each non-empty element of a comma-separated list, trimmed (RFC 9110 §5.6.1).
+    /// Calls `body` with each non-empty element of a comma-separated list, trimmed (RFC 9110
+    /// §5.6.1).
     ///
     /// Complexity: O(bytes).
     static func forEachListElement(

@@ -1,4 +1,5 @@
-/// A request that asks for no WebSocket connection, or for one that cannot be had (RFC 6455 §4.2.2).
+/// A request that asks for no WebSocket connection, or for one that cannot be had (RFC 6455
+/// §4.2.2).
 public struct HandshakeRejection: Error, Hashable, Sendable, CustomStringConvertible {
     /// The rule of RFC 6455 §4.2.1 that was broken.
     public enum Reason: Hashable, Sendable {

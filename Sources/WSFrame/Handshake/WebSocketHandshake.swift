@@ -8,7 +8,8 @@ public enum WebSocketHandshake {
     /// Checks an upgrade request against every rule of RFC 6455 §4.2.1.
     ///
     /// - Parameter request: The complete head.
-    /// - Returns: The upgrade, to be answered with ``WebSocketUpgrade/response(subprotocol:headers:)``.
+    /// - Returns: The upgrade, to be answered with
+    ///   ``WebSocketUpgrade/response(subprotocol:headers:)``.
     /// - Throws: ``HandshakeRejection``, which has the answer.
     public static func validate(
         _ request: HTTPRequest

@@ -15,7 +15,8 @@ public struct WebSocketUpgrade: Hashable, Sendable {
     /// Encodes the answer that opens the WebSocket; frames follow it.
     ///
     /// - Parameters:
-    ///   - subprotocol: One of ``subprotocols``, or `nil` for none. Traps if the client did not offer it.
+    ///   - subprotocol: One of ``subprotocols``, or `nil` for none. Traps if the client did not
+    ///     offer it.
     ///   - headers: More headers, such as cookies.
     /// - Returns: A response of status 101.
     public func response(subprotocol: String? = nil, headers: [HTTPHeader] = []) -> [UInt8] {

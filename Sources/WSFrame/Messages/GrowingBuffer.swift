@@ -14,8 +14,8 @@ struct GrowingBuffer: ~Copyable {
 
     /// Appends the payload piece at `source`, unmasked on the way.
     ///
-    /// Grows geometrically from what has arrived, so that at most twice the received bytes (and 512)
-    /// are allocated; never beyond `expected`.
+    /// Grows geometrically from what has arrived, so that at most half as much again as was
+    /// received, or 512 bytes, are allocated; never more than `expected`.
     ///
     /// - Parameters:
     ///   - source: The first byte of the piece.
@@ -31,7 +31,8 @@ struct GrowingBuffer: ~Copyable {
     ) -> (bytes: UnsafeRawPointer, isASCII: Bool) {
         let target = reserve(added, expected: expected) + count
         count += added
-        // unsafe: reserve granted `added` bytes behind the old count; the source is the caller's input.
+        // unsafe: reserve granted `added` bytes behind the old count; the source is the caller's
+        // input.
         let seen = Masking.transform(from: source, to: target, count: added, key: key)
         return (UnsafeRawPointer(target), seen & 0x8080_8080_8080_8080 == 0)
     }

@@ -1,7 +1,7 @@
 /// Validates UTF-8 that arrives in pieces (RFC 3629, as RFC 6455 §8.1 asks).
 ///
-/// A sequence may be cut anywhere. The first byte that cannot belong to valid UTF-8 is found as soon
-/// as it arrives: overlong forms, surrogates and values above U+10FFFF by their second byte.
+/// A sequence may be cut anywhere. The first byte that cannot belong to valid UTF-8 is found as
+/// soon as it arrives: overlong forms, surrogates and values above U+10FFFF by their second byte.
 public struct UTF8Validator: Hashable, Sendable {
     /// How many bytes the sequence begun still needs; the next one lies in `lower...upper`.
     private var needed: UInt8 = 0
@@ -15,7 +15,8 @@ public struct UTF8Validator: Hashable, Sendable {
 
     /// Validates the next piece.
     ///
-    /// - Returns: Whether all bytes so far can begin valid UTF-8. After `false` the validator is of no use.
+    /// - Returns: Whether all bytes so far can begin valid UTF-8. After `false` the validator is of
+    ///   no use.
     public mutating func validate(_ bytes: RawSpan) -> Bool {
         bytes.withUnsafeBytes { buffer in
             guard let base = buffer.baseAddress else { return true }
@@ -35,67 +36,74 @@ public struct UTF8Validator: Hashable, Sendable {
             offset &+= 1
         }
         while offset < count {
-            if count &- offset >= 8 {
-                // unsafe: eight bytes are left.
-                let word = UInt64(
-                    littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-                let high = word & 0x8080_8080_8080_8080
-                if high == 0 {
-                    offset &+= 8
-                    continue
-                }
-                offset &+= high.trailingZeroBitCount &>> 3
+            offset = Self.skipASCII(base, from: offset, to: count)
+            guard let end = Self.skipSequences(base, from: offset, to: count) else { return false }
+            guard end > offset || offset == count else {
+                // The last bytes, fewer than a whole word.
+                return finish(base, from: offset, to: count)
             }
-            // unsafe: offset < count; the sequence reads within `count - offset` bytes.
-            let length = Self.sequenceBytes(base + offset, available: count &- offset)
-            guard length > 0 else {
-                return length == 0 && begin(base, from: offset, to: count)
-            }
-            offset &+= length
+            offset = end
         }
         return true
     }
 
-    /// The length of the valid sequence at `bytes`, 0 if it is cut by the end, -1 if it is invalid.
+    /// The offset of the first byte that is not ASCII, or of the last fewer than eight bytes.
     @inline(__always)
-    private static func sequenceBytes(_ bytes: UnsafeRawPointer, available: Int) -> Int {
-        let lead = bytes.load(as: UInt8.self)
-        if lead < 0x80 { return 1 }
-        guard available >= 4 else {
-            return shortSequenceBytes(bytes, available: available)
+    private static func skipASCII(
+        _ base: UnsafeRawPointer, from start: Int, to end: Int
+    ) -> Int {
+        var offset = start
+        while end &- offset >= 8 {
+            // unsafe: eight bytes are left.
+            let word = UInt64(
+                littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let high = word & 0x8080_8080_8080_8080
+            if high != 0 { return offset &+ high.trailingZeroBitCount &>> 3 }
+            offset &+= 8
         }
-        // unsafe: four bytes are available.
-        let word = UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self))
-        if word & 0xC0E0 == 0x80C0 {
-            return lead >= 0xC2 ? 2 : -1
-        }
-        if word & 0xC0C0F0 == 0x8080E0 {
-            // The ten bits below say whether the form is overlong (0) or a surrogate (0x20D).
-            let bits = word & 0x200F
-            return bits != 0 && bits != 0x200D ? 3 : -1
-        }
-        if word & 0xC0C0_C0F8 == 0x8080_80F0 {
-            let value = (word & 0x7) << 2 | (word >> 12) & 0x3
-            return value >= 1 && value <= 0x10 ? 4 : -1
-        }
-        return -1
+        return offset
     }
 
-    /// The same near the end of a piece, where a sequence may be cut.
-    private static func shortSequenceBytes(_ bytes: UnsafeRawPointer, available: Int) -> Int {
-        var probe = UTF8Validator()
-        for offset in 0..<available {
-            // unsafe: offset < available.
-            guard probe.resume(with: bytes.load(fromByteOffset: offset, as: UInt8.self)) else {
-                return -1
+    /// The end of the run of sequences of two to four bytes, as far as it can be read in words.
+    ///
+    /// - Returns: `nil` if a byte in the run is invalid.
+    @inline(__always)
+    private static func skipSequences(
+        _ base: UnsafeRawPointer, from start: Int, to end: Int
+    ) -> Int? {
+        var offset = start
+        while end &- offset >= 8 {
+            // unsafe: eight bytes are left.
+            let word = UInt64(
+                littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            if word & 0xC0C0_F0C0_C0F0 == 0x8080_E080_80E0 {
+                // Two of three bytes. Of each, these bits say whether the form is overlong (0) or a
+                // surrogate (0x200D).
+                let first = word & 0x200F
+                let second = (word &>> 24) & 0x200F
+                guard first != 0, first != 0x200D, second != 0, second != 0x200D else { return nil }
+                offset &+= 6
+            } else if word & 0xC0C0F0 == 0x8080E0 {
+                let bits = word & 0x200F
+                guard bits != 0, bits != 0x200D else { return nil }
+                offset &+= 3
+            } else if word & 0xC0E0 == 0x80C0 {
+                guard word & 0x1E != 0 else { return nil }
+                offset &+= 2
+            } else if word & 0xC0C0_C0F8 == 0x8080_80F0 {
+                let plane = (word & 0x7) &<< 2 | (word &>> 12) & 0x3
+                guard plane >= 1, plane <= 0x10 else { return nil }
+                offset &+= 4
+            } else {
+                return word & 0x80 == 0 ? offset : nil
             }
-            if probe.isAtBoundary { return offset + 1 }
         }
-        return 0
+        return offset
     }
 
-    /// Keeps the state of the sequence that the end of the piece cuts.
-    private mutating func begin(_ base: UnsafeRawPointer, from start: Int, to end: Int) -> Bool {
+    /// Takes the last bytes of a piece one by one, and keeps the state of the sequence that its end
+    /// cuts.
+    private mutating func finish(_ base: UnsafeRawPointer, from start: Int, to end: Int) -> Bool {
         for offset in start..<end {
             // unsafe: offset < end, the piece's length.
             guard resume(with: base.load(fromByteOffset: offset, as: UInt8.self)) else {

@@ -38,7 +38,8 @@ public struct CloseHandshake: Hashable, Sendable {
 
     public init() {}
 
-    /// Whether messages, pings and pongs may still be sent: until a close frame is sent or received.
+    /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
+    /// received.
     @inline(__always)
     public var maySend: Bool { state == .open }
 

@@ -1,6 +1,7 @@
 /// The settings that all connections of one server or client share.
 ///
-/// Made once and referenced by every ``ServerProtocol``, so that a connection pays eight bytes for it.
+/// Made once and referenced by every ``ServerProtocol``, so that a connection pays eight bytes for
+/// it.
 public final class ProtocolConfiguration: Sendable {
     public let limits: ProtocolLimits
     /// The longest message that needs no further check of its length.

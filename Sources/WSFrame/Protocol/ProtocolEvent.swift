@@ -2,8 +2,8 @@
 public enum ProtocolEvent: Hashable, Sendable {
     /// A whole message; text is valid UTF-8.
     case message(MessageKind, Payload)
-    /// Answer with a pong of the same payload if ``ServerProtocol/maySend``; only the latest needs one
-    /// (RFC 6455 §5.5.3).
+    /// Answer with a pong of the same payload if ``ServerProtocol/maySend``; only the latest needs
+    /// one (RFC 6455 §5.5.3).
     case ping(Payload)
     /// A pong; none need have been asked for.
     case pong(Payload)
@@ -14,8 +14,8 @@ public enum ProtocolEvent: Hashable, Sendable {
     public enum Payload: Hashable, Sendable {
         /// At this range of the input, already unmasked there.
         case input(Range<Int>)
-        /// In the protocol's own buffer until the next call of ``ServerProtocol/next(in:at:)``; read it with
-        /// ``ServerProtocol/withPayload(_:in:_:)``.
+        /// In the protocol's own buffer until the next call of ``ServerProtocol/next(in:at:)``;
+        /// read it with ``ServerProtocol/withPayload(_:in:_:)``.
         case kept
     }
 

@@ -12,12 +12,13 @@ public struct ProtocolLimits: Hashable, Sendable {
     public var messageBytesMax: Int
     /// The most frames of one message; beyond it 1008.
     ///
-    /// 1,024 by default. It bounds the work that empty continuation frames can cause, which no byte limit does.
+    /// 1,024 by default. It bounds the work that empty continuation frames can cause, which no byte
+    /// limit does.
     public var fragmentsMax: Int
     /// The most control frames in one lent input; beyond it 1008.
     ///
-    /// 1,024 by default. It bounds the replies that one read can cause. The count starts again with each input, so that
-    /// a connection kept alive by pings alone never reaches it.
+    /// 1,024 by default. It bounds the replies that one read can cause. The count starts again with
+    /// each input, so that a connection kept alive by pings alone never reaches it.
     public var controlFramesPerInputMax: Int
 
     /// Makes limits; every one has a default.

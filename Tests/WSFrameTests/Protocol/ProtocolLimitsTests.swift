@@ -1,0 +1,101 @@
+import Testing
+import WSFrame
+
+@Suite("ProtocolLimits")
+struct ProtocolLimitsTests {
+    private func fragments(_ count: Int, of payload: [UInt8] = []) -> [UInt8] {
+        (0..<count).flatMap { index in
+            ClientFrames.frame(
+                index == 0 ? .binary : .continuation, payload, isFinal: index == count - 1)
+        }
+    }
+
+    @Test(arguments: [125, 200, 70_000])
+    func `a frame longer than framePayloadBytesMax fails with 1009`(limit: Int) throws {
+        let limits = ProtocolLimits(framePayloadBytesMax: limit)
+        let most = [UInt8](repeating: 1, count: limit)
+        let bytes = ClientFrames.frame(.binary, most)
+        #expect(events(of: bytes, limits: limits) == [.message(.binary, most)])
+        let error = try #require(
+            violation(in: ClientFrames.frame(.binary, most + [1]), limits: limits))
+        #expect(error.reason == .oversizedFrame(bytes: UInt64(limit + 1), max: limit))
+        #expect(error.closeCode == .messageTooBig)
+    }
+
+    @Test(arguments: [1, 125, 300])
+    func `a message longer than messageBytesMax fails with 1009`(limit: Int) throws {
+        let limits = ProtocolLimits(messageBytesMax: limit)
+        let most = [UInt8](repeating: 1, count: limit)
+        #expect(
+            events(of: ClientFrames.frame(.binary, most), limits: limits)
+                == [.message(.binary, most)])
+        let error = try #require(
+            violation(in: ClientFrames.frame(.binary, most + [1]), limits: limits))
+        #expect(error.reason == .oversizedMessage(bytes: UInt64(limit + 1), max: limit))
+        #expect(error.closeCode == .messageTooBig)
+    }
+
+    @Test func `the frames of a message are summed`() throws {
+        let limits = ProtocolLimits(messageBytesMax: 30)
+        let most = fragments(3, of: [UInt8](repeating: 1, count: 10))
+        #expect(
+            events(of: most, limits: limits) == [
+                .message(.binary, [UInt8](repeating: 1, count: 30))
+            ])
+        let error = try #require(
+            violation(in: fragments(4, of: [UInt8](repeating: 1, count: 10)), limits: limits))
+        #expect(error.reason == .oversizedMessage(bytes: 40, max: 30))
+    }
+
+    @Test(arguments: [1, 2, 1024])
+    func `a message of more than fragmentsMax frames fails with 1008`(limit: Int) throws {
+        let limits = ProtocolLimits(fragmentsMax: limit)
+        #expect(events(of: fragments(limit), limits: limits) == [.message(.binary, [])])
+        let error = try #require(violation(in: fragments(limit + 1), limits: limits))
+        #expect(error.reason == .excessiveFragments(max: limit))
+        #expect(error.closeCode == .policyViolation)
+    }
+
+    @Test func `fragments are counted anew for each message`() {
+        let limits = ProtocolLimits(fragmentsMax: 3)
+        let bytes = fragments(3) + fragments(3) + fragments(3)
+        #expect(events(of: bytes, limits: limits).count == 3)
+    }
+
+    @Test func `more than controlFramesPerInputMax in one input fail with 1008`() throws {
+        let limits = ProtocolLimits(controlFramesPerInputMax: 5)
+        let message = ClientFrames.text("message that takes the short way")
+        let ping = ClientFrames.frame(.ping)
+        let five = message + (0..<5).flatMap { _ in ping }
+        let observer = Observer(limits: limits)
+        for _ in 0..<10 { #expect(observer.receive(five).count == 6) }
+        #expect(observer.receive(five + ping).last == .violation(.excessiveControlFrames(max: 5)))
+        #expect(ProtocolViolation(.excessiveControlFrames(max: 5)).closeCode == .policyViolation)
+    }
+
+    @Test func `the defaults are as documented`() {
+        let limits = ProtocolLimits()
+        #expect(limits.framePayloadBytesMax == 1_048_576)
+        #expect(limits.messageBytesMax == 1_048_576)
+        #expect(limits.fragmentsMax == 1024)
+        #expect(limits.controlFramesPerInputMax == 1024)
+    }
+
+    @Test func `a limit below a control frame traps`() async {
+        await #expect(processExitsWith: .failure) {
+            _ = ProtocolLimits(framePayloadBytesMax: 124)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (.oversizedFrame(bytes: 70000, max: 65536), "frame of 70000 bytes exceeds 65536"),
+            (.oversizedMessage(bytes: 9, max: 8), "message of 9 bytes exceeds 8"),
+            (.excessiveFragments(max: 3), "message of more than 3 frames"),
+        ] as [(ProtocolViolation.Reason, String)])
+    func `a violation names the value and the limit`(
+        reason: ProtocolViolation.Reason, text: String
+    ) {
+        #expect(ProtocolViolation(reason).description == text)
+    }
+}
