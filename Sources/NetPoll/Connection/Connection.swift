@@ -1,0 +1,160 @@
+/// One connected socket of one loop.
+///
+///     open ──close()──▶ closing ──flushed, peer's end seen──▶ closed
+///       │                  │                                    ▲
+///       └───── abort(), reset, overflow, closeTimeout ──────────┘
+///
+/// Writes of a turn are gathered and sent with one system call when the turn ends. What the kernel
+/// does not take waits in a queue bounded by ``Limits/sendQueueBytesMax``. An idle connection owns
+/// no buffer.
+///
+/// Not `Sendable`: everything here is called on ``loop``. Other threads keep the ``id`` and reach
+/// it through ``EventLoop/execute(_:)``.
+public final class Connection {
+    enum State: UInt8 {
+        case open
+        /// close() was called: nothing more is accepted or delivered.
+        case closing
+        /// Ended; `closed` is told before the turn is over.
+        case closed
+    }
+
+    struct Flags: OptionSet {
+        let rawValue: UInt16
+        static let readEnded = Flags(rawValue: 1 << 0)
+        static let writeEndWanted = Flags(rawValue: 1 << 1)
+        static let writeEnded = Flags(rawValue: 1 << 2)
+        static let readingPaused = Flags(rawValue: 1 << 3)
+        static let aboveHigh = Flags(rawValue: 1 << 4)
+        static let dirty = Flags(rawValue: 1 << 5)
+        static let peerEndedFirst = Flags(rawValue: 1 << 6)
+    }
+
+    /// What most connections never need: the queue of a slow peer, the deadline of a close.
+    final class Cold: TimerTarget {
+        unowned let connection: Connection
+        var queue = SendQueue()
+        var closeTimer: TimerID?
+
+        init(_ connection: Connection) {
+            self.connection = connection
+        }
+
+        func timerFired(_ id: TimerID, on loop: EventLoop) {
+            closeTimer = nil
+            loop.terminate(connection, .closeTimedOut)
+        }
+    }
+
+    /// The loop that owns this connection.
+    public let loop: EventLoop
+
+    /// Receives the events. May be replaced, for example when HTTP becomes WebSocket.
+    public var handler: any ConnectionHandler
+
+    let token: Token
+    let socket: SocketHandle
+    let settings: ConnectionSettings
+    var cold: Cold?
+    var gatherHead = GatherBuffer.none
+    var gatherTail = GatherBuffer.none
+    var gatherBytes: UInt32 = 0
+    var state = State.open
+    var flags: Flags = []
+
+    init(
+        loop: EventLoop, token: Token, socket: SocketHandle, settings: ConnectionSettings,
+        handler: any ConnectionHandler
+    ) {
+        self.loop = loop
+        self.token = token
+        self.socket = socket
+        self.settings = settings
+        self.handler = handler
+    }
+
+    /// Names this connection for ever.
+    public var id: ConnectionID {
+        ConnectionID(
+            loopIndex: Int32(loop.index), slot: UInt32(token.slot), generation: token.generation)
+    }
+
+    /// Bytes written here that the kernel has not taken.
+    public var queuedBytes: Int { Int(gatherBytes) + (cold?.queue.bytes ?? 0) }
+
+    /// Whether the connection accepts writes.
+    public var isOpen: Bool {
+        state == .open && flags.isDisjoint(with: [.writeEnded, .writeEndWanted])
+    }
+
+    /// Queues a copy of `bytes`, to be sent when the turn ends.
+    @discardableResult
+    public func write(_ bytes: RawSpan) -> WriteOutcome {
+        // The pointer is used within the call only.
+        bytes.withUnsafeBytes { loop.write($0, to: self) }
+    }
+
+    /// Queues `bytes` without copying them where they are large; `owner` keeps them alive and
+    /// unchanged until they are sent.
+    ///
+    /// Payloads shared by many connections are sent so.
+    @discardableResult
+    public func write(
+        _ bytes: UnsafeRawBufferPointer, keptAliveBy owner: AnyObject
+    ) -> WriteOutcome {
+        loop.write(bytes, keptAliveBy: owner, to: self)
+    }
+
+    /// Sends what is queued, then end-of-file, waits for the peer's end-of-file and closes, all
+    /// within ``Limits/closeTimeout``. Nothing more is delivered but the close.
+    public func close() { loop.beginClose(self) }
+
+    /// Sends what is queued, then end-of-file. The peer may go on sending (half close).
+    public func closeWrite() { loop.closeWrite(self) }
+
+    /// Drops what is queued and resets the connection.
+    public func abort() { loop.terminate(self, .local) }
+
+    /// Stops receiving, so that the peer feels backpressure through TCP's window.
+    public func pauseReading() {
+        guard state == .open, !flags.contains(.readingPaused) else { return }
+        flags.insert(.readingPaused)
+        if !flags.contains(.readEnded) { loop.setReceiving(false, self) }
+    }
+
+    /// Receives again.
+    public func resumeReading() {
+        guard state == .open, flags.contains(.readingPaused) else { return }
+        flags.remove(.readingPaused)
+        if !flags.contains(.readEnded) { loop.setReceiving(true, self) }
+    }
+
+    /// A place for `count` bytes to be written at once in the turn's gather buffer; `nil` where
+    /// they must go through ``write(_:)`` instead (a queue waits, they are many, or it is closed).
+    ///
+    /// The caller fills all of them before it calls anything else of this loop.
+    package func reserve(_ count: Int) -> UnsafeMutableRawPointer? {
+        loop.reserve(count, for: self)
+    }
+
+    var coldState: Cold {
+        if let cold { return cold }
+        let made = Cold(self)
+        cold = made
+        return made
+    }
+}
+
+/// The settings that all connections of a listener share.
+final class ConnectionSettings: Sendable {
+    let limits: Connection.Limits
+
+    init(limits: Connection.Limits) {
+        precondition(
+            limits.lowWatermark <= limits.highWatermark,
+            "low watermark \(limits.lowWatermark) above high watermark \(limits.highWatermark)")
+        precondition(
+            limits.sendQueueBytesMax > 0, "send queue of \(limits.sendQueueBytesMax) bytes")
+        self.limits = limits
+    }
+}

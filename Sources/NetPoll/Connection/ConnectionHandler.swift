@@ -1,0 +1,33 @@
+/// Receives a connection's events, on its loop.
+///
+/// The order is: ``opened(_:)``, then any of the others, then ``closed(_:reason:)`` once and last.
+public protocol ConnectionHandler: AnyObject {
+    /// The connection is registered; bytes may be written from now on.
+    func opened(_ connection: Connection)
+
+    /// Bytes arrived. They are lent for the call and may be changed in place; what is needed later
+    /// must be copied by the handler.
+    func received(_ bytes: inout MutableRawSpan, on connection: Connection)
+
+    /// The peer will send no more (end-of-file); this side may still write.
+    ///
+    /// The default closes the connection once all that was written is sent.
+    func receivedEnd(on connection: Connection)
+
+    /// The bytes queued passed ``Connection/Limits/highWatermark``: the producer should stop.
+    func roseAboveHighWatermark(_ connection: Connection)
+
+    /// The bytes queued fell to ``Connection/Limits/lowWatermark``: the producer may go on.
+    func fellBelowLowWatermark(_ connection: Connection)
+
+    /// The connection is gone. Nothing more will be called.
+    func closed(_ connection: Connection, reason: CloseReason)
+}
+
+extension ConnectionHandler {
+    public func opened(_ connection: Connection) {}
+    public func receivedEnd(on connection: Connection) { connection.close() }
+    public func roseAboveHighWatermark(_ connection: Connection) {}
+    public func fellBelowLowWatermark(_ connection: Connection) {}
+    public func closed(_ connection: Connection, reason: CloseReason) {}
+}

@@ -1,0 +1,26 @@
+extension Connection {
+    /// What happens when a write would pass ``Limits/sendQueueBytesMax``.
+    public enum OverflowPolicy: Hashable, Sendable {
+        /// The connection is aborted with ``CloseReason/sendQueueOverflow``.
+        case close
+        /// The write is answered ``WriteOutcome/refused``.
+        case refuse
+    }
+
+    /// Bounds of one connection's memory and time; shared by all connections of a listener.
+    public struct Limits: Hashable, Sendable {
+        /// The most bytes that wait to be sent. Default 1 MiB.
+        public var sendQueueBytesMax = 1 << 20
+        /// Default ``OverflowPolicy/close``.
+        public var overflow = OverflowPolicy.close
+        /// Queued bytes above which the producer is told to stop. Default 64 KiB.
+        public var highWatermark = 64 << 10
+        /// Queued bytes at which the producer is told to go on. Default 16 KiB.
+        public var lowWatermark = 16 << 10
+        /// How long ``Connection/close()`` may take to send what is queued and to see the peer's
+        /// end-of-file before the connection is aborted. Default 5 s.
+        public var closeTimeout = Duration.seconds(5)
+
+        public init() {}
+    }
+}

@@ -1,0 +1,98 @@
+/// A socket as a driver knows it: a descriptor, or a simulated one.
+package struct SocketHandle: Hashable, Sendable {
+    package let rawValue: Int32
+
+    package init(rawValue: Int32) {
+        self.rawValue = rawValue
+    }
+}
+
+/// A run of bytes to send; laid out as `struct iovec` (readv(2)).
+package struct Segment {
+    package let base: UnsafeRawPointer
+    package let count: Int
+
+    package init(base: UnsafeRawPointer, count: Int) {
+        self.base = base
+        self.count = count
+    }
+}
+
+/// What became of one ``Driver/send(_:_:token:)``.
+package enum SendOutcome: Equatable {
+    /// The kernel took this many bytes. Where that is fewer than were offered, the driver calls
+    /// ``EventLoop/sendable(_:)`` once it takes more.
+    case sent(Int)
+    /// The connection is broken, with this `errno`.
+    case failed(Int32)
+}
+
+/// A listening socket's settings.
+package struct ListenOptions: Sendable {
+    package var backlog: Int32
+    /// Other listeners of the same group will share the address (SO_REUSEPORT, socket(7)).
+    package var sharesPort: Bool
+    /// The address is already held by the group's first listener.
+    package var joinsShared: Bool
+
+    package init(backlog: Int32, sharesPort: Bool, joinsShared: Bool) {
+        self.backlog = backlog
+        self.sharesPort = sharesPort
+        self.joinsShared = joinsShared
+    }
+}
+
+/// Wakes a driver that waits; the one part of it that other threads use.
+package protocol Waker: Sendable {
+    func wake()
+}
+
+/// The kernel's side of one ``EventLoop``.
+///
+/// Its surface is completion-shaped: a loop says *accept here*, *receive here*, *send this*, and
+/// is told *this was accepted*, *these bytes arrived in this buffer*, *this much was sent*. Whether
+/// the driver learns so by readiness (epoll) or by completion is its own affair.
+///
+/// All but ``waker`` is used on the loop's thread only. Events are delivered by calling the loop's
+/// `accepted`, `received`, `receivedEnd`, `sendable`, `failed` and `acceptFailed`.
+package protocol Driver: AnyObject {
+    var waker: any Waker { get }
+
+    /// The present of the driver's clock.
+    func now() -> Instant
+
+    /// Waits for events until `deadline` (`nil`: for ever; a past one: not at all).
+    func wait(until deadline: Instant?) throws(SystemError)
+
+    /// Delivers to `loop` what ``wait(until:)`` found, within the loop's bounds per turn.
+    func deliver(to loop: EventLoop)
+
+    /// Opens a listening socket and starts accepting.
+    func listen(
+        on address: SocketAddress, _ options: ListenOptions, token: Token
+    ) throws(SystemError) -> (SocketHandle, SocketAddress)
+
+    /// Stops or resumes accepting without closing the socket.
+    func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token)
+
+    /// Takes one waiting connection off the listener and closes it at once, although descriptors
+    /// are exhausted; `false` where none could be taken.
+    func shed(_ socket: SocketHandle) -> Bool
+
+    /// Registers an accepted socket and starts receiving.
+    func adopt(_ socket: SocketHandle, token: Token) throws(SystemError)
+
+    /// Stops or resumes receiving.
+    func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token)
+
+    /// Offers bytes to the kernel without waiting. The segments need to live for the call only.
+    func send(
+        _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
+    ) -> SendOutcome
+
+    /// Sends end-of-file after what was sent (shutdown(2), SHUT_WR).
+    func shutdownSend(_ socket: SocketHandle)
+
+    /// Closes the socket; with `reset` the peer sees RST and unsent bytes are dropped.
+    func close(_ socket: SocketHandle, reset: Bool)
+}

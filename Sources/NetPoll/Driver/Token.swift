@@ -1,0 +1,40 @@
+/// What a driver gives back with every event: slot, generation and kind of the registration.
+///
+/// A slot's generation rises when it is given up, so an event that was already on its way for a
+/// closed or reused descriptor names nothing and is dropped.
+package struct Token: Hashable, Sendable {
+    package enum Kind: UInt8, Sendable {
+        case connection = 0
+        case listener = 1
+    }
+
+    /// Bits 0–30 slot, bit 31 kind, bits 32–63 generation.
+    package let rawValue: UInt64
+
+    package init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+
+    init(slot: Int, generation: UInt32, kind: Kind) {
+        rawValue = UInt64(generation) << 32 | UInt64(kind.rawValue) << 31 | UInt64(slot)
+    }
+
+    var slot: Int { Int(truncatingIfNeeded: rawValue & 0x7fff_ffff) }
+    var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
+    package var kind: Kind { rawValue & 0x8000_0000 == 0 ? .connection : .listener }
+}
+
+/// Names one connection of one group for ever: it never names a later connection in its place.
+///
+/// Safe to keep and to send to other threads; ``EventLoop/connection(_:)`` gives the connection
+/// while it lives.
+public struct ConnectionID: Hashable, Sendable {
+    /// The ``EventLoop/index`` of the connection's loop.
+    public let loopIndex: Int32
+    let slot: UInt32
+    let generation: UInt32
+}
+
+extension ConnectionID: CustomStringConvertible {
+    public var description: String { "\(loopIndex)-\(slot)-\(generation)" }
+}

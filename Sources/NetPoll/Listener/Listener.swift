@@ -1,0 +1,134 @@
+/// A listening socket of one loop; its connections live on the same loop.
+///
+/// Not `Sendable`: used on ``loop`` only. See ``ListenerGroup`` for one listener per loop.
+public final class Listener {
+    /// The loop that accepts.
+    public let loop: EventLoop
+
+    /// The address it listens on, with the port the kernel chose where 0 was asked for.
+    public let address: SocketAddress
+
+    let settings: ConnectionSettings
+    let makeHandler: @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+
+    private let token: Token
+    let socket: SocketHandle
+    private let exhaustion: ExhaustionPolicy
+    private var resumption: Resumption?
+    private var isClosed = false
+
+    init(
+        loop: EventLoop, token: Token, socket: SocketHandle, address: SocketAddress,
+        configuration: Configuration,
+        makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+    ) {
+        self.loop = loop
+        self.token = token
+        self.socket = socket
+        self.address = address
+        self.makeHandler = makeHandler
+        exhaustion = configuration.exhaustion
+        settings = ConnectionSettings(limits: configuration.limits)
+    }
+
+    /// Stops accepting and closes the listening socket; accepted connections live on.
+    ///
+    /// Connections still in the kernel's backlog are reset by it.
+    public func close() {
+        guard !isClosed else { return }
+        isClosed = true
+        if let timer = resumption?.timer { loop.cancel(timer) }
+        resumption = nil
+        driver.close(socket, reset: false)
+        loop.slots.remove(token)
+    }
+
+    private var driver: any Driver { loop.driver }
+
+    /// Descriptors or memory are exhausted, or the accept failed for another reason.
+    func acceptFailed(_ errno: Int32) {
+        guard Platform.isExhaustion(errno) else {
+            // The connection was lost before it was accepted (accept(2)): the next one may do.
+            return
+        }
+        switch exhaustion {
+        case .shed:
+            var budget = loop.configuration.acceptsPerTurnMax
+            var isShedding = true
+            while budget > 0, isShedding {
+                isShedding = driver.shed(socket)
+                if isShedding { loop.counters.shed += 1 }
+                budget -= 1
+            }
+            if budget == loop.configuration.acceptsPerTurnMax - 1, !isShedding {
+                pause(.milliseconds(50))
+            }
+        case .pause(let duration):
+            pause(duration)
+        }
+    }
+
+    private func pause(_ duration: Duration) {
+        guard resumption == nil else { return }
+        loop.counters.acceptPauses += 1
+        driver.setAccepting(false, socket, token: token)
+        let jitter = Int64.random(in: 0...max(0, duration.inNanoseconds), using: &loop.random)
+        let resumption = Resumption(self)
+        resumption.timer = loop.schedule(after: duration + .nanoseconds(jitter), resumption)
+        self.resumption = resumption
+    }
+
+    fileprivate func resume() {
+        resumption = nil
+        driver.setAccepting(true, socket, token: token)
+    }
+
+    /// The end of a pause.
+    private final class Resumption: TimerTarget {
+        unowned let listener: Listener
+        var timer: TimerID?
+
+        init(_ listener: Listener) {
+            self.listener = listener
+        }
+
+        func timerFired(_ id: TimerID, on loop: EventLoop) {
+            listener.resume()
+        }
+    }
+}
+
+extension EventLoop {
+    /// Listens on `address`; `makeHandler` is called on this loop for each accepted connection,
+    /// with the peer's address.
+    ///
+    /// - Throws: ``SystemError``, for example EADDRINUSE or EACCES.
+    @discardableResult
+    public func listen(
+        on address: SocketAddress, configuration: Listener.Configuration = .init(),
+        makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+    ) throws(SystemError) -> Listener {
+        try listen(
+            on: address, configuration: configuration, sharesPort: false, joinsShared: false,
+            makeHandler: makeHandler)
+    }
+
+    func listen(
+        on address: SocketAddress, configuration: Listener.Configuration, sharesPort: Bool,
+        joinsShared: Bool,
+        makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+    ) throws(SystemError) -> Listener {
+        checkCurrent()
+        precondition(configuration.backlog > 0, "backlog of \(configuration.backlog)")
+        let token = slots.reserveToken(kind: .listener)
+        let options = ListenOptions(
+            backlog: Int32(clamping: configuration.backlog), sharesPort: sharesPort,
+            joinsShared: joinsShared)
+        let (socket, bound) = try driver.listen(on: address, options, token: token)
+        let listener = Listener(
+            loop: self, token: token, socket: socket, address: bound, configuration: configuration,
+            makeHandler: makeHandler)
+        slots.insert(listener, at: token)
+        return listener
+    }
+}

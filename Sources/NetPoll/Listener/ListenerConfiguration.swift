@@ -1,0 +1,26 @@
+extension Listener {
+    /// What a listener does when descriptors or memory are exhausted (EMFILE, ENFILE, ENOBUFS,
+    /// ENOMEM; accept(2)). Either way it neither spins nor stops for good.
+    public enum ExhaustionPolicy: Hashable, Sendable {
+        /// A reserve descriptor is given up to take waiting connections and close them at once, so
+        /// that their clients learn of it and may try elsewhere. Where that fails too, the listener
+        /// pauses for 50 to 100 ms.
+        case shed
+        /// The listener pauses for this long, and up to as long again at random; connections wait
+        /// in the backlog meanwhile.
+        case pause(Duration)
+    }
+
+    /// Settings of a listener and of the connections it accepts.
+    public struct Configuration: Hashable, Sendable {
+        /// Connections that may wait to be accepted (listen(2)); the kernel's `somaxconn` bounds it.
+        /// Default 4,096.
+        public var backlog = 4_096
+        /// Default ``ExhaustionPolicy/shed``.
+        public var exhaustion = ExhaustionPolicy.shed
+        /// Bounds of each accepted connection.
+        public var limits = Connection.Limits()
+
+        public init() {}
+    }
+}

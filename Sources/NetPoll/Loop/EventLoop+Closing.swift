@@ -1,0 +1,88 @@
+// Half close, graceful close, abort, and telling handlers, a bounded number per turn.
+extension EventLoop {
+    func beginClose(_ connection: Connection) {
+        guard connection.state == .open else { return }
+        connection.state = .closing
+        let timeout = connection.settings.limits.closeTimeout
+        connection.coldState.closeTimer = schedule(after: timeout, connection.coldState)
+        if connection.flags.contains(.readingPaused) {
+            // Reading goes on, so that the peer's end is seen.
+            connection.flags.remove(.readingPaused)
+            if !connection.flags.contains(.readEnded) { setReceiving(true, connection) }
+        }
+        if connection.flags.contains(.readEnded) { connection.flags.insert(.peerEndedFirst) }
+        connection.flags.insert(.writeEndWanted)
+        markDirty(connection)
+        // The end may have been sent before, by a half close.
+        if connection.flags.contains([.writeEnded, .readEnded]) { terminate(connection, .peer) }
+    }
+
+    func closeWrite(_ connection: Connection) {
+        guard connection.isOpen else { return }
+        connection.flags.insert(.writeEndWanted)
+        markDirty(connection)
+    }
+
+    /// Sends end-of-file once all that was written is sent and the end was asked for.
+    func finishWriting(_ connection: Connection) {
+        guard connection.state != .closed,
+            connection.flags.contains(.writeEndWanted), !connection.flags.contains(.writeEnded),
+            connection.queuedBytes == 0
+        else { return }
+        connection.flags.insert(.writeEnded)
+        driver.shutdownSend(connection.socket)
+        if connection.flags.contains(.readEnded) { terminate(connection, reasonOfEnd(connection)) }
+    }
+
+    /// Why a connection ended of which both directions are finished.
+    func reasonOfEnd(_ connection: Connection) -> CloseReason {
+        connection.state == .closing && !connection.flags.contains(.peerEndedFirst)
+            ? .local : .peer
+    }
+
+    /// Ends a connection. Its handler is told, and its socket closed, before the turn is over, or
+    /// in a later turn where very many end at once.
+    func terminate(_ connection: Connection, _ reason: CloseReason) {
+        guard connection.state != .closed else { return }
+        let flushed = connection.flags.contains(.writeEnded)
+        connection.state = .closed
+        let endedWell = flushed && connection.flags.contains(.readEnded)
+        if !connection.flags.contains(.readEnded), !connection.flags.contains(.readingPaused) {
+            setReceiving(false, connection)
+        }
+        doomed.append((connection, reason, !endedWell))
+        // What it gathered is dropped when the dirty list is walked.
+    }
+
+    func carryOutCloses() {
+        let end = min(doomed.count, firstDoomed + configuration.closesPerTurnMax)
+        while firstDoomed < end {
+            let (connection, reason, resets) = doomed[firstDoomed]
+            firstDoomed += 1
+            if connection.flags.contains(.dirty) { flushDirty() }
+            if let timer = connection.cold?.closeTimer { wheel.cancel(timer) }
+            connection.cold = nil
+            driver.close(connection.socket, reset: resets)
+            slots.remove(connection.token)
+            counters.closed += 1
+            let handler = connection.handler
+            connection.handler = UnhandledConnection.shared
+            handler.closed(connection, reason: reason)
+        }
+        if firstDoomed == doomed.count {
+            doomed.removeAll(keepingCapacity: doomed.capacity <= 1_024)
+            firstDoomed = 0
+        }
+    }
+
+    /// Closes every listener and aborts every connection, telling all handlers.
+    package func shutDown() {
+        for token in slots.tokens(.listener) { listener(for: token)?.close() }
+        for token in slots.tokens(.connection) {
+            guard let connection = connection(for: token)?.takeUnretainedValue() else { continue }
+            terminate(connection, .shutdown)
+        }
+        while firstDoomed < doomed.count { carryOutCloses() }
+        isStopped = true
+    }
+}

@@ -1,0 +1,136 @@
+// What a driver reports.
+extension EventLoop {
+    /// The connection a token names, without a retain; `nil` for a stale or listener's token.
+    @inline(__always)
+    func connection(for token: Token) -> Unmanaged<Connection>? {
+        guard token.kind == .connection, let object = slots.object(token) else { return nil }
+        // A live token of this kind names a Connection: only `accepted` inserts such tokens.
+        return Unmanaged.fromOpaque(object.toOpaque())
+    }
+
+    func listener(for token: Token) -> Listener? {
+        guard token.kind == .listener, let object = slots.object(token) else { return nil }
+        return object.takeUnretainedValue() as? Listener
+    }
+
+    /// How many connections a driver may still accept for this listener in this turn.
+    package func acceptBudget(_ token: Token) -> Int {
+        listener(for: token) == nil ? 0 : configuration.acceptsPerTurnMax
+    }
+
+    /// A connection was accepted.
+    package func accepted(_ socket: SocketHandle, from address: SocketAddress, on token: Token) {
+        guard let listener = listener(for: token) else {
+            counters.staleEvents += 1
+            driver.close(socket, reset: true)
+            return
+        }
+        let own = slots.reserveToken(kind: .connection)
+        do {
+            try driver.adopt(socket, token: own)
+        } catch {
+            counters.acceptFailures += 1
+            driver.close(socket, reset: true)
+            return
+        }
+        let connection = Connection(
+            loop: self, token: own, socket: socket, settings: listener.settings,
+            handler: UnhandledConnection.shared)
+        slots.insert(connection, at: own)
+        counters.accepted += 1
+        connection.handler = listener.makeHandler(connection, address)
+        if connection.state == .open { connection.handler.opened(connection) }
+    }
+
+    /// An accept failed with this `errno`; the driver goes on only when it is told to.
+    package func acceptFailed(_ errno: Int32, on token: Token) {
+        guard let listener = listener(for: token) else { return }
+        counters.acceptFailures += 1
+        listener.acceptFailed(errno)
+    }
+
+    /// `bytes` arrived.
+    ///
+    /// - Returns: Whether the driver may receive more from this connection.
+    package func received(_ bytes: UnsafeMutableRawBufferPointer, on token: Token) -> Bool {
+        guard let unmanaged = connection(for: token) else {
+            counters.staleEvents += 1
+            return false
+        }
+        counters.receives += 1
+        return unmanaged._withUnsafeGuaranteedRef { connection in
+            // A closing connection's bytes are read only to see its end.
+            guard connection.state == .open else { return connection.state == .closing }
+            // The memory is the loop's receive buffer, which nothing else uses during the call.
+            var span = MutableRawSpan(_unsafeBytes: bytes)
+            connection.handler.received(&span, on: connection)
+            return connection.state != .closed && !connection.flags.contains(.readingPaused)
+        }
+    }
+
+    /// The peer sent end-of-file.
+    package func receivedEnd(_ token: Token) {
+        guard let connection = connection(for: token)?.takeUnretainedValue() else {
+            counters.staleEvents += 1
+            return
+        }
+        guard connection.state != .closed, !connection.flags.contains(.readEnded) else { return }
+        connection.flags.insert(.readEnded)
+        driver.setReceiving(false, connection.socket, token: token)
+        if connection.flags.contains(.writeEnded) {
+            terminate(connection, reasonOfEnd(connection))
+        } else if connection.state == .open {
+            connection.handler.receivedEnd(on: connection)
+        }
+    }
+
+    /// The kernel takes bytes again.
+    package func sendable(_ token: Token) {
+        guard let connection = connection(for: token)?.takeUnretainedValue() else {
+            counters.staleEvents += 1
+            return
+        }
+        guard connection.state != .closed else { return }
+        sendQueued(connection)
+    }
+
+    /// The connection is broken, with this `errno`.
+    package func failed(_ errno: Int32, on token: Token) {
+        guard let connection = connection(for: token)?.takeUnretainedValue() else {
+            counters.staleEvents += 1
+            return
+        }
+        terminate(connection, reason(ofBroken: errno))
+    }
+
+    func reason(ofBroken errno: Int32) -> CloseReason {
+        Platform.isReset(errno)
+            ? .reset : .failed(SystemError(code: errno, operation: "connection"))
+    }
+
+    func setReceiving(_ receiving: Bool, _ connection: Connection) {
+        driver.setReceiving(receiving, connection.socket, token: connection.token)
+    }
+}
+
+/// Stands in for a handler before there is one and after the connection ended, so that a closed
+/// connection keeps no handler alive.
+final class UnhandledConnection: ConnectionHandler, Sendable {
+    static let shared = UnhandledConnection()
+
+    func received(_ bytes: inout MutableRawSpan, on connection: Connection) {}
+}
+
+extension EventLoop {
+    /// The descriptor a token names while its registration lives.
+    @inline(__always)
+    func descriptor(of token: Token) -> Int32? {
+        guard let object = slots.object(token) else { return nil }
+        switch token.kind {
+        case .connection:
+            return connection(for: token)?._withUnsafeGuaranteedRef { $0.socket.rawValue }
+        case .listener:
+            return object._withUnsafeGuaranteedRef { ($0 as? Listener)?.socket.rawValue }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+// Gathering a turn's writes, flushing them, and the queue of what the kernel did not take.
+extension EventLoop {
+    /// Payloads below this are copied even where they could be referenced: copying costs less than
+    /// a segment of its own.
+    static var referenceBytesMin: Int { 4 << 10 }
+
+    func write(_ bytes: UnsafeRawBufferPointer, to connection: Connection) -> WriteOutcome {
+        guard let base = bytes.baseAddress, bytes.count > 0 else {
+            return connection.isOpen ? outcome(connection) : .closed
+        }
+        if let place = reserve(bytes.count, for: connection) {
+            place.copyMemory(from: base, byteCount: bytes.count)
+            return .accepted
+        }
+        guard connection.isOpen else { return .closed }
+        if let refusal = makeRoom(bytes.count, connection) { return refusal }
+        if !isBlocked(connection) {
+            if let place = reserve(bytes.count, for: connection) {
+                place.copyMemory(from: base, byteCount: bytes.count)
+                return .accepted
+            }
+            return writeThrough(bytes, connection)
+        }
+        connection.coldState.queue.append(copying: bytes)
+        return rose(connection)
+    }
+
+    func write(
+        _ bytes: UnsafeRawBufferPointer, keptAliveBy owner: AnyObject, to connection: Connection
+    ) -> WriteOutcome {
+        guard bytes.count >= Self.referenceBytesMin, let base = bytes.baseAddress else {
+            return write(bytes, to: connection)
+        }
+        guard connection.isOpen else { return .closed }
+        if let refusal = makeRoom(bytes.count, connection) { return refusal }
+        let segment = Segment(base: base, count: bytes.count)
+        if isBlocked(connection) {
+            connection.coldState.queue.append(segment, retained: .passRetained(owner))
+            return rose(connection)
+        }
+        if !gather.fits(MemoryLayout<GatherBuffer.Reference>.size) { flushDirty() }
+        // The flush may have blocked or ended this very connection.
+        guard connection.state == .open else { return .closed }
+        if isBlocked(connection) {
+            connection.coldState.queue.append(segment, retained: .passRetained(owner))
+            return rose(connection)
+        }
+        append(piece: gather.start(.init(segment: segment, owner: .passRetained(owner))), connection)
+        connection.gatherBytes += UInt32(bytes.count)
+        return .accepted
+    }
+
+    /// A place in the gather buffer; `nil` where the write must take the long way.
+    func reserve(_ count: Int, for connection: Connection) -> UnsafeMutableRawPointer? {
+        guard connection.isOpen, !isBlocked(connection),
+            count <= configuration.gatherBufferBytes / 4,
+            connection.queuedBytes + count <= connection.settings.limits.sendQueueBytesMax
+        else { return nil }
+        if !gather.fits(count) {
+            flushDirty()
+            guard connection.isOpen, !isBlocked(connection) else { return nil }
+        }
+        connection.gatherBytes += UInt32(count)
+        if connection.gatherTail != GatherBuffer.none, gather.isExtensible(connection.gatherTail) {
+            return gather.extend(connection.gatherTail, by: count)
+        }
+        let (piece, place) = gather.start(count)
+        append(piece: piece, connection)
+        return place
+    }
+
+    private func append(piece: UInt32, _ connection: Connection) {
+        if connection.gatherHead == GatherBuffer.none {
+            connection.gatherHead = piece
+        } else {
+            gather.link(connection.gatherTail, to: piece)
+        }
+        connection.gatherTail = piece
+        markDirty(connection)
+    }
+
+    func markDirty(_ connection: Connection) {
+        guard !connection.flags.contains(.dirty) else { return }
+        connection.flags.insert(.dirty)
+        dirty.append(Unmanaged.passUnretained(connection))
+    }
+
+    private func isBlocked(_ connection: Connection) -> Bool {
+        guard let cold = connection.cold else { return false }
+        return !cold.queue.isEmpty
+    }
+
+    private func outcome(_ connection: Connection) -> WriteOutcome {
+        connection.flags.contains(.aboveHigh) ? .aboveHighWatermark : .accepted
+    }
+
+    /// Keeps the queue's bound: sends what was gathered, then asks the policy.
+    ///
+    /// - Returns: The refusal, or `nil` where `count` bytes may be taken.
+    private func makeRoom(_ count: Int, _ connection: Connection) -> WriteOutcome? {
+        let limits = connection.settings.limits
+        if connection.queuedBytes + count > limits.sendQueueBytesMax { flush(connection) }
+        guard connection.state == .open else { return .closed }
+        if connection.queuedBytes + count <= limits.sendQueueBytesMax { return nil }
+        switch limits.overflow {
+        case .refuse:
+            return .refused
+        case .close:
+            // A write longer than the whole bound may still fit into the kernel's buffer.
+            if connection.queuedBytes == 0 { return nil }
+            terminate(connection, .sendQueueOverflow)
+            return .closed
+        }
+    }
+
+    /// Sends a write too large to gather straight from the caller's memory.
+    private func writeThrough(
+        _ bytes: UnsafeRawBufferPointer, _ connection: Connection
+    ) -> WriteOutcome {
+        flush(connection)
+        guard connection.state == .open else { return .closed }
+        var sent = 0
+        if !isBlocked(connection), let base = bytes.baseAddress {
+            segments[0] = Segment(base: base, count: bytes.count)
+            counters.sends += 1
+            switch driver.send(connection.socket, .init(rebasing: segments[..<1]), token: connection.token) {
+            case .sent(let count): sent = count
+            case .failed(let errno):
+                terminate(connection, reason(ofBroken: errno))
+                return .closed
+            }
+        }
+        guard sent < bytes.count else { return outcome(connection) }
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
+        guard connection.queuedBytes + rest.count <= connection.settings.limits.sendQueueBytesMax
+        else {
+            terminate(connection, .sendQueueOverflow)
+            return .closed
+        }
+        connection.coldState.queue.append(copying: rest)
+        return rose(connection)
+    }
+
+    /// Notes that the queue rose above the high watermark; the handler is told when the turn ends.
+    private func rose(_ connection: Connection) -> WriteOutcome {
+        guard connection.queuedBytes > connection.settings.limits.highWatermark else {
+            return outcome(connection)
+        }
+        if !connection.flags.contains(.aboveHigh) {
+            connection.flags.insert(.aboveHigh)
+            risen.append(connection)
+        }
+        return .aboveHighWatermark
+    }
+
+    /// Tells the handlers whose connections rose above their high watermark in this turn.
+    func tellRisen() {
+        while let connection = risen.popLast() {
+            guard connection.state == .open, connection.flags.contains(.aboveHigh) else { continue }
+            connection.handler.roseAboveHighWatermark(connection)
+        }
+    }
+
+    // MARK: - Flushing
+
+    /// Sends what every connection gathered, one send each, and empties the gather buffer.
+    func flushDirty() {
+        // Flushing calls no handler, so nothing is written meanwhile.
+        for unmanaged in dirty {
+            unmanaged._withUnsafeGuaranteedRef { connection in
+                connection.flags.remove(.dirty)
+                flush(connection)
+            }
+        }
+        dirty.removeAll(keepingCapacity: true)
+        gather.reset()
+    }
+
+    /// Sends what `connection` gathered; what the kernel does not take moves to its queue.
+    func flush(_ connection: Connection) {
+        var piece = connection.gatherHead
+        connection.gatherHead = GatherBuffer.none
+        connection.gatherTail = GatherBuffer.none
+        connection.gatherBytes = 0
+        while piece != GatherBuffer.none {
+            guard connection.state != .closed, !isBlocked(connection) else {
+                keepOrDrop(from: piece, skipping: 0, connection)
+                break
+            }
+            var (count, offered, following) = (0, 0, piece)
+            while following != GatherBuffer.none, count < segments.count {
+                segments[count] = gather.segment(following)
+                offered += segments[count].count
+                count += 1
+                following = gather.next(after: following)
+            }
+            counters.sends += 1
+            switch driver.send(
+                connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
+            {
+            case .sent(let sent) where sent == offered:
+                release(from: piece, to: following)
+                piece = following
+            case .sent(let sent):
+                keepOrDrop(from: piece, skipping: sent, connection)
+                piece = GatherBuffer.none
+                if connection.queuedBytes > connection.settings.limits.sendQueueBytesMax {
+                    terminate(connection, .sendQueueOverflow)
+                } else {
+                    _ = rose(connection)
+                }
+            case .failed(let errno):
+                terminate(connection, reason(ofBroken: errno))
+                keepOrDrop(from: piece, skipping: 0, connection)
+                piece = GatherBuffer.none
+            }
+        }
+        finishWriting(connection)
+    }
+
+    /// Moves gathered pieces to the queue, without their first `skipping` bytes; a closed
+    /// connection's are dropped.
+    private func keepOrDrop(from first: UInt32, skipping: Int, _ connection: Connection) {
+        var (piece, skip) = (first, skipping)
+        while piece != GatherBuffer.none {
+            let segment = gather.segment(piece)
+            let reference = gather.reference(piece)
+            let rest = Segment(base: segment.base + min(skip, segment.count), count: max(0, segment.count - skip))
+            skip = max(0, skip - segment.count)
+            if connection.state == .closed || rest.count == 0 {
+                reference?.owner.release()
+            } else if let reference {
+                connection.coldState.queue.append(rest, retained: reference.owner)
+            } else {
+                connection.coldState.queue.append(
+                    copying: UnsafeRawBufferPointer(start: rest.base, count: rest.count))
+            }
+            piece = gather.next(after: piece)
+        }
+    }
+
+    private func release(from first: UInt32, to end: UInt32) {
+        var piece = first
+        while piece != end {
+            gather.reference(piece)?.owner.release()
+            piece = gather.next(after: piece)
+        }
+    }
+
+    /// Sends from the queue after the kernel reported room; one send per event.
+    func sendQueued(_ connection: Connection) {
+        guard let cold = connection.cold, !cold.queue.isEmpty else { return }
+        let count = cold.queue.fill(segments)
+        counters.sends += 1
+        switch driver.send(
+            connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
+        {
+        case .sent(let sent):
+            cold.queue.consume(sent)
+        case .failed(let errno):
+            terminate(connection, reason(ofBroken: errno))
+            return
+        }
+        if cold.queue.isEmpty, cold.closeTimer == nil { connection.cold = nil }
+        if connection.flags.contains(.aboveHigh),
+            connection.queuedBytes <= connection.settings.limits.lowWatermark
+        {
+            connection.flags.remove(.aboveHigh)
+            if connection.state == .open { connection.handler.fellBelowLowWatermark(connection) }
+        }
+        finishWriting(connection)
+    }
+}

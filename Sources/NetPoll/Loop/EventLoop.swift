@@ -1,0 +1,271 @@
+import Synchronization
+
+/// One thread's cycle over sockets, timers and jobs.
+///
+/// Everything registered with a loop is owned by it and touched on its thread only; nothing of it
+/// is locked. Other threads reach it through ``execute(_:)``. A turn runs in this order:
+///
+///     wait ▶ events ▶ inbox ▶ timers ▶ end-of-turn targets ▶ flush ▶ closes
+///
+/// Accepts, reads, jobs and closes per turn are bounded, so that no source starves another.
+///
+/// `@unchecked Sendable`: only ``execute(_:)``, ``isCurrent``, ``index`` and the group's shutdown
+/// are used by other threads, and they touch constants, an atomic and the locked inbox; all else
+/// checks ``isCurrent``.
+public final class EventLoop: @unchecked Sendable {
+    /// Bounds of one turn and sizes of a loop's buffers.
+    public struct Configuration: Hashable, Sendable {
+        /// The buffer every receive goes into, lent to handlers. Default 512 KiB.
+        public var receiveBufferBytes = 512 << 10
+        /// The buffer that gathers a turn's writes; when it is full they are flushed early.
+        /// Default 256 KiB.
+        public var gatherBufferBytes = 256 << 10
+        /// The most connections one listener accepts per turn. Default 64.
+        public var acceptsPerTurnMax = 64
+        /// The most receives on one connection per turn, while each fills the buffer. Default 4.
+        public var readsPerConnectionMax = 4
+        /// The most jobs per turn. Default 1,024.
+        public var jobsPerTurnMax = 1_024
+        /// The most connections whose end is carried out per turn. Default 512.
+        public var closesPerTurnMax = 512
+
+        public init() {}
+    }
+
+    /// The loop's position in its group.
+    public let index: Int
+
+    /// The bounds this loop keeps.
+    public let configuration: Configuration
+
+    /// The present, read once per turn from the driver's clock; on the loop only.
+    public internal(set) var now: Instant
+
+    var counters = LoopMetrics()
+
+    let driver: any Driver
+    let inbox: Inbox
+    var slots = SlotTable()
+    var gather: GatherBuffer
+    var wheel: TimerWheel<any TimerTarget>
+    var random: SplitMix64
+
+    /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
+    var dirty: [Unmanaged<Connection>] = []
+    /// Connections whose queues rose above the high watermark in this turn.
+    var risen: [Connection] = []
+    /// Connections that ended and whose handlers are not told yet.
+    var doomed: [(connection: Connection, reason: CloseReason, resets: Bool)] = []
+    var firstDoomed = 0
+    var turnTargets: [any TurnTarget] = []
+    var spareTargets: [any TurnTarget] = []
+    var isStopped = false
+
+    private var jobs: [Inbox.Job] = []
+    private var nextJob = 0
+    private let thread = Atomic<UInt64>(0)
+
+    /// Where the driver receives into.
+    package let receiveBuffer: UnsafeMutableRawBufferPointer
+    let segments: UnsafeMutableBufferPointer<Segment>
+
+    package init(
+        driver: any Driver, index: Int = 0, configuration: Configuration = .init(),
+        seed: UInt64 = 0
+    ) {
+        precondition(
+            configuration.receiveBufferBytes >= 1 << 10,
+            "receive buffer of \(configuration.receiveBufferBytes) bytes is below 1024")
+        precondition(
+            configuration.gatherBufferBytes >= 1 << 10,
+            "gather buffer of \(configuration.gatherBufferBytes) bytes is below 1024")
+        self.driver = driver
+        self.index = index
+        self.configuration = configuration
+        now = driver.now()
+        inbox = Inbox(waker: driver.waker)
+        gather = GatherBuffer(capacity: configuration.gatherBufferBytes)
+        wheel = TimerWheel(now: now)
+        random = SplitMix64(seed: seed)
+        receiveBuffer = .allocate(byteCount: configuration.receiveBufferBytes, alignment: 64)
+        segments = .allocate(capacity: 64)
+    }
+
+    deinit {
+        receiveBuffer.deallocate()
+        segments.deallocate()
+    }
+
+    /// Whether the caller runs on this loop.
+    public var isCurrent: Bool {
+        thread.load(ordering: .relaxed) == Platform.currentThread
+    }
+
+    /// Runs `job` on this loop, after the jobs posted before it. Any thread may call this.
+    ///
+    /// A job posted to a loop that was shut down is dropped.
+    public func execute(_ job: @escaping @Sendable () -> Void) {
+        inbox.post(job)
+    }
+
+    /// Arms a timer that fires once, no earlier than `delay` from ``now``; O(1).
+    @discardableResult
+    public func schedule(after delay: Duration, _ target: any TimerTarget) -> TimerID {
+        checkCurrent()
+        return wheel.arm(at: now + delay, target)
+    }
+
+    /// Moves an armed timer to `delay` from ``now``; `false` where it fired or was cancelled. O(1).
+    @discardableResult
+    public func reschedule(_ id: TimerID, after delay: Duration) -> Bool {
+        checkCurrent()
+        return wheel.rearm(id, at: now + delay)
+    }
+
+    /// Cancels an armed timer; `false` where it fired or was cancelled before. O(1).
+    @discardableResult
+    public func cancel(_ id: TimerID) -> Bool {
+        checkCurrent()
+        return wheel.cancel(id)
+    }
+
+    /// Calls `target` once, when this turn's events, jobs and timers are done and before its writes
+    /// are flushed: the place to do once per turn what many events asked for.
+    public func runAtEndOfTurn(_ target: any TurnTarget) {
+        checkCurrent()
+        turnTargets.append(target)
+    }
+
+    /// The connection that `id` names, while it is not closed.
+    public func connection(_ id: ConnectionID) -> Connection? {
+        checkCurrent()
+        guard Int(id.loopIndex) == index else { return nil }
+        let token = Token(slot: Int(id.slot), generation: id.generation, kind: .connection)
+        guard let connection = connection(for: token)?.takeUnretainedValue(),
+            connection.state != .closed
+        else { return nil }
+        return connection
+    }
+
+    /// What this loop did so far.
+    public var metrics: LoopMetrics {
+        checkCurrent()
+        return counters
+    }
+
+    /// How many connections and listeners are registered.
+    public var registrations: Int {
+        checkCurrent()
+        return slots.count
+    }
+
+    func checkCurrent() {
+        precondition(isCurrent, "event loop \(index) was used from a thread that is not its own")
+    }
+
+    // MARK: - Turns
+
+    /// Makes the calling thread the loop's own.
+    package func bindToCurrentThread() {
+        thread.store(Platform.currentThread, ordering: .relaxed)
+    }
+
+    /// Runs turns until the loop is stopped.
+    func run() {
+        bindToCurrentThread()
+        while !isStopped {
+            turn(until: nil)
+        }
+    }
+
+    /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).
+    package func turn(until limit: Instant?) {
+        do {
+            try driver.wait(until: deadline(limit))
+        } catch {
+            preconditionFailure("event loop \(index) cannot wait for events: \(error)")
+        }
+        now = driver.now()
+        counters.turns += 1
+        driver.deliver(to: self)
+        runJobs()
+        fireTimers()
+        runTurnTargets()
+        flushDirty()
+        tellRisen()
+        carryOutCloses()
+    }
+
+    /// Whether a turn has something to do before any event or timer.
+    package var hasWork: Bool {
+        nextJob < jobs.count || !inbox.isEmpty || firstDoomed < doomed.count || !dirty.isEmpty
+            || !turnTargets.isEmpty
+    }
+
+    /// When the next timer is due.
+    package var nextTimer: Instant? { wheel.nextDeadline }
+
+    private func deadline(_ limit: Instant?) -> Instant? {
+        if hasWork { return now }
+        guard let timer = wheel.nextDeadline else { return limit }
+        guard let limit else { return timer }
+        return min(timer, limit)
+    }
+
+    private func runJobs() {
+        if nextJob == jobs.count {
+            inbox.take(into: &jobs)
+            nextJob = 0
+        }
+        let end = min(jobs.count, nextJob + configuration.jobsPerTurnMax)
+        while nextJob < end {
+            let job = jobs[nextJob]
+            nextJob += 1
+            job()
+        }
+        // Dropped at once: a job may hold what its poster wants to see released.
+        if nextJob == jobs.count {
+            jobs.removeAll(keepingCapacity: jobs.capacity <= 4_096)
+            nextJob = 0
+        }
+    }
+
+    private func fireTimers() {
+        while let (id, target) = wheel.popExpired(now: now) {
+            target.timerFired(id, on: self)
+        }
+    }
+
+    private func runTurnTargets() {
+        // A target that asks again is called in this turn too, so that what it wrote is flushed.
+        var rounds = 0
+        while !turnTargets.isEmpty, rounds < 8 {
+            swap(&turnTargets, &spareTargets)
+            for target in spareTargets { target.turnEnded(on: self) }
+            spareTargets.removeAll(keepingCapacity: true)
+            rounds += 1
+        }
+    }
+}
+
+/// Is called once at the end of a turn; see ``EventLoop/runAtEndOfTurn(_:)``.
+public protocol TurnTarget: AnyObject {
+    func turnEnded(on loop: EventLoop)
+}
+
+/// A small seeded generator for jitter (Steele, Lea and Flood 2014); never for secrets.
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) {
+        state = seed
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}

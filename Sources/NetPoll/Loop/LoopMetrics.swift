@@ -1,0 +1,23 @@
+/// Counters of one loop since it was made; they only rise.
+public struct LoopMetrics: Hashable, Sendable {
+    /// Turns of the loop.
+    public var turns = 0
+    /// Connections accepted and registered.
+    public var accepted = 0
+    /// Connections that ended.
+    public var closed = 0
+    /// Connections closed unread because descriptors or memory were exhausted.
+    public var shed = 0
+    /// Accepts that failed for want of descriptors or memory.
+    public var acceptFailures = 0
+    /// Times a listener paused after such a failure.
+    public var acceptPauses = 0
+    /// Sends offered to the kernel.
+    public var sends = 0
+    /// Receives that brought bytes.
+    public var receives = 0
+    /// Events dropped because their registration was gone.
+    public var staleEvents = 0
+
+    public init() {}
+}

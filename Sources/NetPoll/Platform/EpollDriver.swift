@@ -1,0 +1,305 @@
+#if os(Linux)
+    internal import CNetPoll
+    internal import Glibc
+
+    /// Level-triggered epoll(7) behind the completion-shaped ``Driver``.
+    ///
+    /// On readiness it receives into the loop's buffer and reports the bytes; it reads again only
+    /// while a receive fills the buffer. Sends are tried at once; room is awaited only after a short
+    /// one. Interest lives here, by descriptor, so that it changes with one system call or none.
+    final class EpollDriver: Driver {
+        private struct Interest: OptionSet {
+            let rawValue: UInt8
+            static let receive = Interest(rawValue: 1 << 0)
+            static let send = Interest(rawValue: 1 << 1)
+            /// Registered with the kernel.
+            static let registered = Interest(rawValue: 1 << 2)
+        }
+
+        private static var eventsPerWaitMax: Int { 1_024 }
+        private static var wakerToken: UInt64 { .max }
+
+        let waker: any Waker
+        private let epoll: Int32
+        private let wakeup: EventDescriptor
+        private let events: UnsafeMutablePointer<epoll_event>
+        private var eventCount = 0
+        private var interests: [Interest] = []
+        /// Given up for a moment to shed connections when descriptors are exhausted.
+        private var reserve: Int32
+
+        init() throws(SystemError) {
+            epoll = epoll_create1(O_CLOEXEC)
+            guard epoll >= 0 else { throw SystemError(code: errno, operation: "epoll_create1") }
+            do {
+                wakeup = try EventDescriptor()
+            } catch {
+                Glibc.close(epoll)
+                throw error
+            }
+            waker = wakeup
+            reserve = Self.openReserve()
+            events = .allocate(capacity: Self.eventsPerWaitMax)
+            var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data(u64: Self.wakerToken))
+            guard epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup.descriptor, &event) == 0 else {
+                throw SystemError(code: errno, operation: "epoll_ctl")
+            }
+        }
+
+        deinit {
+            events.deallocate()
+            if reserve >= 0 { Glibc.close(reserve) }
+            Glibc.close(epoll)
+        }
+
+        func now() -> Instant { Platform.monotonicNow }
+
+        func wait(until deadline: Instant?) throws(SystemError) {
+            var milliseconds: Int32 = -1
+            if let deadline {
+                let left = max(0, (deadline - now()).inNanoseconds)
+                // Rounded up, so that a timer is not waited for in a spin.
+                milliseconds = Int32(clamping: (left + 999_999) / 1_000_000)
+            }
+            let count = epoll_wait(epoll, events, Int32(Self.eventsPerWaitMax), milliseconds)
+            guard count >= 0 else {
+                eventCount = 0
+                if errno == EINTR { return }
+                throw SystemError(code: errno, operation: "epoll_wait")
+            }
+            eventCount = Int(count)
+        }
+
+        func deliver(to loop: EventLoop) {
+            let count = eventCount
+            eventCount = 0
+            for index in 0..<count {
+                let event = events[index]
+                if event.data.u64 == Self.wakerToken {
+                    wakeup.drain()
+                    continue
+                }
+                let token = Token(rawValue: event.data.u64)
+                switch token.kind {
+                case .listener: accept(token, loop)
+                case .connection: deliver(event.events, token, loop)
+                }
+            }
+        }
+
+        private func deliver(_ ready: UInt32, _ token: Token, _ loop: EventLoop) {
+            guard let fd = loop.descriptor(of: token) else { return }
+            if ready & EPOLLOUT.rawValue != 0 {
+                setInterest(fd, token, interests[Int(fd)].subtracting(.send))
+                loop.sendable(token)
+            }
+            if ready & EPOLLIN.rawValue != 0, isReceiving(fd, token, loop) {
+                receive(fd, token, loop)
+            } else if ready & EPOLLERR.rawValue != 0 {
+                let code = Socket.pendingError(fd)
+                loop.failed(code == 0 ? ECONNRESET : code, on: token)
+            } else if ready & EPOLLHUP.rawValue != 0, loop.descriptor(of: token) == fd {
+                if isReceiving(fd, token, loop) {
+                    receive(fd, token, loop)
+                } else {
+                    // Reported for ever while registered: out, until receiving is resumed.
+                    unregister(fd)
+                }
+            }
+        }
+
+        private func isReceiving(_ fd: Int32, _ token: Token, _ loop: EventLoop) -> Bool {
+            loop.descriptor(of: token) == fd && interests[Int(fd)].contains(.receive)
+        }
+
+        private func receive(_ fd: Int32, _ token: Token, _ loop: EventLoop) {
+            let buffer = loop.receiveBuffer
+            var reads = 0
+            while reads < loop.configuration.readsPerConnectionMax {
+                let count = recv(fd, buffer.baseAddress, buffer.count, 0)
+                reads += 1
+                if count > 0 {
+                    let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+                    guard loop.received(bytes, on: token), count == buffer.count else { return }
+                } else if count == 0 {
+                    loop.receivedEnd(token)
+                    return
+                } else {
+                    let code = errno
+                    if code == EINTR { continue }
+                    if code != EAGAIN { loop.failed(code, on: token) }
+                    return
+                }
+            }
+        }
+
+        // MARK: - Listeners
+
+        func listen(
+            on address: SocketAddress, _ options: ListenOptions, token: Token
+        ) throws(SystemError) -> (SocketHandle, SocketAddress) {
+            let (socket, bound) = try Socket.listen(on: address, options)
+            do {
+                try register(socket.rawValue, token, .receive)
+            } catch {
+                Glibc.close(socket.rawValue)
+                throw error
+            }
+            return (socket, bound)
+        }
+
+        func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
+            setReceiving(accepting, socket, token: token)
+        }
+
+        private func accept(_ token: Token, _ loop: EventLoop) {
+            guard let listening = loop.descriptor(of: token) else { return }
+            var budget = loop.acceptBudget(token)
+            while budget > 0, loop.descriptor(of: token) == listening {
+                budget -= 1
+                var storage = sockaddr_storage()
+                var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+                let fd = cnetpoll_accept(listening, &storage, &length)
+                if fd >= 0 {
+                    let address = Platform.address(from: storage, length: length)
+                    loop.accepted(SocketHandle(rawValue: fd), from: address, on: token)
+                    continue
+                }
+                let code = errno
+                if code == EAGAIN { return }
+                if code == EINTR { continue }
+                loop.acceptFailed(code, on: token)
+                if Platform.isExhaustion(code) { return }
+            }
+        }
+
+        func shed(_ socket: SocketHandle) -> Bool {
+            guard reserve >= 0 else {
+                reserve = Self.openReserve()
+                return false
+            }
+            Glibc.close(reserve)
+            let fd = cnetpoll_accept(socket.rawValue, nil, nil)
+            if fd >= 0 { Glibc.close(fd) }
+            reserve = Self.openReserve()
+            return fd >= 0
+        }
+
+        private static func openReserve() -> Int32 { open("/dev/null", O_RDONLY | O_CLOEXEC) }
+
+        // MARK: - Connections
+
+        func adopt(_ socket: SocketHandle, token: Token) throws(SystemError) {
+            try register(socket.rawValue, token, .receive)
+        }
+
+        func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token) {
+            let interest = interests[Int(socket.rawValue)]
+            setInterest(
+                socket.rawValue, token,
+                receiving ? interest.union(.receive) : interest.subtracting(.receive))
+        }
+
+        func send(
+            _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
+        ) -> SendOutcome {
+            var offered = 0
+            for segment in segments { offered += segment.count }
+            var count = sendOnce(socket.rawValue, segments)
+            while count < 0, errno == EINTR { count = sendOnce(socket.rawValue, segments) }
+            if count < 0, errno != EAGAIN { return .failed(errno) }
+            let sent = max(0, count)
+            if sent < offered {
+                let interest = interests[Int(socket.rawValue)]
+                setInterest(socket.rawValue, token, interest.union(.send))
+            }
+            return .sent(sent)
+        }
+
+        private func sendOnce(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
+            if segments.count == 1 {
+                return Glibc.send(fd, segments[0].base, segments[0].count, Int32(MSG_NOSIGNAL))
+            }
+            var message = msghdr()
+            // Segment is laid out as iovec, and the kernel only reads through it.
+            let raw = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(segments.baseAddress))
+            message.msg_iov = raw?.assumingMemoryBound(to: iovec.self)
+            message.msg_iovlen = segments.count
+            return sendmsg(fd, &message, Int32(MSG_NOSIGNAL))
+        }
+
+        func shutdownSend(_ socket: SocketHandle) {
+            // Fails only where the connection is already broken, which receiving will tell.
+            _ = shutdown(socket.rawValue, Int32(SHUT_WR))
+        }
+
+        func close(_ socket: SocketHandle, reset: Bool) {
+            if reset { Socket.resetOnClose(socket.rawValue) }
+            // Closing takes the descriptor out of the epoll set (epoll(7)).
+            if Int(socket.rawValue) < interests.count { interests[Int(socket.rawValue)] = [] }
+            Glibc.close(socket.rawValue)
+        }
+
+        // MARK: - Interest
+
+        private func register(
+            _ fd: Int32, _ token: Token, _ interest: Interest
+        ) throws(SystemError) {
+            while interests.count <= Int(fd) {
+                interests.append(contentsOf: repeatElement([], count: max(64, interests.count)))
+            }
+            var event = Self.event(interest, token)
+            guard epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 else {
+                throw SystemError(code: errno, operation: "epoll_ctl")
+            }
+            interests[Int(fd)] = interest.union(.registered)
+        }
+
+        private func setInterest(_ fd: Int32, _ token: Token, _ interest: Interest) {
+            let present = interests[Int(fd)]
+            guard interest != present || !present.contains(.registered) else { return }
+            var event = Self.event(interest, token)
+            let operation = present.contains(.registered) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD
+            // Only memory can be short here (ENOMEM); then the change is asked for again later.
+            guard epoll_ctl(epoll, operation, fd, &event) == 0 else { return }
+            interests[Int(fd)] = interest.union(.registered)
+        }
+
+        private func unregister(_ fd: Int32) {
+            var event = epoll_event()
+            _ = epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event)
+            interests[Int(fd)].remove(.registered)
+        }
+
+        private static func event(_ interest: Interest, _ token: Token) -> epoll_event {
+            var bits: UInt32 = 0
+            if interest.contains(.receive) { bits |= EPOLLIN.rawValue }
+            if interest.contains(.send) { bits |= EPOLLOUT.rawValue }
+            return epoll_event(events: bits, data: epoll_data(u64: token.rawValue))
+        }
+    }
+
+    /// Wakes epoll from other threads (eventfd(2)).
+    private final class EventDescriptor: Waker {
+        let descriptor: Int32
+
+        init() throws(SystemError) {
+            descriptor = cnetpoll_eventfd()
+            guard descriptor >= 0 else { throw SystemError(code: errno, operation: "eventfd") }
+        }
+
+        deinit { Glibc.close(descriptor) }
+
+        func wake() {
+            var one: UInt64 = 1
+            // Fails only when the counter is full, and then the loop is woken anyway.
+            _ = write(descriptor, &one, 8)
+        }
+
+        func drain() {
+            var count: UInt64 = 0
+            // Fails only when the counter is zero already.
+            _ = read(descriptor, &count, 8)
+        }
+    }
+#endif

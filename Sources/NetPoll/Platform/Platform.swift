@@ -1,0 +1,54 @@
+internal import CNetPoll
+
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+/// What the rest of the module needs of the C library; the only place, with the drivers beside it,
+/// that calls it.
+package enum Platform {
+    /// An identifier of the calling thread; never 0.
+    static var currentThread: UInt64 { cnetpoll_thread_id() }
+
+    /// The system's monotonic clock (clock_gettime(2), CLOCK_MONOTONIC).
+    static var monotonicNow: Instant {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    /// Cores this process may use; at least 1.
+    static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+
+    static func describe(errno code: Int32) -> String {
+        var text = [CChar](repeating: 0, count: 256)
+        guard strerror_r(code, &text, text.count) == 0 else { return "error \(code)" }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    static func isReset(_ code: Int32) -> Bool { code == ECONNRESET || code == EPIPE }
+
+    static func isExhaustion(_ code: Int32) -> Bool {
+        code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM
+    }
+
+    /// The error numbers that simulated networks speak.
+    package enum Errno {
+        package static var connectionReset: Int32 { ECONNRESET }
+        package static var tooManyFiles: Int32 { EMFILE }
+        package static var noBuffers: Int32 { ENOBUFS }
+        package static var addressInUse: Int32 { EADDRINUSE }
+        package static var connectionAborted: Int32 { ECONNABORTED }
+    }
+}
+
+extension Platform {
+    /// The best driver of this system.
+    package static func makeDriver() throws(SystemError) -> any Driver {
+        #if os(Linux)
+            try EpollDriver()
+        #else
+            #error("NetPoll has no driver for this system yet")
+        #endif
+    }
+}

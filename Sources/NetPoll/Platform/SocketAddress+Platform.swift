@@ -1,0 +1,101 @@
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+extension Platform {
+    static func parse(host: String, port: UInt16) -> SocketAddress? {
+        var v4 = in_addr()
+        if inet_pton(AF_INET, host, &v4) == 1 { return .v4(v4.s_addr, port: port) }
+        var v6 = in6_addr()
+        guard inet_pton(AF_INET6, host, &v6) == 1 else { return nil }
+        return withUnsafeBytes(of: v6) { bytes in
+            .v6(
+                UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                port: port, scope: 0)
+        }
+    }
+
+    static func format(host address: SocketAddress) -> String {
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        switch address {
+        case .v4(let raw, _):
+            var raw = in_addr(s_addr: raw)
+            inet_ntop(AF_INET, &raw, &text, socklen_t(text.count))
+        case .v6(let high, let low, _, _):
+            var raw = (high.bigEndian, low.bigEndian)
+            inet_ntop(AF_INET6, &raw, &text, socklen_t(text.count))
+        case .unix(let path):
+            return path
+        }
+        return text.withUnsafeBufferPointer { buffer in
+            String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+    }
+
+    /// Calls `body` with the address in the kernel's form.
+    static func withKernelAddress<Result>(
+        _ address: SocketAddress,
+        _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+    ) -> Result {
+        var storage = sockaddr_storage()
+        return withUnsafeMutableBytes(of: &storage) { bytes in
+            let length: Int
+            switch address {
+            case .v4(let raw, let port):
+                let value = sockaddr_in(
+                    sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian,
+                    sin_addr: in_addr(s_addr: raw), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
+                bytes.storeBytes(of: value, as: sockaddr_in.self)
+                length = MemoryLayout<sockaddr_in>.size
+            case .v6(let high, let low, let port, let scope):
+                var raw = in6_addr()
+                withUnsafeMutableBytes(of: &raw) {
+                    $0.storeBytes(of: high.bigEndian, as: UInt64.self)
+                    $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+                }
+                let value = sockaddr_in6(
+                    sin6_family: sa_family_t(AF_INET6), sin6_port: port.bigEndian,
+                    sin6_flowinfo: 0, sin6_addr: raw, sin6_scope_id: scope)
+                bytes.storeBytes(of: value, as: sockaddr_in6.self)
+                length = MemoryLayout<sockaddr_in6>.size
+            case .unix(let path):
+                bytes.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
+                let offset = MemoryLayout<sa_family_t>.size
+                let room = MemoryLayout<sockaddr_un>.size - offset - 1
+                let name = Array(path.utf8.prefix(room))
+                bytes[offset..<offset + name.count].copyBytes(from: name)
+                length = offset + name.count + 1
+            }
+            guard let base = bytes.baseAddress else {
+                preconditionFailure("a sockaddr_storage without bytes")
+            }
+            // The storage is aligned for, and at least as large as, every kind of sockaddr.
+            let typed = UnsafeRawPointer(base).assumingMemoryBound(to: sockaddr.self)
+            return body(typed, socklen_t(length))
+        }
+    }
+
+    /// The address in `storage`, of `length` bytes.
+    static func address(from storage: sockaddr_storage, length: socklen_t) -> SocketAddress {
+        withUnsafeBytes(of: storage) { bytes in
+            switch Int32(storage.ss_family) {
+            case AF_INET:
+                let value = bytes.load(as: sockaddr_in.self)
+                return .v4(value.sin_addr.s_addr, port: UInt16(bigEndian: value.sin_port))
+            case AF_INET6:
+                let value = bytes.load(as: sockaddr_in6.self)
+                return withUnsafeBytes(of: value.sin6_addr) { raw in
+                    .v6(
+                        UInt64(bigEndian: raw.loadUnaligned(as: UInt64.self)),
+                        UInt64(bigEndian: raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                        port: UInt16(bigEndian: value.sin6_port), scope: value.sin6_scope_id)
+                }
+            default:
+                let offset = MemoryLayout<sa_family_t>.size
+                let name = bytes[min(offset, Int(length))..<Int(length)].prefix { $0 != 0 }
+                return .unix(path: String(decoding: name, as: UTF8.self))
+            }
+        }
+    }
+}

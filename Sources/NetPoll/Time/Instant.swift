@@ -1,0 +1,44 @@
+/// A point on a driver's monotonic clock.
+///
+/// Instants of different drivers (the system's and a simulated one) cannot be compared in a
+/// meaningful way; instants of two loops in one process can.
+public struct Instant: Comparable, Hashable, Sendable {
+    /// Nanoseconds since the clock's arbitrary origin.
+    public let nanoseconds: Int64
+
+    public init(nanoseconds: Int64) {
+        self.nanoseconds = nanoseconds
+    }
+
+    /// The time since the clock's origin, for cores that take a `Duration`.
+    public var sinceOrigin: Duration { .nanoseconds(nanoseconds) }
+
+    public static func < (left: Instant, right: Instant) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
+
+    /// Saturates at the ends of the clock (about 292 years).
+    public static func + (instant: Instant, duration: Duration) -> Instant {
+        let (sum, overflow) = instant.nanoseconds.addingReportingOverflow(duration.inNanoseconds)
+        guard !overflow else {
+            return Instant(nanoseconds: duration < .zero ? .min : .max)
+        }
+        return Instant(nanoseconds: sum)
+    }
+
+    public static func - (later: Instant, earlier: Instant) -> Duration {
+        .nanoseconds(later.nanoseconds &- earlier.nanoseconds)
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds, saturating at the ends of `Int64`.
+    package var inNanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return seconds < 0 ? .min : .max }
+        let (sum, tooBig) = scaled.addingReportingOverflow(attoseconds / 1_000_000_000)
+        guard !tooBig else { return seconds < 0 ? .min : .max }
+        return sum
+    }
+}

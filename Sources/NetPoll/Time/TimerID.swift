@@ -1,0 +1,16 @@
+/// Names one armed timer of one loop.
+///
+/// Slot and generation: an identifier kept after its timer fired or was cancelled names nothing,
+/// and never a later timer.
+public struct TimerID: Hashable, Sendable {
+    let index: UInt32
+    let generation: UInt32
+}
+
+/// Receives the firing of timers; see ``EventLoop/schedule(after:_:)``.
+public protocol TimerTarget: AnyObject {
+    /// The timer's time has come. The timer is gone; arm another to go on.
+    ///
+    /// Called on the loop.
+    func timerFired(_ id: TimerID, on loop: EventLoop)
+}

@@ -1,0 +1,130 @@
+import NetPoll
+
+/// One end of a simulated TCP connection.
+final class Endpoint {
+    enum Arrival {
+        case bytes([UInt8])
+        case end
+        case reset
+    }
+
+    /// Who is told that this end can do something.
+    protocol Owner: AnyObject {
+        func becameReady(_ endpoint: Endpoint)
+    }
+
+    let address: SocketAddress
+    let network: SimulatedNetwork
+    private(set) var partner: Endpoint?
+    var owner: (any Owner)?
+
+    /// Bytes that arrived and were not received.
+    private var arrived: [UInt8] = []
+    private var consumed = 0
+    private var inFlight: [(at: Instant, what: Arrival)] = []
+    private var inFlightBytes = 0
+    private let windowBytes: Int
+
+    private(set) var endArrived = false
+    private(set) var resetArrived = false
+    private(set) var isClosed = false
+    private var sentEnd = false
+    /// A send was cut short: the owner wants to hear of room.
+    var awaitsRoom = false
+    var isQueued = false
+
+    init(network: SimulatedNetwork, address: SocketAddress, windowBytes: Int) {
+        self.network = network
+        self.address = address
+        self.windowBytes = windowBytes
+    }
+
+    func join(_ other: Endpoint) {
+        partner = other
+        other.partner = self
+    }
+
+    var readableBytes: Int { arrived.count - consumed }
+
+    /// Bytes that the partner would take now.
+    var room: Int {
+        guard let partner, !partner.isClosed else { return .max }
+        return max(0, partner.windowBytes - partner.readableBytes - partner.inFlightBytes)
+    }
+
+    /// Sends up to the partner's room; returns how many bytes were taken.
+    func send(_ bytes: UnsafeRawBufferPointer) -> Int {
+        precondition(!sentEnd, "bytes sent after the end was")
+        guard let partner, !partner.isClosed else {
+            // Bytes to a closed end are answered with RST (RFC 9293 §3.10.7.1).
+            arrive(.reset)
+            return bytes.count
+        }
+        let count = min(room, bytes.count)
+        if count > 0 { partner.arrive(.bytes(Array(bytes[..<count]))) }
+        return count
+    }
+
+    func sendEnd() {
+        guard !sentEnd, !isClosed else { return }
+        sentEnd = true
+        partner?.arrive(.end)
+    }
+
+    /// Moves arrived bytes into `buffer`; returns how many.
+    func receive(into buffer: UnsafeMutableRawBufferPointer, atMost limit: Int) -> Int {
+        let count = min(limit, buffer.count, readableBytes)
+        buffer.copyBytes(from: arrived[consumed..<consumed + count])
+        consumed += count
+        if consumed == arrived.count {
+            arrived = []
+            consumed = 0
+        }
+        if let partner, partner.awaitsRoom { partner.becameReady() }
+        return count
+    }
+
+    /// Closes this end. With unread bytes, or on demand, the partner sees a reset.
+    func close(reset: Bool) {
+        guard !isClosed else { return }
+        isClosed = true
+        owner = nil
+        if reset || readableBytes > 0 {
+            partner?.arrive(.reset)
+        } else if !sentEnd {
+            partner?.arrive(.end)
+        }
+    }
+
+    func becameReady() { owner?.becameReady(self) }
+
+    private func arrive(_ arrival: Arrival) {
+        guard !isClosed else { return }
+        if case .bytes(let bytes) = arrival { inFlightBytes += bytes.count }
+        let earliest = inFlight.last?.at ?? network.now
+        inFlight.append((max(earliest, network.drawArrival()), arrival))
+        if let first = inFlight.first { network.schedule(first.at, self) }
+    }
+
+    /// Takes in what has travelled long enough.
+    func land() {
+        var landed = 0
+        while landed < inFlight.count, inFlight[landed].at <= network.now {
+            switch inFlight[landed].what {
+            case .bytes(let bytes):
+                inFlightBytes -= bytes.count
+                arrived.append(contentsOf: bytes)
+            case .end: endArrived = true
+            case .reset:
+                resetArrived = true
+                arrived = []
+                consumed = 0
+            }
+            landed += 1
+        }
+        guard landed > 0 else { return }
+        inFlight.removeFirst(landed)
+        if let next = inFlight.first { network.schedule(next.at, self) }
+        becameReady()
+    }
+}

@@ -1,0 +1,248 @@
+package import NetPoll
+
+/// A driver whose clock and network are simulated; see ``SimulatedNetwork``.
+package final class SimulatedDriver: Driver, Endpoint.Owner {
+    private struct Socket {
+        let endpoint: Endpoint
+        let token: Token
+        var isReceiving = true
+    }
+
+    private final class ListeningSocket {
+        let address: SocketAddress
+        let token: Token
+        let backlog: Int
+        var waiting: [Endpoint] = []
+        var isAccepting = true
+
+        init(address: SocketAddress, token: Token, backlog: Int) {
+            self.address = address
+            self.token = token
+            self.backlog = backlog
+        }
+    }
+
+    /// The network's own loop runs every turn, so there is nobody to wake.
+    private struct NoWaker: Waker {
+        func wake() {}
+    }
+
+    package let waker: any Waker = NoWaker()
+    private let network: SimulatedNetwork
+    private var sockets: [Int32: Socket] = [:]
+    private var handles: [ObjectIdentifier: Int32] = [:]
+    private var listening: [Int32: ListeningSocket] = [:]
+    private var ready: [Endpoint] = []
+    private var nextHandle: Int32 = 3
+
+    init(network: SimulatedNetwork) {
+        self.network = network
+    }
+
+    /// Whether ``deliver(to:)`` would deliver something.
+    var hasEvents: Bool {
+        !ready.isEmpty || listening.values.contains { $0.isAccepting && !$0.waiting.isEmpty }
+    }
+
+    package func now() -> Instant { network.now }
+
+    package func wait(until deadline: Instant?) {}
+
+    package func deliver(to loop: EventLoop) {
+        for (handle, listener) in listening.sorted(by: { $0.key < $1.key }) {
+            accept(handle, listener, loop)
+        }
+        var served = ready
+        ready = []
+        for endpoint in served { endpoint.isQueued = false }
+        if network.faults.reordersReadiness { served.shuffle(using: &network.random) }
+        for endpoint in served { serve(endpoint, loop) }
+    }
+
+    func becameReady(_ endpoint: Endpoint) {
+        guard !endpoint.isQueued else { return }
+        endpoint.isQueued = true
+        ready.append(endpoint)
+    }
+
+    private func socket(of endpoint: Endpoint) -> (handle: Int32, socket: Socket)? {
+        guard let handle = handles[ObjectIdentifier(endpoint)], let socket = sockets[handle] else {
+            return nil
+        }
+        return (handle, socket)
+    }
+
+    private func serve(_ endpoint: Endpoint, _ loop: EventLoop) {
+        guard let token = socket(of: endpoint)?.socket.token else { return }
+        if endpoint.resetArrived {
+            loop.failed(Platform.Errno.connectionReset, on: token)
+            return
+        }
+        if endpoint.awaitsRoom, endpoint.room > 0 {
+            endpoint.awaitsRoom = false
+            loop.sendable(token)
+        }
+        receive(endpoint, loop)
+    }
+
+    private func receive(_ endpoint: Endpoint, _ loop: EventLoop) {
+        for _ in 0..<loop.configuration.readsPerConnectionMax {
+            guard let (_, socket) = socket(of: endpoint), socket.isReceiving else { return }
+            guard endpoint.readableBytes > 0 else {
+                if endpoint.endArrived { loop.receivedEnd(socket.token) }
+                return
+            }
+            var limit = endpoint.readableBytes
+            if network.random.happens(network.faults.shortReads) {
+                limit = Int.random(in: 1...limit, using: &network.random)
+            }
+            let count = endpoint.receive(into: loop.receiveBuffer, atMost: limit)
+            let bytes = UnsafeMutableRawBufferPointer(rebasing: loop.receiveBuffer[..<count])
+            guard loop.received(bytes, on: socket.token) else { break }
+        }
+        // Level-triggered: what is left is reported again in the next turn.
+        if endpoint.readableBytes > 0 || endpoint.endArrived { becameReady(endpoint) }
+    }
+
+    // MARK: - Listeners
+
+    package func listen(
+        on address: SocketAddress, _ options: ListenOptions, token: Token
+    ) throws(SystemError) -> (SocketHandle, SocketAddress) {
+        let bound = address.port == 0 ? address.with(port: network.unusedPort()) : address
+        guard options.joinsShared || !network.isTaken(bound) else {
+            throw SystemError(code: Platform.Errno.addressInUse, operation: "bind \(bound)")
+        }
+        let handle = takeHandle()
+        listening[handle] = ListeningSocket(
+            address: bound, token: token, backlog: Int(options.backlog))
+        network.addListener(bound, self)
+        return (SocketHandle(rawValue: handle), bound)
+    }
+
+    package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
+        listening[socket.rawValue]?.isAccepting = accepting
+    }
+
+    /// Puts a new connection into the backlog; `false` where that is full.
+    func enqueue(_ endpoint: Endpoint, to address: SocketAddress) -> Bool {
+        guard let listener = listening.values.first(where: { $0.address == address }),
+            listener.waiting.count < listener.backlog
+        else { return false }
+        listener.waiting.append(endpoint)
+        return true
+    }
+
+    private func accept(_ handle: Int32, _ listener: ListeningSocket, _ loop: EventLoop) {
+        var budget = loop.acceptBudget(listener.token)
+        while budget > 0, listener.isAccepting, !listener.waiting.isEmpty,
+            listening[handle] != nil
+        {
+            budget -= 1
+            if let descriptorsMax = network.descriptorsMax,
+                sockets.count + listening.count >= descriptorsMax
+            {
+                loop.acceptFailed(Platform.Errno.tooManyFiles, on: listener.token)
+                return
+            }
+            if network.random.happens(network.faults.failedAccepts) {
+                loop.acceptFailed(Platform.Errno.noBuffers, on: listener.token)
+                return
+            }
+            let endpoint = listener.waiting.removeFirst()
+            let socket = takeHandle()
+            handles[ObjectIdentifier(endpoint)] = socket
+            pending[socket] = endpoint
+            loop.accepted(
+                SocketHandle(rawValue: socket), from: endpoint.address, on: listener.token)
+        }
+    }
+
+    package func shed(_ socket: SocketHandle) -> Bool {
+        guard let listener = listening[socket.rawValue], !listener.waiting.isEmpty else {
+            return false
+        }
+        listener.waiting.removeFirst().close(reset: false)
+        return true
+    }
+
+    // MARK: - Connections
+
+    private var pending: [Int32: Endpoint] = [:]
+
+    package func adopt(_ socket: SocketHandle, token: Token) {
+        guard let endpoint = pending.removeValue(forKey: socket.rawValue) else {
+            preconditionFailure("socket \(socket.rawValue) was not just accepted")
+        }
+        sockets[socket.rawValue] = Socket(endpoint: endpoint, token: token)
+        endpoint.owner = self
+        becameReady(endpoint)
+    }
+
+    package func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token) {
+        sockets[socket.rawValue]?.isReceiving = receiving
+        if receiving, let endpoint = sockets[socket.rawValue]?.endpoint { becameReady(endpoint) }
+    }
+
+    package func send(
+        _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
+    ) -> SendOutcome {
+        guard let endpoint = sockets[socket.rawValue]?.endpoint else {
+            preconditionFailure("send on socket \(socket.rawValue), which is not open")
+        }
+        if endpoint.resetArrived || network.random.happens(network.faults.resets) {
+            endpoint.partner?.close(reset: true)
+            return .failed(Platform.Errno.connectionReset)
+        }
+        let offered = segments.reduce(0) { $0 + $1.count }
+        var allowed = offered
+        if network.random.happens(network.faults.refusedSends) {
+            allowed = 0
+        } else if offered > 1, network.random.happens(network.faults.shortWrites) {
+            allowed = Int.random(in: 1..<offered, using: &network.random)
+        }
+        var sent = 0
+        for segment in segments where sent < allowed {
+            let count = min(segment.count, allowed - sent)
+            let bytes = UnsafeRawBufferPointer(start: segment.base, count: count)
+            let taken = endpoint.send(bytes)
+            sent += taken
+            if taken < count { break }
+        }
+        network.noteSend()
+        if sent < offered {
+            endpoint.awaitsRoom = true
+            if endpoint.room > 0 { becameReady(endpoint) }
+        }
+        return .sent(sent)
+    }
+
+    package func shutdownSend(_ socket: SocketHandle) {
+        sockets[socket.rawValue]?.endpoint.sendEnd()
+    }
+
+    package func close(_ socket: SocketHandle, reset: Bool) {
+        if let listener = listening.removeValue(forKey: socket.rawValue) {
+            for endpoint in listener.waiting { endpoint.close(reset: true) }
+            network.removeListener(listener.address, self)
+            return
+        }
+        let endpoint =
+            sockets.removeValue(forKey: socket.rawValue)?.endpoint
+            ?? pending.removeValue(forKey: socket.rawValue)
+        guard let endpoint else {
+            preconditionFailure("socket \(socket.rawValue) is closed twice")
+        }
+        handles.removeValue(forKey: ObjectIdentifier(endpoint))
+        endpoint.close(reset: reset)
+    }
+
+    /// Handles are not reused, so a use after close is noticed.
+    private func takeHandle() -> Int32 {
+        defer { nextHandle += 1 }
+        return nextHandle
+    }
+
+    /// Sockets and listeners that are open.
+    var openDescriptors: Int { sockets.count + listening.count + pending.count }
+}
