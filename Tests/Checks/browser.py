@@ -2,6 +2,7 @@
 """Chromium pages in one room see each other's messages, names and leaving; screenshots of every look."""
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def other_room(browser: Browser, url: str, ada: ChatPage) -> None:
 
 
 def check(context: Context) -> None:
-    output = Path(context.options.output or tempfile.mkdtemp(prefix="chat-pages-"))
+    output = Path(context.options.output or os.environ.get("LONGWIRE_SCREENSHOTS") or tempfile.mkdtemp(prefix="chat-pages-"))
     output.mkdir(parents=True, exist_ok=True)
     server = context.server("chat-server")
     url = f"http://127.0.0.1:{server.port}/"
@@ -125,7 +126,11 @@ def check(context: Context) -> None:
 
 
 def options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FOLDER", help="where the screenshots go (default: a temporary folder)")
+    parser.add_argument(
+        "--output",
+        metavar="FOLDER",
+        help="where the screenshots go (default: LONGWIRE_SCREENSHOTS, or a temporary folder)",
+    )
 
 
 if __name__ == "__main__":
