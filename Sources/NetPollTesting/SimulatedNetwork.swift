@@ -102,13 +102,19 @@ public final class SimulatedNetwork {
         runUntilIdle()
     }
 
-    /// Runs until `condition` holds, moving the clock as needed.
+    /// Runs until `condition` holds, moving the clock only when nothing else is to be done.
+    ///
+    /// The condition is asked again after every burst of work, and may itself make some.
     ///
     /// - Returns: Whether it came to hold within `duration`.
     public func run(within duration: Duration, until condition: () -> Bool) -> Bool {
         let end = now + duration
         runUntilIdle()
         while !condition() {
+            if step() {
+                runUntilIdle()
+                continue
+            }
             guard let next = nextEvent, next <= end else { return false }
             now = max(now, next)
             runUntilIdle()

@@ -87,6 +87,9 @@ public final class Connection {
         state == .open && flags.isDisjoint(with: [.writeEnded, .writeEndWanted])
     }
 
+    /// Whether this connection owns memory beside itself: a queue or a closing deadline.
+    package var ownsBuffers: Bool { cold != nil }
+
     /// Queues a copy of `bytes`, to be sent when the turn ends.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteOutcome {

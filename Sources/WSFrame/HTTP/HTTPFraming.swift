@@ -1,0 +1,75 @@
+/// Decides where a request ends and whether another may follow (RFC 9112 §6, §9.3).
+///
+/// Strict where two readers could disagree, because that is how requests are smuggled past a proxy.
+struct HTTPFraming {
+    private(set) var body = HTTPRequest.Body.none
+    private(set) var keepsAlive: Bool
+    private var hosts = 0
+    private var contentLengths = 0
+    private var contentBytes: Int?
+    private var isTransferCoded = false
+    private var isChunked = false
+    private var hasClose = false
+    private var hasKeepAlive = false
+
+    init(
+        head: [UInt8],
+        fields: [HTTPRequest.Field],
+        version: HTTPVersion
+    ) throws(HTTPParseError) {
+        keepsAlive = version == .http11
+        head.withUnsafeBytes { head in
+            for field in fields {
+                read(name: head.slice(field.name), value: head.slice(field.value))
+            }
+        }
+        guard hosts == 1 || hosts == 0 && version == .http10 else {
+            throw HTTPParseError(.invalidHost)
+        }
+        if isTransferCoded {
+            guard contentLengths == 0, version == .http11 else {
+                throw HTTPParseError(.conflictingFraming)
+            }
+            guard isChunked else { throw HTTPParseError(.unsupportedTransferCoding) }
+            body = .chunked
+        } else if contentLengths > 0 {
+            guard contentLengths == 1, let contentBytes else {
+                throw HTTPParseError(.invalidContentLength)
+            }
+            body = contentBytes == 0 ? .none : .bytes(contentBytes)
+        }
+        keepsAlive = !hasClose && (keepsAlive || hasKeepAlive)
+    }
+
+    private mutating func read(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+        switch name.count {
+        case 4 where HTTPSyntax.matches(name, "host"):
+            hosts += 1
+        case 10 where HTTPSyntax.matches(name, "connection"):
+            HTTPSyntax.forEachListElement(of: value) { option in
+                hasClose = hasClose || HTTPSyntax.matches(option, "close")
+                hasKeepAlive = hasKeepAlive || HTTPSyntax.matches(option, "keep-alive")
+            }
+        case 14 where HTTPSyntax.matches(name, "content-length"):
+            contentLengths += 1
+            contentBytes = Self.number(value)
+        case 17 where HTTPSyntax.matches(name, "transfer-encoding"):
+            isChunked = !isTransferCoded && HTTPSyntax.matches(value, "chunked")
+            isTransferCoded = true
+        default:
+            break
+        }
+    }
+
+    /// The value of `digits`, or `nil` if they are none or too many.
+    private static func number(_ digits: UnsafeRawBufferPointer) -> Int? {
+        // Eighteen digits are below the largest Int, and above any body.
+        guard !digits.isEmpty, digits.count <= 18 else { return nil }
+        var value = 0
+        for digit in digits {
+            guard digit >= 0x30, digit <= 0x39 else { return nil }
+            value = value * 10 + Int(digit - 0x30)
+        }
+        return value
+    }
+}

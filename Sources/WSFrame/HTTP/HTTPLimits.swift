@@ -1,0 +1,37 @@
+/// What one HTTP request head may make this side read and hold.
+public struct HTTPLimits: Hashable, Sendable {
+    /// The longest request line without its line end, in bytes; beyond it 414.
+    ///
+    /// 8 KiB by default.
+    public var requestLineBytesMax: Int
+    /// The longest header line without its line end, in bytes; beyond it 431.
+    ///
+    /// 8 KiB by default.
+    public var headerLineBytesMax: Int
+    /// The most header lines; beyond it 431.
+    ///
+    /// 100 by default.
+    public var headersMax: Int
+    /// The longest head, from the request line to the empty line with all line ends, in bytes; beyond it 431.
+    ///
+    /// 16 KiB by default.
+    public var headBytesMax: Int
+
+    /// Makes limits; every one has a default.
+    ///
+    /// - Precondition: No limit is below 1 or above 2,147,483,647.
+    public init(
+        requestLineBytesMax: Int = 8 << 10,
+        headerLineBytesMax: Int = 8 << 10,
+        headersMax: Int = 100,
+        headBytesMax: Int = 16 << 10
+    ) {
+        for limit in [requestLineBytesMax, headerLineBytesMax, headersMax, headBytesMax] {
+            precondition(limit >= 1 && limit <= Int32.max, "limit of \(limit)")
+        }
+        self.requestLineBytesMax = requestLineBytesMax
+        self.headerLineBytesMax = headerLineBytesMax
+        self.headersMax = headersMax
+        self.headBytesMax = headBytesMax
+    }
+}

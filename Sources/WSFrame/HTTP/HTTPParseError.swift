@@ -1,0 +1,83 @@
+/// A request head that cannot be served; answer with ``status`` and close the connection.
+public struct HTTPParseError: Error, Hashable, Sendable {
+    /// The rule or limit that was broken.
+    public enum Reason: Hashable, Sendable {
+        /// The request line is not `method SP target SP version` (RFC 9112 §3).
+        case malformedRequestLine
+        /// The target holds a byte that no URI has, or has none of the four forms (RFC 9112 §3.2).
+        case malformedTarget
+        /// Neither HTTP/1.0 nor HTTP/1.1.
+        case unsupportedVersion
+        /// A header line is not `name ":" value`, or its name is not a token (RFC 9110 §5.1).
+        case malformedHeader
+        /// White space between name and colon (RFC 9112 §5.1).
+        case whitespaceBeforeColon
+        /// A header line that begins with white space (RFC 9112 §5.2).
+        case foldedHeader
+        /// A control byte, such as NUL, a CR without LF or an LF without CR (RFC 9112 §2.2, RFC 9110 §5.5).
+        case controlByte(UInt8)
+        /// `Host` is missing in HTTP/1.1, or there is more than one (RFC 9112 §3.2).
+        case invalidHost
+        /// `Content-Length` is no number, does not fit, or is there twice (RFC 9112 §6.3).
+        case invalidContentLength
+        /// `Content-Length` and `Transfer-Encoding` together, or the latter in HTTP/1.0 (RFC 9112 §6.1).
+        case conflictingFraming
+        /// A transfer coding other than `chunked` (RFC 9112 §6.1).
+        case unsupportedTransferCoding
+        /// The request line is longer than ``HTTPLimits/requestLineBytesMax``.
+        case oversizedRequestLine(max: Int)
+        /// A header line is longer than ``HTTPLimits/headerLineBytesMax``.
+        case oversizedHeaderLine(max: Int)
+        /// There are more header lines than ``HTTPLimits/headersMax``.
+        case excessiveHeaders(max: Int)
+        /// The head is longer than ``HTTPLimits/headBytesMax``.
+        case oversizedHead(max: Int)
+    }
+
+    public let reason: Reason
+
+    public init(_ reason: Reason) {
+        self.reason = reason
+    }
+
+    /// The status to answer with.
+    public var status: HTTPStatus {
+        switch reason {
+        case .malformedRequestLine, .malformedTarget, .malformedHeader, .whitespaceBeforeColon,
+            .foldedHeader, .controlByte, .invalidHost, .invalidContentLength, .conflictingFraming:
+            .badRequest
+        case .unsupportedVersion: .httpVersionNotSupported
+        case .unsupportedTransferCoding: .notImplemented
+        case .oversizedRequestLine: .uriTooLong
+        case .oversizedHeaderLine, .excessiveHeaders, .oversizedHead:
+            .requestHeaderFieldsTooLarge
+        }
+    }
+
+    /// The answer: ``status`` with a line of text.
+    public var response: HTTPResponse {
+        HTTPResponse(status: status, text: "\(status) \(status.reasonPhrase)\n")
+    }
+}
+
+extension HTTPParseError: CustomStringConvertible {
+    public var description: String {
+        switch reason {
+        case .malformedRequestLine: "malformed request line"
+        case .malformedTarget: "malformed request target"
+        case .unsupportedVersion: "unsupported HTTP version"
+        case .malformedHeader: "malformed header line"
+        case .whitespaceBeforeColon: "white space before the colon of a header"
+        case .foldedHeader: "folded header line"
+        case .controlByte(let byte): "control byte \(byte) in the request head"
+        case .invalidHost: "not exactly one Host header"
+        case .invalidContentLength: "invalid Content-Length"
+        case .conflictingFraming: "Transfer-Encoding where it must not be"
+        case .unsupportedTransferCoding: "unsupported transfer coding"
+        case .oversizedRequestLine(let max): "request line exceeds \(max) bytes"
+        case .oversizedHeaderLine(let max): "header line exceeds \(max) bytes"
+        case .excessiveHeaders(let max): "more than \(max) header lines"
+        case .oversizedHead(let max): "request head exceeds \(max) bytes"
+        }
+    }
+}

@@ -1,0 +1,153 @@
+/// The head of a request (RFC 9112 §3, §5).
+///
+/// Holds the bytes as they came; names and values are slices of them, and strings are made on demand.
+public struct HTTPRequest: Sendable {
+    /// How the body that follows the head is delimited (RFC 9112 §6).
+    public enum Body: Hashable, Sendable {
+        case none
+        /// Exactly this many bytes, at least 1.
+        case bytes(Int)
+        /// The chunked transfer coding.
+        case chunked
+    }
+
+    /// A slice of the head.
+    struct Slice: Sendable {
+        var lower: Int32
+        var upper: Int32
+    }
+
+    struct Field: Sendable {
+        let name: Slice
+        let value: Slice
+    }
+
+    public let version: HTTPVersion
+    public let body: Body
+    /// Whether the client is willing to send another request on the connection (RFC 9112 §9.3).
+    ///
+    /// `false` also for a request with a body: whoever does not read the body cannot find the next request.
+    public let keepsAlive: Bool
+    private let head: [UInt8]
+    private let fields: [Field]
+    private let methodSlice: Slice
+    private let targetSlice: Slice
+
+    init(
+        head: [UInt8],
+        method: Slice,
+        target: Slice,
+        version: HTTPVersion,
+        fields: [Field]
+    ) throws(HTTPParseError) {
+        self.head = head
+        self.fields = fields
+        self.version = version
+        methodSlice = method
+        targetSlice = target
+        let framing = try HTTPFraming(head: head, fields: fields, version: version)
+        body = framing.body
+        keepsAlive = framing.keepsAlive && framing.body == .none
+    }
+
+    public var method: HTTPMethod { HTTPMethod(rawValue: string(methodSlice)) }
+
+    /// The target as it came, such as `/chat?room=1`.
+    public var target: String { string(targetSlice) }
+
+    /// The target without its query, and without scheme and host if it has them; not percent-decoded.
+    public var path: String {
+        withBytes(of: pathAndQuery) { bytes in
+            String(decoding: bytes.prefix { $0 != 0x3F }, as: UTF8.self)
+        }
+    }
+
+    /// What stands behind the first `?` of the target, not percent-decoded; `nil` if there is none.
+    public var query: String? {
+        withBytes(of: pathAndQuery) { bytes in
+            bytes.firstIndex(of: 0x3F).map { String(decoding: bytes[($0 + 1)...], as: UTF8.self) }
+        }
+    }
+
+    /// How many header lines there are.
+    public var headersCount: Int { fields.count }
+
+    /// The header line at `index`, in the order they came.
+    public func header(at index: Int) -> (name: String, value: String) {
+        (string(fields[index].name), string(fields[index].value))
+    }
+
+    /// The value of the first header line of this name, without regard to case.
+    ///
+    /// Complexity: O(head bytes).
+    public func header(_ name: String) -> String? {
+        firstField(name).map { string($0.value) }
+    }
+
+    /// The values of all header lines of this name, in the order they came.
+    public func headers(_ name: String) -> [String] {
+        fields.filter { isNamed($0, name) }.map { string($0.value) }
+    }
+
+    // MARK: - Bytes
+
+    /// Calls `body` with the value of each header line of this name, which must be lowercase.
+    func forEachValue(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
+        head.withUnsafeBytes { head in
+            for field in fields where HTTPSyntax.matches(head.slice(field.name), name) {
+                body(head.slice(field.value))
+            }
+        }
+    }
+
+    /// Whether a header of this name lists `token`, without regard to case; both must be lowercase.
+    func lists(_ token: StaticString, in name: StaticString) -> Bool {
+        var found = false
+        forEachValue(name) { value in
+            HTTPSyntax.forEachListElement(of: value) { element in
+                found = found || HTTPSyntax.matches(element, token)
+            }
+        }
+        return found
+    }
+
+    private var pathAndQuery: Slice {
+        withBytes(of: targetSlice) { target in
+            guard target.first != 0x2F, let colon = target.firstIndex(of: 0x3A) else {
+                return targetSlice
+            }
+            // Absolute form: the path begins at the first slash or question mark behind "://".
+            let authority = target[min(colon + 3, target.count)...]
+            let start = authority.firstIndex { $0 == 0x2F || $0 == 0x3F } ?? target.count
+            return Slice(lower: targetSlice.lower + Int32(start), upper: targetSlice.upper)
+        }
+    }
+
+    private func firstField(_ name: String) -> Field? {
+        fields.first { isNamed($0, name) }
+    }
+
+    private func isNamed(_ field: Field, _ name: String) -> Bool {
+        withBytes(of: field.name) { bytes in
+            bytes.count == name.utf8.count
+                && zip(bytes, name.utf8).allSatisfy {
+                    HTTPSyntax.lowercased($0) == HTTPSyntax.lowercased($1)
+                }
+        }
+    }
+
+    private func string(_ slice: Slice) -> String {
+        withBytes(of: slice) { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private func withBytes<R>(of slice: Slice, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+        head.withUnsafeBytes { body($0.slice(slice)) }
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The bytes of `slice`, counted from 0.
+    func slice(_ slice: HTTPRequest.Slice) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: self[Int(slice.lower)..<Int(slice.upper)])
+    }
+}

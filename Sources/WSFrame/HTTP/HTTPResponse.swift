@@ -1,0 +1,67 @@
+/// A whole response (RFC 9112 §4).
+public struct HTTPResponse: Hashable, Sendable {
+    public var status: HTTPStatus
+    /// Written in order.
+    ///
+    /// `Content-Length`, `Transfer-Encoding` and `Connection` are left out: the encoder writes its own.
+    public var headers: [HTTPHeader]
+    public var body: [UInt8]
+
+    public init(status: HTTPStatus, headers: [HTTPHeader] = [], body: [UInt8] = []) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
+
+    /// Makes a response of plain text.
+    public init(status: HTTPStatus, text: String) {
+        self.init(
+            status: status,
+            headers: [HTTPHeader("Content-Type", "text/plain; charset=utf-8")],
+            body: Array(text.utf8)
+        )
+    }
+
+    /// Encodes the answer to `request`.
+    ///
+    /// - Parameter request: Decides on keep-alive, and on leaving out the body (`HEAD`). Without one, as
+    ///   after a ``HTTPParseError``, the connection is to be closed behind the response.
+    /// - Returns: Status line, headers and body.
+    public func encoded(for request: HTTPRequest?) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256 + body.count)
+        appendStatusLine(to: &bytes)
+        for header in headers where !Self.isFraming(header.name) {
+            Self.append(header, to: &bytes)
+        }
+        if !status.isBodiless {
+            bytes += "Content-Length: \(body.count)\r\n".utf8
+        }
+        let keepsAlive = request?.keepsAlive ?? false
+        bytes += (keepsAlive ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n").utf8
+        if !status.isBodiless, request?.method != .head {
+            bytes += body
+        }
+        return bytes
+    }
+
+    func appendStatusLine(to bytes: inout [UInt8]) {
+        bytes += "HTTP/1.1 \(status.rawValue) \(status.reasonPhrase)\r\n".utf8
+    }
+
+    static func append(_ header: HTTPHeader, to bytes: inout [UInt8]) {
+        bytes += header.name.utf8
+        bytes += ": ".utf8
+        bytes += header.value.utf8
+        bytes += "\r\n".utf8
+    }
+
+    private static func isFraming(_ name: String) -> Bool {
+        switch name.utf8.count {
+        case 10: name.lowercased() == "connection"
+        case 14: name.lowercased() == "content-length"
+        case 17: name.lowercased() == "transfer-encoding"
+        default: false
+        }
+    }
+}

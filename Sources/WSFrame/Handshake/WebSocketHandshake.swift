@@ -1,0 +1,71 @@
+/// The server's side of the opening handshake (RFC 6455 §4.2).
+public enum WebSocketHandshake {
+    /// Whether the request asks for a WebSocket at all, well or badly; others are plain HTTP.
+    public static func isRequested(by request: HTTPRequest) -> Bool {
+        request.lists("websocket", in: "upgrade")
+    }
+
+    /// Checks an upgrade request against every rule of RFC 6455 §4.2.1.
+    ///
+    /// - Parameter request: The complete head.
+    /// - Returns: The upgrade, to be answered with ``WebSocketUpgrade/response(subprotocol:headers:)``.
+    /// - Throws: ``HandshakeRejection``, which has the answer.
+    public static func validate(
+        _ request: HTTPRequest
+    ) throws(HandshakeRejection) -> WebSocketUpgrade {
+        guard request.method == .get else { throw HandshakeRejection(.method) }
+        guard request.version == .http11 else { throw HandshakeRejection(.httpVersion) }
+        guard isRequested(by: request), request.lists("upgrade", in: "connection") else {
+            throw HandshakeRejection(.notAnUpgrade)
+        }
+        guard request.body == .none else { throw HandshakeRejection(.body) }
+        try checkVersion(of: request)
+        return WebSocketUpgrade(
+            acceptValue: acceptValue(forKey: try key(of: request)),
+            subprotocols: try subprotocols(of: request)
+        )
+    }
+
+    /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
+    package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
+        Base64.encode(SHA1.digest(of: key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
+    }
+
+    private static func checkVersion(of request: HTTPRequest) throws(HandshakeRejection) {
+        var count = 0
+        var is13 = false
+        request.forEachValue("sec-websocket-version") { value in
+            count += 1
+            is13 = HTTPSyntax.matches(value, "13")
+        }
+        guard count <= 1 else { throw HandshakeRejection(.duplicateVersion) }
+        guard is13 else { throw HandshakeRejection(.version) }
+    }
+
+    private static func key(of request: HTTPRequest) throws(HandshakeRejection) -> [UInt8] {
+        var count = 0
+        var key: [UInt8] = []
+        request.forEachValue("sec-websocket-key") { value in
+            count += 1
+            if Base64.isSixteenBytes(value) { key = Array(value) }
+        }
+        guard count == 1, !key.isEmpty else { throw HandshakeRejection(.key) }
+        return key
+    }
+
+    /// The subprotocols offered, in the client's order; each byte is read once.
+    private static func subprotocols(
+        of request: HTTPRequest
+    ) throws(HandshakeRejection) -> [String] {
+        var names: [String] = []
+        var isValid = true
+        request.forEachValue("sec-websocket-protocol") { value in
+            HTTPSyntax.forEachListElement(of: value) { name in
+                isValid = isValid && HTTPSyntax.isToken(name)
+                names.append(String(decoding: name, as: UTF8.self))
+            }
+        }
+        guard isValid else { throw HandshakeRejection(.subprotocols) }
+        return names
+    }
+}

@@ -1,0 +1,42 @@
+/// A valid upgrade request, ready to be answered (RFC 6455 §4.2.2).
+public struct WebSocketUpgrade: Hashable, Sendable {
+    /// The value of `Sec-WebSocket-Accept`.
+    let acceptValue: [UInt8]
+    /// What the client offers in `Sec-WebSocket-Protocol`, in its order of preference.
+    public let subprotocols: [String]
+
+    /// The first subprotocol of the client's that is in `supported`, or `nil` if none is.
+    ///
+    /// Complexity: O(offered × supported).
+    public func preferredSubprotocol(among supported: [String]) -> String? {
+        subprotocols.first { supported.contains($0) }
+    }
+
+    /// Encodes the answer that opens the WebSocket; frames follow it.
+    ///
+    /// - Parameters:
+    ///   - subprotocol: One of ``subprotocols``, or `nil` for none. Traps if the client did not offer it.
+    ///   - headers: More headers, such as cookies.
+    /// - Returns: A response of status 101.
+    public func response(subprotocol: String? = nil, headers: [HTTPHeader] = []) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(256)
+        HTTPResponse(status: .switchingProtocols).appendStatusLine(to: &bytes)
+        bytes += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ".utf8
+        bytes += acceptValue
+        bytes += "\r\n".utf8
+        if let subprotocol {
+            precondition(
+                subprotocols.contains(subprotocol), "subprotocol \(subprotocol) was not offered")
+            // Offered, hence a token: it cannot carry a line end.
+            bytes += "Sec-WebSocket-Protocol: ".utf8
+            bytes += subprotocol.utf8
+            bytes += "\r\n".utf8
+        }
+        for header in headers {
+            HTTPResponse.append(header, to: &bytes)
+        }
+        bytes += "\r\n".utf8
+        return bytes
+    }
+}

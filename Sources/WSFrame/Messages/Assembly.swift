@@ -1,0 +1,22 @@
+/// What a connection holds while a message or a control frame is incomplete; made on demand.
+final class Assembly {
+    enum Progress {
+        case none
+        case collecting
+        /// Complete and handed to the driver, which may read it until it asks for the next event.
+        case delivered
+    }
+
+    var message = GrowingBuffer()
+    var messageProgress = Progress.none
+    var kind = MessageKind.binary
+    /// The frames of the message so far.
+    var fragments = 0
+    var utf8 = UTF8Validator()
+
+    /// The payload of a control frame, which may come between the frames of a message.
+    var control = GrowingBuffer()
+    var controlProgress = Progress.none
+    /// How much of the control payload the driver is not to see: a close frame's code.
+    var controlSkipped = 0
+}

@@ -1,0 +1,155 @@
+/// Puts messages together from payload pieces (RFC 6455 §5.4).
+///
+/// Unfragmented payloads that lie whole in the input are left there; all others are collected in a
+/// buffer that exists from the first piece until the message is delivered.
+struct MessageAssembler: ~Copyable {
+    private var assembly: Assembly?
+
+    init() {}
+
+    /// Whether no memory is held: nothing is incomplete and nothing awaits its release.
+    @inline(__always)
+    var isIdle: Bool { assembly == nil }
+
+    /// Checks a header against the rules of fragmentation and the limits of a message.
+    ///
+    /// - Returns: Whether the payload is a whole message by itself.
+    mutating func checked(
+        _ header: FrameHeader,
+        limits: ProtocolLimits
+    ) throws(ProtocolViolation) -> Bool {
+        var received = 0
+        if header.opcode == .continuation {
+            guard let assembly, assembly.messageProgress == .collecting else {
+                throw ProtocolViolation(.unexpectedContinuation)
+            }
+            guard assembly.fragments < limits.fragmentsMax else {
+                throw ProtocolViolation(.excessiveFragments(max: limits.fragmentsMax))
+            }
+            assembly.fragments += 1
+            received = assembly.message.count
+        } else if let assembly, assembly.messageProgress == .collecting {
+            throw ProtocolViolation(.unfinishedMessage)
+        }
+        // `received` is within the limit, so that the difference cannot overflow.
+        guard header.payloadBytes <= limits.messageBytesMax - received else {
+            let total = UInt64(received) + UInt64(header.payloadBytes)
+            throw ProtocolViolation(.oversizedMessage(bytes: total, max: limits.messageBytesMax))
+        }
+        return header.isFinal && header.opcode != .continuation
+    }
+
+    /// Begins to collect a message of `kind`.
+    mutating func messageBegan(_ kind: MessageKind) {
+        let assembly = allocated()
+        assembly.messageProgress = .collecting
+        assembly.kind = kind
+        assembly.fragments = 1
+        assembly.utf8 = UTF8Validator()
+    }
+
+    /// Adds a piece of the message that lies at `input`.
+    ///
+    /// - Parameters:
+    ///   - piece: What the decoder said of it.
+    ///   - remaining: How much of the frame is still to come.
+    ///   - input: The lent bytes.
+    ///   - limits: For the final size of a message with more frames to come.
+    /// - Returns: The kind of the message if the piece completes it.
+    /// - Throws: ``ProtocolViolation`` at the first byte that is not UTF-8 in a text message.
+    mutating func messageReceived(
+        _ piece: FrameDecoder.Piece,
+        remaining: Int,
+        in input: UnsafeMutableRawBufferPointer,
+        limits: ProtocolLimits
+    ) throws(ProtocolViolation) -> MessageKind? {
+        guard let assembly, let base = input.baseAddress else {
+            preconditionFailure("piece of a message that was not begun")
+        }
+        if !piece.range.isEmpty {
+            let end = assembly.message.count + piece.range.count + remaining
+            // unsafe: the decoder's ranges lie within the input.
+            let added = assembly.message.append(
+                base + piece.range.lowerBound,
+                count: piece.range.count,
+                expected: piece.isFinal ? end : limits.messageBytesMax,
+                key: piece.key
+            )
+            if assembly.kind == .text, !(added.isASCII && assembly.utf8.isAtBoundary) {
+                guard assembly.utf8.validate(added.bytes, count: piece.range.count) else {
+                    throw ProtocolViolation(.invalidText)
+                }
+            }
+        }
+        guard piece.isLast, piece.isFinal else { return nil }
+        guard assembly.utf8.isAtBoundary else { throw ProtocolViolation(.invalidText) }
+        assembly.messageProgress = .delivered
+        return assembly.kind
+    }
+
+    /// Adds a piece of a control frame's payload.
+    ///
+    /// - Returns: The whole payload if the piece completes it; valid until ``release()``.
+    mutating func controlReceived(
+        _ piece: FrameDecoder.Piece,
+        remaining: Int,
+        in input: UnsafeMutableRawBufferPointer
+    ) -> UnsafeRawBufferPointer? {
+        let assembly = allocated()
+        assembly.controlProgress = piece.isLast ? .delivered : .collecting
+        if !piece.range.isEmpty, let base = input.baseAddress {
+            // unsafe: the decoder's ranges lie within the input.
+            _ = assembly.control.append(
+                base + piece.range.lowerBound,
+                count: piece.range.count,
+                expected: assembly.control.count + piece.range.count + remaining,
+                key: piece.key
+            )
+        }
+        return piece.isLast ? assembly.control.bytes : nil
+    }
+
+    /// What was delivered and not yet released.
+    var delivered: UnsafeRawBufferPointer {
+        guard let assembly else { preconditionFailure("no payload is kept") }
+        if assembly.controlProgress == .delivered {
+            return UnsafeRawBufferPointer(
+                rebasing: assembly.control.bytes.dropFirst(assembly.controlSkipped))
+        }
+        precondition(assembly.messageProgress == .delivered, "no payload is kept")
+        return assembly.message.bytes
+    }
+
+    /// Leaves the code out of the close frame's payload that was just completed.
+    mutating func closeCodeRead() {
+        assembly?.controlSkipped = 2
+    }
+
+    /// Frees what was delivered.
+    mutating func release() {
+        guard let assembly else { return }
+        if assembly.controlProgress == .delivered {
+            assembly.controlProgress = .none
+            assembly.control = GrowingBuffer()
+        }
+        if assembly.messageProgress == .delivered {
+            assembly.messageProgress = .none
+            assembly.message = GrowingBuffer()
+        }
+        if assembly.controlProgress == .none, assembly.messageProgress == .none {
+            self.assembly = nil
+        }
+    }
+
+    /// Frees everything, delivered or not.
+    mutating func discard() {
+        assembly = nil
+    }
+
+    private mutating func allocated() -> Assembly {
+        if let assembly { return assembly }
+        let new = Assembly()
+        assembly = new
+        return new
+    }
+}

@@ -1,0 +1,200 @@
+import NetPoll
+import NetPollTesting
+import Testing
+
+@Suite("Connections, on every driver", .timeLimit(.minutes(2)))
+struct DriverSuite {
+    private func listen(
+        _ world: any World, limits: Connection.Limits = .init(), _ recorders: Recorders
+    ) throws -> SocketAddress {
+        var configuration = Listener.Configuration()
+        configuration.limits = limits
+        let any = try SocketAddress(host: "127.0.0.1", port: 0)
+        return try world.loop.listen(on: any, configuration: configuration) {
+            recorders.make($0, $1)
+        }.address
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `bytes sent come back when the handler echoes them`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let recorders = Recorders { $0.onReceive = { bytes, connection in connection.write(bytes.bytes) } }
+        let address = try listen(world, recorders)
+        let client = try #require(world.connect(to: address))
+        client.send(Array("hello".utf8))
+        #expect(world.run { client.text == "hello" })
+        client.sendEnd()
+        #expect(world.run { client.isEnded })
+        #expect(world.run { recorders.all.first?.closeReason == .peer })
+        #expect(recorders.all.first?.events == ["opened", "end", "closed"])
+        #expect(recorders.addresses.first?.host == "127.0.0.1")
+        #expect(world.loop.registrations == 1)
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `the receive buffer may be changed in place`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let recorders = Recorders {
+            $0.onReceive = { bytes, connection in
+                bytes.withUnsafeMutableBytes { raw in
+                    for index in raw.indices { raw[index] ^= 0x20 }
+                }
+                connection.write(bytes.bytes)
+            }
+        }
+        let client = try #require(world.connect(to: try listen(world, recorders)))
+        client.send(Array("SHOUT".utf8))
+        #expect(world.run { client.text == "shout" })
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `all writes of a turn to one connection leave in one send`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let recorders = Recorders()
+        let address = try listen(world, recorders)
+        let first = try #require(world.connect(to: address))
+        let second = try #require(world.connect(to: address))
+        #expect(world.run { recorders.all.filter { $0.connection != nil }.count == 2 })
+        let before = world.loop.metrics.sends
+        // Interleaved, so that neither connection's bytes are contiguous.
+        for index in 0..<100 {
+            recorders.all[0].connection?.write(text: "a\(index) ")
+            recorders.all[1].connection?.write(text: "b\(index) ")
+        }
+        let expected = (0..<100).map { "a\($0) " }.joined()
+        let texts = [expected, expected.replacing("a", with: "b")]
+        #expect(world.run { [first.text, second.text].sorted() == texts })
+        // 100 pieces each, at most 64 segments a send.
+        #expect(world.loop.metrics.sends - before == 4)
+        let afterwards = world.loop.metrics.sends
+        for _ in 0..<100 { recorders.all[0].connection?.write(text: "x") }
+        #expect(world.run { first.received.count + second.received.count == 2 * expected.utf8.count + 100 })
+        #expect(world.loop.metrics.sends - afterwards == 1)
+    }
+
+    @Test(arguments: DriverKind.allCases, [1, 1_000, 100_000, 3_000_000])
+    func `a write of any length arrives whole and in order`(driver: DriverKind, count: Int) throws {
+        let world = try driver.makeWorld()
+        var limits = Connection.Limits()
+        limits.sendQueueBytesMax = 8 << 20
+        let recorders = Recorders()
+        let client = try #require(
+            world.connect(to: try listen(world, limits: limits, recorders)))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        let connection = try #require(recorders.all.first?.connection)
+        let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+        connection.write(text: "<")
+        connection.write(bytes: bytes)
+        connection.write(text: ">")
+        #expect(world.run { client.received.count == count + 2 })
+        #expect(client.received == [UInt8(ascii: "<")] + bytes + [UInt8(ascii: ">")])
+        #expect(connection.queuedBytes == 0)
+        #expect(!connection.ownsBuffers, "an idle connection owns no queue")
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `a shared payload is referenced until it is sent and released after`(
+        driver: DriverKind
+    ) throws {
+        final class Payload {
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 600_000, alignment: 1)
+            init() { bytes.initializeMemory(as: UInt8.self, repeating: 7) }
+            deinit { bytes.deallocate() }
+        }
+        let world = try driver.makeWorld()
+        let recorders = Recorders()
+        let client = try #require(world.connect(to: try listen(world, recorders)))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        client.stall()
+        weak var watched: Payload?
+        do {
+            let payload = Payload()
+            watched = payload
+            let connection = try #require(recorders.all.first?.connection)
+            connection.write(text: "head")
+            connection.write(UnsafeRawBufferPointer(payload.bytes), keptAliveBy: payload)
+        }
+        #expect(watched != nil)
+        client.resume()
+        #expect(world.run { client.received.count == 600_004 })
+        #expect(client.received.dropFirst(4).allSatisfy { $0 == 7 })
+        #expect(watched == nil)
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `a slow reader raises the high watermark once and the low one when it caught up`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        var limits = Connection.Limits()
+        limits.sendQueueBytesMax = 64 << 20
+        let recorders = Recorders()
+        let client = try #require(world.connect(to: try listen(world, limits: limits, recorders)))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        let recorder = try #require(recorders.all.first)
+        client.stall()
+        var written = 0
+        let chunk = [UInt8](repeating: 1, count: 50_000)
+        #expect(
+            world.run {
+                if recorder.events.contains("high") { return true }
+                written += chunk.count
+                recorder.connection?.write(bytes: chunk)
+                return false
+            })
+        #expect(recorder.connection?.write(bytes: chunk) == .aboveHighWatermark)
+        written += chunk.count
+        client.resume()
+        #expect(world.run { client.received.count == written })
+        #expect(world.run { recorder.events == ["opened", "high", "low"] })
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `a queue past its bound ends the connection by default`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        var limits = Connection.Limits()
+        limits.sendQueueBytesMax = 200_000
+        let recorders = Recorders()
+        let client = try #require(world.connect(to: try listen(world, limits: limits, recorders)))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        let recorder = try #require(recorders.all.first)
+        client.stall()
+        var most = 0
+        #expect(
+            world.run {
+                recorder.connection?.write(bytes: [UInt8](repeating: 1, count: 10_000))
+                most = max(most, recorder.connection?.queuedBytes ?? 0)
+                return recorder.closeReason != nil
+            })
+        #expect(recorder.closeReason == .sendQueueOverflow)
+        #expect(most <= 200_000)
+        client.resume()
+        #expect(world.run { client.isReset })
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `a queue past its bound refuses the write where the policy says so`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        var limits = Connection.Limits()
+        limits.sendQueueBytesMax = 100_000
+        limits.overflow = .refuse
+        let recorders = Recorders()
+        let client = try #require(world.connect(to: try listen(world, limits: limits, recorders)))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        let recorder = try #require(recorders.all.first)
+        client.stall()
+        var accepted = 0
+        #expect(
+            world.run {
+                let outcome = recorder.connection?.write(bytes: [UInt8](repeating: 1, count: 9_999))
+                if outcome == .refused { return true }
+                accepted += 9_999
+                return false
+            })
+        client.resume()
+        #expect(world.run { client.received.count == accepted })
+        #expect(recorder.connection != nil)
+    }
+}

@@ -1,0 +1,118 @@
+import Glibc
+import NetPoll
+
+/// The system's driver, turned in the test's thread, with real sockets as clients.
+final class SystemWorld: World {
+    let loop: EventLoop
+    private var clients: [SystemClient] = []
+
+    init(configuration: EventLoop.Configuration) throws {
+        loop = EventLoop(driver: try Platform.makeDriver(), configuration: configuration)
+        loop.bindToCurrentThread()
+    }
+
+    deinit {
+        loop.bindToCurrentThread()
+        loop.shutDown()
+    }
+
+    func connect(to address: SocketAddress) -> (any Client)? {
+        guard let client = SystemClient(port: address.port ?? 0) else { return nil }
+        clients.append(client)
+        return client
+    }
+
+    func run(until condition: () -> Bool) -> Bool {
+        let end = loop.now + .seconds(10)
+        while true {
+            for client in clients { client.act() }
+            if condition() { return true }
+            if loop.now > end { return false }
+            // Clients are polled between turns, so a turn waits only briefly for the loop's events.
+            loop.turn(until: loop.now + .milliseconds(1))
+        }
+    }
+}
+
+/// A non-blocking client socket on loopback.
+final class SystemClient: Client {
+    private(set) var received: [UInt8] = []
+    private(set) var isEnded = false
+    private(set) var isReset = false
+    private var isStalled = false
+    private var outbox: [UInt8] = []
+    private var endsAfterOutbox = false
+    private var fd: Int32
+
+    init?(port: UInt16) {
+        fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // Small buffers, so that backpressure comes early.
+        var size: Int32 = 32 << 10
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, 4)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        guard result == 0 else {
+            Glibc.close(fd)
+            return nil
+        }
+        _ = fcntl(fd, F_SETFL, O_NONBLOCK)
+    }
+
+    deinit { close() }
+
+    func send(_ bytes: [UInt8]) {
+        outbox.append(contentsOf: bytes)
+        act()
+    }
+
+    func sendEnd() {
+        endsAfterOutbox = true
+        act()
+    }
+
+    func stall() { isStalled = true }
+    func resume() { isStalled = false }
+
+    func close() {
+        guard fd >= 0 else { return }
+        Glibc.close(fd)
+        fd = -1
+    }
+
+    func reset() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        close()
+    }
+
+    func act() {
+        guard fd >= 0 else { return }
+        if !outbox.isEmpty {
+            let count = Glibc.send(fd, outbox, outbox.count, Int32(MSG_NOSIGNAL))
+            if count > 0 { outbox.removeFirst(count) }
+        }
+        if outbox.isEmpty, endsAfterOutbox {
+            shutdown(fd, Int32(SHUT_WR))
+            endsAfterOutbox = false
+        }
+        guard !isStalled, !isEnded, !isReset else { return }
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = recv(fd, &buffer, buffer.count, 0)
+            if count > 0 {
+                received.append(contentsOf: buffer[..<count])
+                continue
+            }
+            if count == 0 { isEnded = true }
+            if count < 0, errno != EAGAIN { isReset = true }
+            return
+        }
+    }
+}

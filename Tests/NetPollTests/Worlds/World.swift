@@ -1,0 +1,64 @@
+import NetPoll
+import NetPollTesting
+import Testing
+
+/// A loop on some driver and clients to reach it: what the driver suite needs, whatever the driver.
+protocol World: AnyObject {
+    var loop: EventLoop { get }
+    func connect(to address: SocketAddress) -> (any Client)?
+    /// Runs the loop and the clients until `condition` holds; false where it does not within 10 s of
+    /// the driver's clock.
+    func run(until condition: () -> Bool) -> Bool
+}
+
+/// A client that a test drives by hand.
+protocol Client: AnyObject {
+    var received: [UInt8] { get }
+    var isEnded: Bool { get }
+    var isReset: Bool { get }
+    func send(_ bytes: [UInt8])
+    func sendEnd()
+    func stall()
+    func resume()
+    func close()
+    func reset()
+}
+
+enum DriverKind: CaseIterable, CustomTestStringConvertible {
+    case system
+    case simulated
+
+    var testDescription: String { self == .system ? "epoll" : "simulated" }
+
+    func makeWorld(configuration: EventLoop.Configuration = .init()) throws -> any World {
+        switch self {
+        case .system: try SystemWorld(configuration: configuration)
+        case .simulated: SimulatedWorld(configuration: configuration)
+        }
+    }
+}
+
+final class SimulatedWorld: World {
+    let network = SimulatedNetwork(seed: 1)
+    let loop: EventLoop
+
+    init(configuration: EventLoop.Configuration) {
+        loop = network.makeLoop(configuration: configuration)
+    }
+
+    func connect(to address: SocketAddress) -> (any Client)? {
+        network.connect(to: address)
+    }
+
+    func run(until condition: () -> Bool) -> Bool {
+        // Asked again even when nothing is left to simulate: the condition itself may write.
+        (0..<1_000).contains { _ in network.run(within: .milliseconds(10), until: condition) }
+    }
+}
+
+extension SimulatedPeer: Client {}
+
+extension Client {
+    var text: String { String(decoding: received, as: UTF8.self) }
+}
+
