@@ -140,6 +140,13 @@ public final class Connection {
         loop.reserve(count, for: self)
     }
 
+    /// Queues copies of a head and its body, both or neither: what is refused leaves no half frame.
+    package func write(
+        head: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer
+    ) -> WriteOutcome {
+        loop.write(head: head, body: body, to: self)
+    }
+
     var coldState: Cold {
         if let cold { return cold }
         let made = Cold(self)

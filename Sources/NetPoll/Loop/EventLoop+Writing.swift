@@ -50,6 +50,17 @@ extension EventLoop {
         return .accepted
     }
 
+    /// Takes a head and its body both, or neither.
+    func write(
+        head: UnsafeRawBufferPointer, body: UnsafeRawBufferPointer, to connection: Connection
+    ) -> WriteOutcome {
+        guard connection.isOpen else { return .closed }
+        if let refusal = makeRoom(head.count + body.count, connection) { return refusal }
+        let outcome = write(head, to: connection)
+        guard outcome == .accepted || outcome == .aboveHighWatermark else { return outcome }
+        return write(body, to: connection)
+    }
+
     /// A place in the gather buffer; `nil` where the write must take the long way.
     func reserve(_ count: Int, for connection: Connection) -> UnsafeMutableRawPointer? {
         guard connection.isOpen, !isBlocked(connection),

@@ -159,6 +159,17 @@ public final class EventLoop: @unchecked Sendable {
         return slots.count
     }
 
+    /// Calls `body` with every connection that is not closed; O(slots).
+    package func forEachConnection(_ body: (Connection) -> Void) {
+        checkCurrent()
+        for token in slots.tokens(.connection) {
+            guard let connection = connection(for: token)?.takeUnretainedValue(),
+                connection.state != .closed
+            else { continue }
+            body(connection)
+        }
+    }
+
     func checkCurrent() {
         precondition(isCurrent, "event loop \(index) was used from a thread that is not its own")
     }
@@ -199,7 +210,7 @@ public final class EventLoop: @unchecked Sendable {
     /// Whether a turn has something to do before any event or timer.
     package var hasWork: Bool {
         nextJob < jobs.count || !inbox.isEmpty || firstDoomed < doomed.count || !dirty.isEmpty
-            || !turnTargets.isEmpty
+            || !turnTargets.isEmpty || !risen.isEmpty
     }
 
     /// When the next timer is due.

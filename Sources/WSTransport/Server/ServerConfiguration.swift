@@ -1,0 +1,72 @@
+public import NetPoll
+public import WSFrame
+
+extension WebSocketServer {
+    /// Settings of a server; every limit has a default.
+    public struct Configuration: Hashable, Sendable {
+        /// Bounds of frames and messages; see ``WSFrame/ProtocolLimits``.
+        public var limits = ProtocolLimits()
+        /// Bounds of request heads; see ``WSFrame/HTTPLimits``.
+        public var http = HTTPLimits()
+        /// Bounds of each connection's send queue. A peer that takes no messages is closed at
+        /// ``NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB.
+        public var connection = Connection.Limits()
+        /// Connections that may wait to be accepted (listen(2)). Default 4,096.
+        public var backlog = 4_096
+        /// What to do when descriptors are exhausted. Default ``NetPoll/Listener/ExhaustionPolicy/shed``.
+        public var exhaustion = Listener.ExhaustionPolicy.shed
+        /// The time a client has for its whole request head, from its connection or from its last
+        /// request; then 408 is answered if it has begun one (RFC 9110 §15.5.9). Default 10 s.
+        public var handshakeTimeout = Duration.seconds(10)
+        /// The time the peer has to answer a close frame. Default 5 s.
+        public var closeTimeout = Duration.seconds(5)
+        /// `nil`: never ping, never give up. Default 25 s and 60 s.
+        public var heartbeat: Heartbeat? = Heartbeat()
+        /// The most WebSocket connections at a time; further upgrades are answered 503. Default
+        /// 1,000,000.
+        public var connectionsMax = 1_000_000
+        /// The most connections that are not WebSockets, or not yet; further ones are answered 503
+        /// at once. Default 8,192.
+        public var handshakesMax = 8_192
+
+        public init() {}
+    }
+
+    /// What to do with a request.
+    public enum Decision {
+        /// Answer 101 and serve the connection by this handler, with one of the subprotocols the
+        /// client offered or none. A request that asks for no WebSocket is answered 426.
+        case upgrade(any WebSocketHandler, subprotocol: String? = nil)
+        /// Answer this.
+        case respond(HTTPResponse)
+    }
+
+    /// A client that got no WebSocket although it tried.
+    public enum HandshakeFailure: Error, Hashable, Sendable {
+        /// The request could not be parsed; the error's status was answered.
+        case malformed(HTTPParseError)
+        /// The request asked for a WebSocket in a wrong way (RFC 6455 §4.2.1).
+        case rejected(HandshakeRejection)
+        /// The request was not whole within ``Configuration/handshakeTimeout``.
+        case timedOut
+        /// ``Configuration/connectionsMax`` was reached.
+        case connectionsExhausted
+        /// ``Configuration/handshakesMax`` was reached.
+        case handshakesExhausted
+        /// The application answered with this status.
+        case refused(HTTPStatus)
+    }
+}
+
+extension WebSocketServer.HandshakeFailure: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .malformed(let error): error.description
+        case .rejected(let rejection): "\(rejection.reason)"
+        case .timedOut: "request not whole in time"
+        case .connectionsExhausted: "connectionsMax reached"
+        case .handshakesExhausted: "handshakesMax reached"
+        case .refused(let status): "refused with \(status)"
+        }
+    }
+}

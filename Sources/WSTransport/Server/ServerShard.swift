@@ -1,0 +1,96 @@
+import NetPoll
+import Synchronization
+import WSFrame
+
+/// What the connections of one server share on one loop.
+///
+/// Not `Sendable`: made by its loop's listener and used on that loop only, but for what it holds
+/// in atomics.
+final class ServerShard {
+    let configuration: WebSocketServer.Configuration
+    let framing: ProtocolConfiguration
+    let accept: WebSocketServer.Accept
+    let observe: WebSocketServer.Observe
+    let counts: ServerCounts
+    private(set) var connections = 0
+    private(set) var isDraining = false
+    private var whenEmpty: (() -> Void)?
+
+    init(_ server: WebSocketServer) {
+        configuration = server.configuration
+        framing = server.framing
+        accept = server.accept
+        observe = server.observe
+        counts = server.counts
+    }
+
+    // MARK: - Counting, TCP connections and WebSockets
+
+    func accepted() { connections += 1 }
+
+    func ended() {
+        connections -= 1
+        tellIfEmpty()
+    }
+
+    func closed() {
+        counts.webSockets.subtract(1, ordering: .relaxed)
+        ended()
+    }
+
+    // MARK: - Draining
+
+    /// Closes every connection of this server on `loop`, and the rest at the deadline.
+    func drain(
+        _ loop: EventLoop, code: CloseCode, deadline: Duration, whenEmpty: @escaping () -> Void
+    ) {
+        isDraining = true
+        self.whenEmpty = whenEmpty
+        loop.forEachConnection { connection in
+            if let webSocket = connection.handler as? WebSocketConnection, webSocket.shard === self {
+                webSocket.close(code)
+            } else if let exchange = connection.handler as? HTTPExchange, exchange.shard === self {
+                exchange.drain()
+            }
+        }
+        loop.schedule(after: deadline, DrainDeadline(self))
+        tellIfEmpty()
+    }
+
+    private func tellIfEmpty() {
+        guard isDraining, connections == 0, let whenEmpty else { return }
+        self.whenEmpty = nil
+        whenEmpty()
+    }
+
+    private final class DrainDeadline: TimerTarget {
+        private let shard: ServerShard
+
+        init(_ shard: ServerShard) {
+            self.shard = shard
+        }
+
+        func timerFired(_ id: TimerID, on loop: EventLoop) {
+            loop.forEachConnection { connection in
+                let isOurs =
+                    (connection.handler as? WebSocketConnection)?.shard === shard
+                    || (connection.handler as? HTTPExchange)?.shard === shard
+                if isOurs { connection.abort() }
+            }
+        }
+    }
+}
+
+/// Counts over all loops of a server.
+final class ServerCounts: Sendable {
+    let webSockets = Atomic<Int>(0)
+    let handshakes = Atomic<Int>(0)
+
+    /// Takes one of `limit` places; `false` where none is left.
+    static func take(_ count: borrowing Atomic<Int>, limit: Int) -> Bool {
+        let (before, _) = count.add(1, ordering: .relaxed)
+        if before < limit { return true }
+        count.subtract(1, ordering: .relaxed)
+        return false
+    }
+}

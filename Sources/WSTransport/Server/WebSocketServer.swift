@@ -1,0 +1,126 @@
+public import NetPoll
+import Synchronization
+public import WSFrame
+
+/// Serves WebSockets, and plain HTTP/1.1 requests on the same port, on every loop of a group.
+///
+///     let server = WebSocketServer(group: group) { request, loop, remoteAddress in
+///         .upgrade(Echo())
+///     }
+///     let address = try await server.listen(on: .init(host: "127.0.0.1", port: 8080))
+public final class WebSocketServer: Sendable {
+    /// Decides about each request, on the loop of its connection.
+    public typealias Accept =
+        @Sendable (HTTPRequest, EventLoop, _ remoteAddress: SocketAddress) -> Decision
+
+    /// Is told of clients that got no WebSocket, on the loop of their connection.
+    public typealias Observe = @Sendable (HandshakeFailure, SocketAddress) -> Void
+
+    /// The loops that serve.
+    public let group: EventLoopGroup
+    /// The settings in force.
+    public let configuration: Configuration
+
+    let accept: Accept
+    let observe: Observe
+    let framing: ProtocolConfiguration
+    let counts = ServerCounts()
+
+    /// A loop's shard, made by its first connection or by draining.
+    ///
+    /// `@unchecked Sendable`: only the loop of the same index touches it.
+    private final class Place: @unchecked Sendable {
+        var shard: ServerShard?
+    }
+
+    private let places: [Place]
+    private let listeners = Mutex<[ListenerGroup]>([])
+
+    /// - Parameters:
+    ///   - group: The loops to serve on.
+    ///   - configuration: Limits and timeouts.
+    ///   - observe: Is told of failed handshakes, for logs and metrics.
+    ///   - accept: Decides about each request whose head is whole and valid.
+    public init(
+        group: EventLoopGroup, configuration: Configuration = .init(),
+        observe: @escaping Observe = { _, _ in }, accept: @escaping Accept
+    ) {
+        self.group = group
+        self.configuration = configuration
+        self.accept = accept
+        self.observe = observe
+        framing = ProtocolConfiguration(limits: configuration.limits)
+        places = group.loops.map { _ in Place() }
+    }
+
+    /// How many WebSockets are open, over all loops.
+    public var connectionCount: Int { counts.webSockets.load(ordering: .relaxed) }
+
+    /// Starts to serve at `address`; may be called for several.
+    ///
+    /// - Returns: The address, with the port the kernel chose where 0 was asked for.
+    /// - Throws: ``NetPoll/SystemError``, for example EADDRINUSE or EACCES.
+    @discardableResult
+    public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
+        var settings = Listener.Configuration()
+        settings.backlog = configuration.backlog
+        settings.exhaustion = configuration.exhaustion
+        settings.limits = configuration.connection
+        let listener = try await group.listen(on: address, configuration: settings) {
+            [self] connection, remoteAddress in
+            HTTPExchange(shard: shard(of: connection.loop), remoteAddress: remoteAddress)
+        }
+        listeners.withLock { $0.append(listener) }
+        return listener.address
+    }
+
+    /// Stops accepting, closes every WebSocket with `code` and waits for their answers; what is left
+    /// at the deadline is aborted. Returns when no connection is left.
+    public func drain(code: CloseCode = .goingAway, deadline: Duration = .seconds(10)) async {
+        let stopped = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        for listener in stopped { await listener.close() }
+        await withCheckedContinuation { continuation in
+            beginDrain(code: code, deadline: deadline) { continuation.resume() }
+        }
+    }
+
+    /// As ``drain(code:deadline:)`` but for the listeners, which go on to refuse; `whenDone` is
+    /// called on one of the loops.
+    package func beginDrain(
+        code: CloseCode, deadline: Duration, whenDone: @escaping @Sendable () -> Void
+    ) {
+        let left = DrainCount(places.count)
+        for loop in group.loops {
+            loop.execute { [self] in
+                shard(of: loop).drain(loop, code: code, deadline: deadline) {
+                    if left.countDown() { whenDone() }
+                }
+            }
+        }
+    }
+
+    private func shard(of loop: EventLoop) -> ServerShard {
+        let place = places[loop.index]
+        if let shard = place.shard { return shard }
+        let shard = ServerShard(self)
+        place.shard = shard
+        return shard
+    }
+}
+
+/// Loops that still drain.
+private final class DrainCount: Sendable {
+    private let left: Atomic<Int>
+
+    init(_ count: Int) {
+        left = Atomic(count)
+    }
+
+    /// Whether this was the last.
+    func countDown() -> Bool {
+        left.subtract(1, ordering: .acquiringAndReleasing).newValue == 0
+    }
+}
