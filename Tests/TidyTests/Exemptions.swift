@@ -9,6 +9,8 @@ enum Exemptions {
             "a place is written before its job is posted and read by that loop alone",
         "Sources/NetPoll/Loop/EventLoop.swift":
             "everything but the inbox and the flags is touched on the loop's own thread only",
+        "Sources/WSTransport/Server/WebSocketServer.swift":
+            "a place is written before its loop's first connection and used on that loop alone",
         "Sources/WSFrame/Frames/PreparedMessage.swift":
             "the frame's bytes are written before init returns and never after",
     ]
