@@ -57,7 +57,7 @@ class CommandLine:
         expect(not TRACE.search(both), f"{title}: a trace: {both!r}")
         lines = [line for line in done.stderr.splitlines() if line and not LOG_LINE.match(line)]
         # The usage and where to find help may follow a mistake on the command line.
-        lines = [line for line in lines if not re.match(r"Usage:|\s+See ", line)]
+        lines = [line for line in lines if not re.match(r"Usage:|Help:|\s+See ", line)]
         expect(len(lines) == 1, f"{title}: {len(lines)} lines instead of one: {both!r}")
         expect(re.search(says, lines[0], re.IGNORECASE) is not None, f"{title}: {lines[0]!r} does not say {says!r}")
 

@@ -1,5 +1,8 @@
 """Every benchmark by its name; each has `build()` and `run()`, which returns its section of RESULTS.md."""
 
-from .websocket_echo import WebSocketEcho
+from . import websocket_broadcast, websocket_echo
 
-BENCHMARKS = {"websocket-echo": WebSocketEcho}
+BENCHMARKS = {
+    websocket_echo.NAME: websocket_echo.WebSocketEcho,
+    websocket_broadcast.NAME: websocket_broadcast.WebSocketBroadcast,
+}
