@@ -53,7 +53,8 @@ public final class SimulatedNetwork {
         loops count: Int = 1, configuration: EventLoop.Configuration = .init()
     ) -> EventLoopGroup {
         precondition(loops.isEmpty, "the network has \(loops.count) loops already")
-        return EventLoopGroup(loops: (0..<count).map { _ in makeLoop(configuration: configuration) })
+        return EventLoopGroup(
+            loops: (0..<count).map { _ in makeLoop(configuration: configuration) })
     }
 
     /// Connects a scripted peer; the listeners of a shared port take turns.

@@ -18,7 +18,9 @@ struct DriverSuite {
     @Test(arguments: DriverKind.allCases)
     func `bytes sent come back when the handler echoes them`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
-        let recorders = Recorders { $0.onReceive = { bytes, connection in connection.write(bytes.bytes) } }
+        let recorders = Recorders {
+            $0.onReceive = { bytes, connection in connection.write(bytes.bytes) }
+        }
         let address = try listen(world, recorders)
         let client = try #require(world.connect(to: address))
         client.send(Array("hello".utf8))
@@ -68,7 +70,10 @@ struct DriverSuite {
         #expect(world.loop.metrics.sends - before == 4)
         let afterwards = world.loop.metrics.sends
         for _ in 0..<100 { recorders.all[0].connection?.write(text: "x") }
-        #expect(world.run { first.received.count + second.received.count == 2 * expected.utf8.count + 100 })
+        #expect(
+            world.run {
+                first.received.count + second.received.count == 2 * expected.utf8.count + 100
+            })
         #expect(world.loop.metrics.sends - afterwards == 1)
     }
 

@@ -72,7 +72,9 @@ struct TimerWheelTests {
                 #expect(rearmed)
                 model[index].deadline = deadline
             default:
-                now = now + .microseconds(Int64.random(in: 0...Int64(reach ?? 1) * 500, using: &random))
+                now =
+                    now
+                    + .microseconds(Int64.random(in: 0...Int64(reach ?? 1) * 500, using: &random))
                 var fired: [Int] = []
                 while let timer = wheel.popExpired(now: now) { fired.append(timer.payload) }
                 // A timer is due from the first whole millisecond that is not before its deadline.

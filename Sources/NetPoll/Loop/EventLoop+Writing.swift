@@ -45,7 +45,8 @@ extension EventLoop {
             connection.coldState.queue.append(segment, retained: .passRetained(owner))
             return rose(connection)
         }
-        append(piece: gather.start(.init(segment: segment, owner: .passRetained(owner))), connection)
+        append(
+            piece: gather.start(.init(segment: segment, owner: .passRetained(owner))), connection)
         connection.gatherBytes += UInt32(bytes.count)
         return .accepted
     }
@@ -134,7 +135,9 @@ extension EventLoop {
         if !isBlocked(connection), let base = bytes.baseAddress {
             segments[0] = Segment(base: base, count: bytes.count)
             counters.sends += 1
-            switch driver.send(connection.socket, .init(rebasing: segments[..<1]), token: connection.token) {
+            switch driver.send(
+                connection.socket, .init(rebasing: segments[..<1]), token: connection.token)
+            {
             case .sent(let count): sent = count
             case .failed(let errno):
                 terminate(connection, reason(ofBroken: errno))
@@ -236,7 +239,8 @@ extension EventLoop {
         while piece != GatherBuffer.none {
             let segment = gather.segment(piece)
             let reference = gather.reference(piece)
-            let rest = Segment(base: segment.base + min(skip, segment.count), count: max(0, segment.count - skip))
+            let rest = Segment(
+                base: segment.base + min(skip, segment.count), count: max(0, segment.count - skip))
             skip = max(0, skip - segment.count)
             if connection.state == .closed || rest.count == 0 {
                 reference?.owner.release()

@@ -40,7 +40,8 @@
             waker = wakeup
             reserve = Self.openReserve()
             events = .allocate(capacity: Self.eventsPerWaitMax)
-            var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data(u64: Self.wakerToken))
+            var event = epoll_event(
+                events: EPOLLIN.rawValue, data: epoll_data(u64: Self.wakerToken))
             guard epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup.descriptor, &event) == 0 else {
                 throw SystemError(code: errno, operation: "epoll_ctl")
             }

@@ -24,7 +24,8 @@ enum Socket {
                 throw SystemError(code: ENAMETOOLONG, operation: "bind \(address)")
             }
         }
-        let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+        let kind =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
             | Int32(SOCK_CLOEXEC.rawValue)
         let fd = socket(family, kind, 0)
         guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }

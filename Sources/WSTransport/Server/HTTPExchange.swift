@@ -31,8 +31,9 @@ final class HTTPExchange {
         connection.close()
     }
 
-    private func answer(_ response: HTTPResponse, to request: HTTPRequest?, _ connection: Connection)
-    {
+    private func answer(
+        _ response: HTTPResponse, to request: HTTPRequest?, _ connection: Connection
+    ) {
         connection.write(response.encoded(for: request).span.bytes)
     }
 

@@ -47,7 +47,8 @@ final class ServerShard {
         isDraining = true
         self.whenEmpty = whenEmpty
         loop.forEachConnection { connection in
-            if let webSocket = connection.handler as? WebSocketConnection, webSocket.shard === self {
+            if let webSocket = connection.handler as? WebSocketConnection, webSocket.shard === self
+            {
                 webSocket.close(code)
             } else if let exchange = connection.handler as? HTTPExchange, exchange.shard === self {
                 exchange.drain()

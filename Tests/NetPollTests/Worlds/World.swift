@@ -61,4 +61,3 @@ extension SimulatedPeer: Client {}
 extension Client {
     var text: String { String(decoding: received, as: UTF8.self) }
 }
-

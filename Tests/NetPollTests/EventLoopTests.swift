@@ -1,0 +1,151 @@
+import NetPoll
+import NetPollTesting
+import Synchronization
+import Testing
+
+@Suite("EventLoop", .timeLimit(.minutes(2)))
+struct EventLoopTests {
+    /// Notes the times at which it is called; arms itself again as often as it was told to.
+    private final class Alarm: TimerTarget, TurnTarget {
+        var times: [Instant] = []
+        var repeats: [Duration] = []
+        var turns = 0
+
+        func timerFired(_ id: TimerID, on loop: EventLoop) {
+            times.append(loop.now)
+            if !repeats.isEmpty { loop.schedule(after: repeats.removeFirst(), self) }
+        }
+
+        func turnEnded(on loop: EventLoop) { turns += 1 }
+    }
+
+    @Test func `a week of timers passes in two turns each`() {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let alarm = Alarm()
+        alarm.repeats = Array(repeating: .seconds(3_600), count: 7 * 24 - 1)
+        let start = network.now
+        loop.schedule(after: .seconds(3_600), alarm)
+        network.run(for: .seconds(7 * 24 * 3_600))
+        #expect(alarm.times.count == 7 * 24)
+        #expect(alarm.times.last == start + .seconds(7 * 24 * 3_600))
+    }
+
+    @Test func `a rescheduled timer fires once, at its new time`() {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let alarm = Alarm()
+        let start = network.now
+        let id = loop.schedule(after: .seconds(1), alarm)
+        #expect(loop.reschedule(id, after: .seconds(5)))
+        network.run(for: .seconds(10))
+        #expect(alarm.times == [start + .seconds(5)])
+        #expect(!loop.reschedule(id, after: .seconds(1)))
+        #expect(!loop.cancel(id))
+    }
+
+    @Test func `jobs run in the order they were posted, a bounded number per turn`() {
+        let network = SimulatedNetwork()
+        var configuration = EventLoop.Configuration()
+        configuration.jobsPerTurnMax = 10
+        let loop = network.makeLoop(configuration: configuration)
+        let order = Mutex<[Int]>([])
+        for index in 0..<35 { loop.execute { order.withLock { $0.append(index) } } }
+        let before = loop.metrics.turns
+        network.runUntilIdle()
+        #expect(order.withLock { $0 } == Array(0..<35))
+        #expect(loop.metrics.turns - before == 4)
+    }
+
+    @Test func `an end-of-turn target is called once for each request`() {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let alarm = Alarm()
+        loop.runAtEndOfTurn(alarm)
+        network.runUntilIdle()
+        network.run(for: .seconds(1))
+        #expect(alarm.turns == 1)
+    }
+
+    @Test func `what an end-of-turn target writes leaves in the same turn`() throws {
+        final class Writer: TurnTarget {
+            let recorder: Recorder
+            init(_ recorder: Recorder) { self.recorder = recorder }
+            func turnEnded(on loop: EventLoop) {
+                recorder.connection?.write(text: "late")
+            }
+        }
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let recorders = Recorders {
+            $0.onReceive = { _, connection in
+                connection.write(text: "early ")
+                guard let recorder = connection.handler as? Recorder else { return }
+                connection.loop.runAtEndOfTurn(Writer(recorder))
+            }
+        }
+        let address = try loop.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+            recorders.make($0, $1)
+        }.address
+        let peer = try #require(network.connect(to: address))
+        network.runUntilIdle()
+        let before = loop.metrics.sends
+        peer.send([1])
+        network.runUntilIdle()
+        #expect(String(decoding: peer.received, as: UTF8.self) == "early late")
+        #expect(loop.metrics.sends - before == 1)
+    }
+
+    @Test func `an identifier of a closed connection never names its successor`() throws {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let recorders = Recorders()
+        let address = try loop.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+            recorders.make($0, $1)
+        }.address
+        var seen: Set<ConnectionID> = []
+        for index in 0..<50 {
+            let peer = try #require(network.connect(to: address))
+            network.runUntilIdle()
+            let connection = try #require(recorders.all[index].connection)
+            let id = connection.id
+            #expect(seen.insert(id).inserted)
+            #expect(loop.connection(id) === connection)
+            peer.close()
+            network.runUntilIdle()
+            #expect(loop.connection(id) == nil)
+        }
+        #expect(loop.registrations == 1)
+    }
+
+    @Test func `mass close is spread over turns`() throws {
+        let network = SimulatedNetwork()
+        var configuration = EventLoop.Configuration()
+        configuration.closesPerTurnMax = 100
+        let loop = network.makeLoop(configuration: configuration)
+        let recorders = Recorders()
+        let address = try loop.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+            recorders.make($0, $1)
+        }.address
+        for _ in 0..<1_000 { _ = network.connect(to: address) }
+        network.runUntilIdle()
+        #expect(loop.metrics.accepted == 1_000)
+        for recorder in recorders.all { recorder.connection?.abort() }
+        var (most, before) = (0, 0)
+        while loop.metrics.closed < 1_000 {
+            loop.turn(until: network.now)
+            most = max(most, loop.metrics.closed - before)
+            before = loop.metrics.closed
+        }
+        #expect(most == 100)
+        #expect(recorders.all.allSatisfy { $0.closeReason == .local })
+        #expect(network.openDescriptors == 1)
+    }
+
+    @Test func `use from another thread traps`() async {
+        await #expect(processExitsWith: .failure) {
+            let loop = EventLoop(driver: try Platform.makeDriver())
+            _ = loop.metrics
+        }
+    }
+}
