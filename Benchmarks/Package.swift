@@ -1,0 +1,18 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "longwire-benchmarks",
+    dependencies: [.package(name: "longwire", path: "..")],
+    targets: [
+        .executableTarget(
+            name: "ws-broadcast",
+            dependencies: [
+                .product(name: "NetPoll", package: "longwire"),
+                .product(name: "WSFrame", package: "longwire"),
+                .product(name: "WSTransport", package: "longwire"),
+            ],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        )
+    ]
+)

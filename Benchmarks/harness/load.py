@@ -1,0 +1,77 @@
+"""Runs `wsload` against a running server and reads its one line of figures."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .plan import Plan
+from .server import Running, pinned_client
+
+
+@dataclass(frozen=True)
+class Window:
+    """One measured window."""
+
+    rate: float  # messages (or connections) per second
+    p50_us: float
+    p99_us: float
+    p999_us: float
+    server_cpu_percent: float
+    client_cpu_percent: float
+    server_ns: float  # server CPU per message (or connection)
+
+
+def measure(wsload: Path, running: Running, arguments: list[str], plan: Plan) -> Window:
+    command = [str(wsload), *arguments, "-p", str(running.port), "-pid", str(running.pid)]
+    command += ["-t", str(plan.seconds), "-w", str(plan.warmup_seconds)]
+    done = subprocess.run(
+        pinned_client(command),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=plan.seconds + plan.warmup_seconds + 60,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{running.server.name}, {' '.join(arguments)}: {done.stderr.strip()}")
+    return parse(done.stdout)
+
+
+def parse(line: str) -> Window:
+    def figure(name: str) -> float:
+        found = re.search(rf"{re.escape(name)}=([0-9.]+)", line)
+        if found is None:
+            raise RuntimeError(f"no {name} in {line!r}")
+        return float(found[1])
+
+    return Window(
+        rate=figure("rate"),
+        p50_us=figure("p50"),
+        p99_us=figure("p99"),
+        p999_us=figure("p99.9"),
+        server_cpu_percent=figure("server_cpu"),
+        client_cpu_percent=figure("client_cpu"),
+        server_ns=figure("server_ns/msg"),
+    )
+
+
+class IdleConnections:
+    """Connections held open without traffic for as long as the `with` block lasts."""
+
+    def __init__(self, wsload: Path, running: Running, count: int, arguments: list[str]):
+        self.command = [str(wsload), "-m", "idle", "-p", str(running.port), "-c", str(count), *arguments]
+
+    def __enter__(self) -> "IdleConnections":
+        self.process = subprocess.Popen(
+            pinned_client(self.command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        line = self.process.stdout.readline()
+        if not line.startswith("READY"):
+            self.__exit__()
+            raise RuntimeError(f"the idle connections did not come up: {line!r}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()

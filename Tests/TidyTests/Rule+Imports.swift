@@ -1,0 +1,77 @@
+extension Rule {
+    /// What each module may import; an arrow only ever points down.
+    static let modules: [String: Set<String>] = [
+        "CNetPoll": [],
+        "NetPoll": ["CNetPoll", "Synchronization"],
+        "NetPollTesting": ["NetPoll", "Synchronization"],
+        "WSFrame": [],
+        "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
+        "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "ChatServer": [
+            "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
+            "Synchronization", "WSFrame", "WSTransport",
+        ],
+        "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+    ]
+
+    /// The C library, for files in a `Platform` folder only.
+    static let system: Set<String> = ["Glibc", "Musl", "Darwin"]
+
+    static let imports = Rule(
+        description: "a module imports only what stands below it",
+        covers: { $0.module != nil && $0.isSwift },
+        findings: { file in
+            guard let module = file.module, let allowed = modules[module] else {
+                return [
+                    Finding(path: file.path, line: 1, text: "its module has no list of imports")
+                ]
+            }
+            return file.lines.indices.filter { index in
+                guard let imported = importedModule(file.code(at: index)) else { return false }
+                if file.path.contains("/Platform/"), system.contains(imported) { return false }
+                return !allowed.contains(imported)
+            }
+            .map(file.finding)
+        },
+        bad: [
+            sample("Sources/WSFrame/A.swift", "import NetPoll"),
+            sample("Sources/WSFrame/A.swift", "import Synchronization"),
+            sample("Sources/NetPoll/Loop/A.swift", "internal import Glibc"),
+            sample("Sources/NetPoll/Loop/A.swift", "public import struct WSFrame.Opcode"),
+            sample("Sources/WSTransport/A.swift", "@testable import Hub"),
+            sample("Sources/Hub/A.swift", "  @preconcurrency public import ArgumentParser"),
+            sample("Sources/Unknown/A.swift", "let a = 1"),
+        ],
+        good: [
+            sample("Sources/NetPoll/Platform/A.swift", "internal import Glibc"),
+            sample("Sources/Hub/A.swift", "public import WSTransport", "// import Foundation"),
+        ]
+    )
+
+    static let sansIO = Rule(
+        description: "a sans-IO core has no clock, lock, task or random source of its own",
+        covers: { $0.isUnder("Sources/WSFrame") && $0.isSwift },
+        findings: {
+            $0.findings(
+                of:
+                    /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|Mutex|Task)\b|\.random\(/
+            )
+        },
+        bad: [
+            sample("Sources/WSFrame/A.swift", "let now = ContinuousClock.now"),
+            sample("Sources/WSFrame/A.swift", "let key = UInt32.random(in: 0...9)"),
+            sample("Sources/WSFrame/A.swift", "Task { await a() }"),
+        ],
+        good: [
+            sample(
+                "Sources/WSFrame/A.swift",
+                "func next(using random: inout some RandomNumberGenerator)")
+        ]
+    )
+
+    private static func importedModule(_ code: Substring) -> String? {
+        let declaration =
+            /^\s*(@\w+\s+)*((public|package|internal|fileprivate|private)\s+)?import\s+((struct|class|enum|protocol|func|var|let|typealias)\s+)?(?<module>\w+)/
+        return code.firstMatch(of: declaration).map { String($0.module) }
+    }
+}
