@@ -59,7 +59,9 @@ public final class SimulatedNetwork {
 
     /// Connects a scripted peer; the listeners of a shared port take turns.
     ///
-    /// - Parameter windowBytes: How many unread bytes each side holds before its partner is stopped.
+    /// - Parameters:
+    ///   - address: Where a loop listens.
+    ///   - windowBytes: How many unread bytes each side holds before its partner is stopped.
     /// - Returns: The peer, or `nil` where nothing listens at `address` or the backlog is full.
     public func connect(
         to address: SocketAddress, windowBytes: Int = 64 << 10

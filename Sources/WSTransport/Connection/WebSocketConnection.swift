@@ -48,6 +48,7 @@ public class WebSocketConnection {
     /// - Parameters:
     ///   - message: Copied; text must be valid UTF-8 (RFC 6455 §5.6), which is not checked here.
     ///   - kind: Text or binary.
+    /// - Returns: Whether the message was taken, and whether to go on.
     @discardableResult
     public func send(_ message: RawSpan, kind: MessageKind) -> WriteOutcome {
         guard framing.maySend else { return .closed }
@@ -74,6 +75,7 @@ public class WebSocketConnection {
     /// Sends a ping; the answer counts as life.
     ///
     /// - Parameter payload: At most 125 bytes (RFC 6455 §5.5).
+    /// - Returns: As for ``send(_:kind:)``.
     @discardableResult
     public func ping(_ payload: RawSpan = RawSpan()) -> WriteOutcome {
         precondition(payload.byteCount <= 125, "ping of \(payload.byteCount) bytes exceeds 125")

@@ -1,0 +1,107 @@
+import NetPoll
+import NetPollTesting
+import Testing
+import WSFrame
+import WSTransport
+
+/// A WebSocket server on a simulated network, its connections and its raw clients.
+///
+/// `@unchecked Sendable`: everything runs in the test's own thread.
+final class Bench: @unchecked Sendable, WebSocketHandler {
+    let network: SimulatedNetwork
+    private(set) var server: WebSocketServer!  // Set once, at the end of the initialiser.
+    private(set) var address = SocketAddress.v4(0x0100_007f, port: 80)
+    var connections: [WebSocketConnection] = []
+    var messages: [(kind: MessageKind, bytes: [UInt8])] = []
+    var reasons: [WebSocketCloseReason] = []
+    var failures: [String] = []
+    var calls: [String] = []
+    var echoes = true
+    var response: HTTPResponse?
+
+    init(
+        seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 1,
+        _ configure: (inout WebSocketServer.Configuration) -> Void = { _ in }
+    ) async throws {
+        network = SimulatedNetwork(seed: seed, faults: faults)
+        var configuration = WebSocketServer.Configuration()
+        configure(&configuration)
+        let group = network.makeGroup(loops: loops)
+        server = WebSocketServer(
+            group: group, configuration: configuration,
+            observe: { [unowned self] failure, _ in failures.append(failure.description) },
+            accept: { [unowned self] request, _, _ in
+                if let response { return .respond(response) }
+                return .upgrade(self, subprotocol: nil)
+            })
+        address = try await server.listen(on: address)
+    }
+
+    func opened(_ connection: WebSocketConnection) {
+        connections.append(connection)
+        calls.append("opened")
+    }
+
+    func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+        messages.append((kind, message.withUnsafeBytes { Array($0) }))
+        if echoes { connection.send(message, kind: kind) }
+    }
+
+    func congested(_ connection: WebSocketConnection) { calls.append("congested") }
+    func drained(_ connection: WebSocketConnection) { calls.append("drained") }
+
+    func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+        calls.append("closed")
+        reasons.append(reason)
+    }
+
+    /// A client whose TCP connection stands.
+    func connect() throws -> SimulatedPeer {
+        let peer = try #require(network.connect(to: address))
+        network.runUntilIdle()
+        return peer
+    }
+
+    /// A client whose upgrade was answered with 101.
+    func upgraded() throws -> SimulatedPeer {
+        let peer = try connect()
+        peer.send(Self.upgrade)
+        let isAnswered = network.run(within: .seconds(5)) { peer.text.hasSuffix("\r\n\r\n") }
+        #expect(isAnswered)
+        #expect(String(decoding: peer.takeReceived(), as: UTF8.self).hasPrefix("HTTP/1.1 101 "))
+        return peer
+    }
+
+    static let upgrade = Array(
+        """
+        GET /chat HTTP/1.1\r
+        Host: localhost\r
+        Upgrade: websocket\r
+        Connection: Upgrade\r
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+        Sec-WebSocket-Version: 13\r
+        \r\n
+        """.utf8)
+
+    /// A client's frame of a text or binary message.
+    static func frame(_ bytes: [UInt8], _ opcode: Opcode = .text) -> [UInt8] {
+        FrameEncoder.frame(bytes.span.bytes, opcode: opcode, maskingKey: MaskingKey(1, 2, 3, 4))
+    }
+
+    static func frame(_ text: String) -> [UInt8] { frame(Array(text.utf8)) }
+
+    /// A client's close frame.
+    static func close(_ code: UInt16) -> [UInt8] {
+        frame([UInt8(code >> 8), UInt8(code & 0xff)], .close)
+    }
+}
+
+extension SimulatedPeer {
+    var text: String { String(decoding: received, as: UTF8.self) }
+
+    /// The code of the close frame that ends what was received.
+    var closeCode: Int? {
+        guard received.count >= 4, received[received.count - 4] == 0x88 else { return nil }
+        return Int(received[received.count - 2]) << 8 | Int(received[received.count - 1])
+    }
+}
