@@ -9,11 +9,14 @@ import WSTransport
 /// `@unchecked Sendable`: everything runs in the test's own thread.
 final class Bench: @unchecked Sendable {
     /// Passes events on without keeping the bench alive.
-    private final class Relay: WebSocketHandler {
+    ///
+    /// `@unchecked Sendable`: everything runs in the test's own thread.
+    private final class Relay: WebSocketHandler, @unchecked Sendable {
         weak var bench: Bench?
 
-        init(_ bench: Bench) {
-            self.bench = bench
+        func decide() -> WebSocketServer.Decision {
+            guard let bench else { return .respond(HTTPResponse(status: .serviceUnavailable)) }
+            return bench.response.map { .respond($0) } ?? .upgrade(self)
         }
 
         func opened(_ connection: WebSocketConnection) { bench?.opened(connection) }
@@ -32,7 +35,7 @@ final class Bench: @unchecked Sendable {
     }
 
     let network: SimulatedNetwork
-    private(set) var server: WebSocketServer!  // Set once, at the end of the initialiser.
+    let server: WebSocketServer
     private(set) var address = SocketAddress.v4(0x0100_007f, port: 80)
     var connections: [WebSocketConnection] = []
     var messages: [(kind: MessageKind, bytes: [UInt8])] = []
@@ -50,15 +53,12 @@ final class Bench: @unchecked Sendable {
         var configuration = WebSocketServer.Configuration()
         configure(&configuration)
         let group = network.makeGroup(loops: loops)
+        let relay = Relay()
         server = WebSocketServer(
             group: group, configuration: configuration,
-            observe: { [weak self] failure, _ in self?.failures.append(failure.description) },
-            accept: { [weak self] request, _, _ in
-                guard let self, response == nil else {
-                    return .respond(self?.response ?? HTTPResponse(status: .serviceUnavailable))
-                }
-                return .upgrade(Relay(self), subprotocol: nil)
-            })
+            observe: { failure, _ in relay.bench?.failures.append(failure.description) },
+            accept: { _, _, _ in relay.decide() })
+        relay.bench = self
         address = try await server.listen(on: address)
     }
 
