@@ -7,7 +7,30 @@ import WSTransport
 /// A WebSocket server on a simulated network, its connections and its raw clients.
 ///
 /// `@unchecked Sendable`: everything runs in the test's own thread.
-final class Bench: @unchecked Sendable, WebSocketHandler {
+final class Bench: @unchecked Sendable {
+    /// Passes events on without keeping the bench alive.
+    private final class Relay: WebSocketHandler {
+        weak var bench: Bench?
+
+        init(_ bench: Bench) {
+            self.bench = bench
+        }
+
+        func opened(_ connection: WebSocketConnection) { bench?.opened(connection) }
+
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+            bench?.received(message, kind: kind, on: connection)
+        }
+
+        func congested(_ connection: WebSocketConnection) { bench?.calls.append("congested") }
+
+        func drained(_ connection: WebSocketConnection) { bench?.calls.append("drained") }
+
+        func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+            bench?.closed(reason)
+        }
+    }
+
     let network: SimulatedNetwork
     private(set) var server: WebSocketServer!  // Set once, at the end of the initialiser.
     private(set) var address = SocketAddress.v4(0x0100_007f, port: 80)
@@ -29,28 +52,29 @@ final class Bench: @unchecked Sendable, WebSocketHandler {
         let group = network.makeGroup(loops: loops)
         server = WebSocketServer(
             group: group, configuration: configuration,
-            observe: { [unowned self] failure, _ in failures.append(failure.description) },
-            accept: { [unowned self] request, _, _ in
-                if let response { return .respond(response) }
-                return .upgrade(self, subprotocol: nil)
+            observe: { [weak self] failure, _ in self?.failures.append(failure.description) },
+            accept: { [weak self] request, _, _ in
+                guard let self, response == nil else {
+                    return .respond(self?.response ?? HTTPResponse(status: .serviceUnavailable))
+                }
+                return .upgrade(Relay(self), subprotocol: nil)
             })
         address = try await server.listen(on: address)
     }
 
-    func opened(_ connection: WebSocketConnection) {
+    private func opened(_ connection: WebSocketConnection) {
         connections.append(connection)
         calls.append("opened")
     }
 
-    func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+    private func received(
+        _ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection
+    ) {
         messages.append((kind, message.withUnsafeBytes { Array($0) }))
         if echoes { connection.send(message, kind: kind) }
     }
 
-    func congested(_ connection: WebSocketConnection) { calls.append("congested") }
-    func drained(_ connection: WebSocketConnection) { calls.append("drained") }
-
-    func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+    private func closed(_ reason: WebSocketCloseReason) {
         calls.append("closed")
         reasons.append(reason)
     }
