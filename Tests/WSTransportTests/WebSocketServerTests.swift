@@ -18,7 +18,7 @@ struct WebSocketServerTests {
         bench.network.run(for: .milliseconds(1_100))
         #expect(peer.text.hasPrefix("HTTP/1.1 408 "))
         #expect(peer.isEnded)
-        #expect(bench.failures == ["request not whole in time"])
+        #expect(bench.failures == ["timed out before the request was whole"])
     }
 
     @Test func `a connection that says nothing is closed without an answer`() async throws {

@@ -9,7 +9,7 @@ struct ChatServer: ParsableCommand {
         abstract: "A chat in the browser: rooms, presence and history over WebSockets.",
         discussion: """
             Serves its page at /, the chat at /ws, and its health at /healthz. Each option can also \
-            be set by the environment variable named with it; the option wins.
+            be set by the environment variable named in its line; the option wins.
 
             SIGTERM or SIGINT lets it close every connection and end within 10 s; \
             a second signal ends it at once.
@@ -20,30 +20,30 @@ struct ChatServer: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The numeric address to listen on; 0.0.0.0 or :: for all. [CHAT_HOST, 127.0.0.1]",
+            "The numeric address to listen on; 0.0.0.0 or :: for all. (CHAT_HOST; default: 127.0.0.1)",
             valueName: "address"))
     var host: String?
 
     @Option(
         help: ArgumentHelp(
-            "The port to listen on; 0 lets the system choose. [CHAT_PORT, 8080]",
+            "The port to listen on; 0 lets the system choose. (CHAT_PORT; default: 8080)",
             valueName: "port"))
     var port: String?
 
     @Option(
         help: ArgumentHelp(
-            "Event loops, a thread each. [CHAT_LOOPS, one per core]", valueName: "number"))
+            "Event loops, a thread each. (CHAT_LOOPS; default: one per core)", valueName: "number"))
     var loops: String?
 
     @Option(
         help: ArgumentHelp(
-            "Clients at once; more are refused. [CHAT_MAX_CONNECTIONS, 20000]",
+            "Clients at once; more are refused. (CHAT_MAX_CONNECTIONS; default: 20000)",
             valueName: "number"))
     var maxConnections: String?
 
     @Option(
         help: ArgumentHelp(
-            "trace, debug, info, notice, warning, error or critical. [CHAT_LOG_LEVEL, info]",
+            "trace, debug, info, notice, warning, error or critical. (CHAT_LOG_LEVEL; default: info)",
             valueName: "level"))
     var logLevel: String?
 

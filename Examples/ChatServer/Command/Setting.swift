@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// A setting by its option, or else by its environment variable, or else by default.
 struct Setting<Value> {
     let option: String
@@ -22,7 +14,7 @@ struct Setting<Value> {
     /// - Throws: ``SettingError`` where it breaks the rule.
     func value(_ given: String?) throws(SettingError) -> Value {
         if let given { return try parsed(given, from: option) }
-        guard let text = getenv(variable).map({ String(cString: $0) }), !text.isEmpty else {
+        guard let text = Environment.value(of: variable), !text.isEmpty else {
             return fallback
         }
         return try parsed(text, from: variable)

@@ -34,6 +34,7 @@ const answers = {
     showState("ready");
     $("welcome").hidden = true;
     $("chat").hidden = false;
+    sizeComposer();
     for (const room of rooms.values()) connection.send(room.joinRequest());
     connection.send({ type: "rooms" });
     $("composer-input").focus({ preventScroll: true });
@@ -198,6 +199,7 @@ function stopTyping() {
 function sizeComposer() {
   const input = $("composer-input");
   input.style.height = "auto";
+  if (input.scrollHeight === 0) return; // Not shown yet.
   input.style.height = `${Math.min(input.scrollHeight, 160)}px`;
 }
 

@@ -63,7 +63,7 @@ extension WebSocketServer.HandshakeFailure: CustomStringConvertible {
         switch self {
         case .malformed(let error): error.description
         case .rejected(let rejection): "\(rejection.reason)"
-        case .timedOut: "request not whole in time"
+        case .timedOut: "timed out before the request was whole"
         case .connectionsExhausted: "connectionsMax reached"
         case .handshakesExhausted: "handshakesMax reached"
         case .refused(let status): "refused with \(status)"
