@@ -82,7 +82,11 @@ extension EventLoop {
             guard let connection = connection(for: token)?.takeUnretainedValue() else { continue }
             terminate(connection, .shutdown)
         }
-        while firstDoomed < doomed.count { carryOutCloses() }
         isStopped = true
+        // Tasks that waited for these connections learn of their end, and may end others.
+        repeat {
+            carryOutCloses()
+            runReady()
+        } while firstDoomed < doomed.count || !ready.isEmpty
     }
 }
