@@ -13,6 +13,11 @@ let package = Package(
                 .product(name: "WSTransport", package: "longwire"),
             ],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
-        )
+        ),
+        .executableTarget(
+            name: "tcp-echo",
+            dependencies: [.product(name: "NetPoll", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
     ]
 )

@@ -14,6 +14,9 @@ final class InboundBuffer {
 
     deinit { base.deallocate() }
 
+    /// What it holds.
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
     /// Puts `bytes` in the place of what was there. Only for a buffer that nobody else holds.
     func replace(with bytes: UnsafeRawBufferPointer) {
         count = 0

@@ -23,7 +23,8 @@ public struct ReceivedBytes: @unchecked Sendable {
         _ body: (RawSpan) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         // The buffer is kept alive by this value, and the span cannot leave the call.
-        try body(RawSpan(_unsafeStart: buffer.base, byteCount: count))
+        defer { withExtendedLifetime(buffer) {} }
+        return try body(RawSpan(_unsafeBytes: buffer.bytes))
     }
 }
 
