@@ -46,6 +46,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Examples/ChatServer",
+            exclude: ["PROTOCOL.md"],
             resources: [.embedInCode("Public")],
             swiftSettings: settings
         ),
@@ -68,7 +69,20 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "HubTests",
-            dependencies: ["Hub", "NetPoll", "NetPollTesting", "WSFrame", "WSTransport"],
+            dependencies: [
+                "Hub", "HubTestSupport", "NetPoll", "NetPollTesting", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "HubTestSupport", dependencies: ["NetPollTesting", "WSFrame"],
+            path: "Tests/HubTestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "ChatServerTests",
+            dependencies: [
+                "ChatServer", "Hub", "HubTestSupport", "NetPoll", "NetPollTesting", "WSFrame",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
     ]

@@ -14,8 +14,9 @@ final class Endpoint {
     }
 
     let address: SocketAddress
-    let network: SimulatedNetwork
+    unowned let network: Simulation
     private(set) var partner: Endpoint?
+    /// Kept alive while this end is open: a scripted peer acts although nobody holds it.
     var owner: (any Owner)?
 
     /// Bytes that arrived and were not received.
@@ -33,7 +34,7 @@ final class Endpoint {
     var awaitsRoom = false
     var isQueued = false
 
-    init(network: SimulatedNetwork, address: SocketAddress, windowBytes: Int) {
+    init(network: Simulation, address: SocketAddress, windowBytes: Int) {
         self.network = network
         self.address = address
         self.windowBytes = windowBytes
@@ -89,11 +90,20 @@ final class Endpoint {
         guard !isClosed else { return }
         isClosed = true
         owner = nil
+        network.forget(self)
         if reset || readableBytes > 0 {
             partner?.arrive(.reset)
         } else if !sentEnd {
             partner?.arrive(.end)
         }
+        if partner?.isClosed == true { part() }
+    }
+
+    /// Lets go of the partner: the ends keep each other alive only while one is open.
+    func part() {
+        partner?.partner = nil
+        partner = nil
+        owner = nil
     }
 
     func becameReady() { owner?.becameReady(self) }

@@ -1,6 +1,6 @@
 package import NetPoll
 
-/// A driver whose clock and network are simulated; see ``SimulatedNetwork``.
+/// A driver whose clock and network are simulated; see ``Simulation``.
 package final class SimulatedDriver: Driver, Endpoint.Owner {
     private struct Socket {
         let endpoint: Endpoint
@@ -28,14 +28,14 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     package let waker: any Waker = NoWaker()
-    private let network: SimulatedNetwork
+    private unowned let network: Simulation
     private var sockets: [Int32: Socket] = [:]
     private var handles: [ObjectIdentifier: Int32] = [:]
     private var listening: [Int32: ListeningSocket] = [:]
     private var ready: [Endpoint] = []
     private var nextHandle: Int32 = 3
 
-    init(network: SimulatedNetwork) {
+    init(network: Simulation) {
         self.network = network
     }
 

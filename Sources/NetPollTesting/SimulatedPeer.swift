@@ -22,11 +22,11 @@ public final class SimulatedPeer {
     public private(set) var isStalled = false
 
     private let endpoint: Endpoint
-    private let network: SimulatedNetwork
+    private unowned let network: Simulation
     private var outbox: [UInt8] = []
     private var endsAfterOutbox = false
 
-    init(endpoint: Endpoint, network: SimulatedNetwork) {
+    init(endpoint: Endpoint, network: Simulation) {
         self.endpoint = endpoint
         self.network = network
     }

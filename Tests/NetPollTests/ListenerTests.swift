@@ -132,5 +132,11 @@ struct ListenerTests {
         #expect(listener.address.port != 0)
         await group.shutdown()
         await group.shutdown()
+        // What comes late neither hangs nor is silently lost.
+        await listener.close()
+        #expect(!group.loops[0].execute {})
+        await #expect(throws: SystemError.self) {
+            _ = try await group.listen(on: any) { _, _ in Recorder() }
+        }
     }
 }

@@ -7,9 +7,35 @@ import WSTransport
 /// A WebSocket server on a simulated network, its connections and its raw clients.
 ///
 /// `@unchecked Sendable`: everything runs in the test's own thread.
-final class Bench: @unchecked Sendable, WebSocketHandler {
+final class Bench: @unchecked Sendable {
+    /// Passes events on without keeping the bench alive.
+    ///
+    /// `@unchecked Sendable`: everything runs in the test's own thread.
+    private final class Relay: WebSocketHandler, @unchecked Sendable {
+        weak var bench: Bench?
+
+        func decide() -> WebSocketServer.Decision {
+            guard let bench else { return .respond(HTTPResponse(status: .serviceUnavailable)) }
+            return bench.response.map { .respond($0) } ?? .upgrade(self)
+        }
+
+        func opened(_ connection: WebSocketConnection) { bench?.opened(connection) }
+
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+            bench?.received(message, kind: kind, on: connection)
+        }
+
+        func congested(_ connection: WebSocketConnection) { bench?.calls.append("congested") }
+
+        func drained(_ connection: WebSocketConnection) { bench?.calls.append("drained") }
+
+        func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+            bench?.closed(reason)
+        }
+    }
+
     let network: SimulatedNetwork
-    private(set) var server: WebSocketServer!  // Set once, at the end of the initialiser.
+    let server: WebSocketServer
     private(set) var address = SocketAddress.v4(0x0100_007f, port: 80)
     var connections: [WebSocketConnection] = []
     var messages: [(kind: MessageKind, bytes: [UInt8])] = []
@@ -17,6 +43,7 @@ final class Bench: @unchecked Sendable, WebSocketHandler {
     var failures: [String] = []
     var calls: [String] = []
     var echoes = true
+    var onMessage: ((WebSocketConnection) -> Void)?
     var response: HTTPResponse?
 
     init(
@@ -27,30 +54,29 @@ final class Bench: @unchecked Sendable, WebSocketHandler {
         var configuration = WebSocketServer.Configuration()
         configure(&configuration)
         let group = network.makeGroup(loops: loops)
+        let relay = Relay()
         server = WebSocketServer(
             group: group, configuration: configuration,
-            observe: { [unowned self] failure, _ in failures.append(failure.description) },
-            accept: { [unowned self] request, _, _ in
-                if let response { return .respond(response) }
-                return .upgrade(self, subprotocol: nil)
-            })
+            observe: { failure, _ in relay.bench?.failures.append(failure.description) },
+            accept: { _, _, _ in relay.decide() })
+        relay.bench = self
         address = try await server.listen(on: address)
     }
 
-    func opened(_ connection: WebSocketConnection) {
+    private func opened(_ connection: WebSocketConnection) {
         connections.append(connection)
         calls.append("opened")
     }
 
-    func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+    private func received(
+        _ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection
+    ) {
         messages.append((kind, message.withUnsafeBytes { Array($0) }))
         if echoes { connection.send(message, kind: kind) }
+        onMessage?(connection)
     }
 
-    func congested(_ connection: WebSocketConnection) { calls.append("congested") }
-    func drained(_ connection: WebSocketConnection) { calls.append("drained") }
-
-    func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+    private func closed(_ reason: WebSocketCloseReason) {
         calls.append("closed")
         reasons.append(reason)
     }

@@ -103,8 +103,9 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Runs `job` on this loop, after the jobs posted before it. Any thread may call this.
     ///
-    /// A job posted to a loop that was shut down is dropped.
-    public func execute(_ job: @escaping @Sendable () -> Void) {
+    /// - Returns: Whether the job will run: `false` once the loop was shut down.
+    @discardableResult
+    public func execute(_ job: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(job)
     }
 
@@ -187,6 +188,8 @@ public final class EventLoop: @unchecked Sendable {
         while !isStopped {
             turn(until: nil)
         }
+        // Who posted before the end may wait for its job.
+        repeat { runJobs() } while nextJob < jobs.count || !inbox.closeIfEmpty()
     }
 
     /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).

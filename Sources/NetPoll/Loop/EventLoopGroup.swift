@@ -66,7 +66,7 @@ public final class EventLoopGroup: Sendable {
         var bound = address
         for loop in loops {
             let target = bound
-            let result: Result<SocketAddress, SystemError> = await loop.run { [loops] in
+            let result: Result<SocketAddress, SystemError>? = await loop.run { [loops] in
                 do throws(SystemError) {
                     let listener = try loop.listen(
                         on: target, configuration: configuration, sharesPort: loops.count > 1,
@@ -82,6 +82,11 @@ public final class EventLoopGroup: Sendable {
             case .failure(let error):
                 await group.close()
                 throw error
+            case nil:
+                await group.close()
+                throw SystemError(
+                    code: Platform.Errno.cancelled, operation: "listen on a loop that was shut down"
+                )
             }
         }
         group.setAddress(bound)
@@ -89,7 +94,7 @@ public final class EventLoopGroup: Sendable {
     }
 
     /// Ends every loop: listeners are closed, connections aborted with ``CloseReason/shutdown``,
-    /// threads ended. Returns when all of it is done; later jobs are dropped.
+    /// threads ended. Returns when all of it is done; later jobs are refused.
     public func shutdown() async {
         for loop in loops { loop.execute { loop.shutDown() } }
         await ending.wait()
@@ -132,15 +137,15 @@ public final class EventLoopGroup: Sendable {
 }
 
 extension EventLoop {
-    /// Runs `body` on this loop, at once where the caller is on it, and returns its result.
-    ///
-    /// Must not be awaited on a loop that was shut down.
+    /// Runs `body` on this loop, at once where the caller is on it, and returns its result; `nil`
+    /// where the loop was shut down.
     package func run<Result: Sendable>(
         _ body: @escaping @Sendable () -> Result
-    ) async -> Result {
+    ) async -> Result? {
         if isCurrent { return body() }
         return await withCheckedContinuation { continuation in
-            execute { continuation.resume(returning: body()) }
+            let willRun = execute { continuation.resume(returning: body()) }
+            if !willRun { continuation.resume(returning: nil) }
         }
     }
 }

@@ -10,6 +10,7 @@ final class Inbox: Sendable {
     private struct State {
         var jobs: [Job] = []
         var isAnnounced = false
+        var isClosed = false
     }
 
     private let state = Mutex(State())
@@ -19,13 +20,25 @@ final class Inbox: Sendable {
         self.waker = waker
     }
 
-    func post(_ job: @escaping Job) {
-        let wasAnnounced = state.withLock { state in
+    /// - Returns: Whether the job will run: `false` once the inbox is closed.
+    func post(_ job: @escaping Job) -> Bool {
+        let (isTaken, wasAnnounced) = state.withLock { state in
+            guard !state.isClosed else { return (false, true) }
             state.jobs.append(job)
             defer { state.isAnnounced = true }
-            return state.isAnnounced
+            return (true, state.isAnnounced)
         }
         if !wasAnnounced { waker.wake() }
+        return isTaken
+    }
+
+    /// Closes the inbox if it is empty, so that every job taken before will have run.
+    func closeIfEmpty() -> Bool {
+        state.withLock { state in
+            guard state.jobs.isEmpty else { return false }
+            state.isClosed = true
+            return true
+        }
     }
 
     /// Takes everything posted so far; `jobs` is emptied and its memory reused.

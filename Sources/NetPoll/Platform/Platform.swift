@@ -39,7 +39,7 @@ package enum Platform {
         package static var tooManyFiles: Int32 { EMFILE }
         package static var noBuffers: Int32 { ENOBUFS }
         package static var addressInUse: Int32 { EADDRINUSE }
-        package static var connectionAborted: Int32 { ECONNABORTED }
+        static var cancelled: Int32 { ECANCELED }
     }
 }
 

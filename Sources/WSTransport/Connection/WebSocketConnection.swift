@@ -20,7 +20,9 @@ public class WebSocketConnection {
     let connection: Connection
     let handler: any WebSocketHandler
     let shard: ServerShard
-    private var framing: ServerProtocol
+    /// Unchecked for the hot path: it is private, and no access to it calls out of this class, so
+    /// accesses cannot overlap.
+    @exclusivity(unchecked) private var framing: ServerProtocol
     private var ending: WebSocketCloseReason?
     private var timer: TimerID?
     private var lastReceived: Instant
@@ -158,6 +160,8 @@ public class WebSocketConnection {
                 case .close(let close):
                     closed(by: close)
                 }
+                // A handler may have aborted it, or a reply have passed the queue's bound.
+                if connection.isEnded { return }
             }
         } catch {
             ending = .violation(error)

@@ -62,14 +62,27 @@ extension WebSocketServer {
 }
 
 extension WebSocketServer.HandshakeFailure: CustomStringConvertible {
-    public var description: String {
+    /// The status that was answered.
+    public var status: HTTPStatus {
+        switch self {
+        case .malformed(let error): error.status
+        case .rejected(let rejection): rejection.status
+        case .timedOut: .requestTimeout
+        case .connectionsExhausted, .handshakesExhausted: .serviceUnavailable
+        case .refused(let status): status
+        }
+    }
+
+    public var description: String { "\(why); answered \(status)" }
+
+    private var why: String {
         switch self {
         case .malformed(let error): error.description
-        case .rejected(let rejection): "\(rejection.reason)"
-        case .timedOut: "request not whole in time"
+        case .rejected(let rejection): rejection.description
+        case .timedOut: "timed out before the request was whole"
         case .connectionsExhausted: "connectionsMax reached"
         case .handshakesExhausted: "handshakesMax reached"
-        case .refused(let status): "refused with \(status)"
+        case .refused: "refused by the application"
         }
     }
 }

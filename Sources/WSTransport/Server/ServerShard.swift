@@ -16,12 +16,16 @@ final class ServerShard {
     private(set) var isDraining = false
     private var whenEmpty: (() -> Void)?
 
-    init(_ server: WebSocketServer) {
-        configuration = server.configuration
-        framing = server.framing
-        accept = server.accept
-        observe = server.observe
-        counts = server.counts
+    init(
+        configuration: WebSocketServer.Configuration, framing: ProtocolConfiguration,
+        observe: @escaping WebSocketServer.Observe, accept: @escaping WebSocketServer.Accept,
+        counts: ServerCounts
+    ) {
+        self.configuration = configuration
+        self.framing = framing
+        self.observe = observe
+        self.accept = accept
+        self.counts = counts
     }
 
     // MARK: - Counting, TCP connections and WebSockets
@@ -79,19 +83,5 @@ final class ServerShard {
                 if isOurs { connection.abort() }
             }
         }
-    }
-}
-
-/// Counts over all loops of a server.
-final class ServerCounts: Sendable {
-    let webSockets = Atomic<Int>(0)
-    let handshakes = Atomic<Int>(0)
-
-    /// Takes one of `limit` places; `false` where none is left.
-    static func take(_ count: borrowing Atomic<Int>, limit: Int) -> Bool {
-        let (before, _) = count.add(1, ordering: .relaxed)
-        if before < limit { return true }
-        count.subtract(1, ordering: .relaxed)
-        return false
     }
 }

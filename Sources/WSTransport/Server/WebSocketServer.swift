@@ -21,19 +21,7 @@ public final class WebSocketServer: Sendable {
     /// The settings in force.
     public let configuration: Configuration
 
-    let accept: Accept
-    let observe: Observe
-    let framing: ProtocolConfiguration
-    let counts = ServerCounts()
-
-    /// A loop's shard, made by its first connection or by draining.
-    ///
-    /// `@unchecked Sendable`: only the loop of the same index touches it.
-    private final class Place: @unchecked Sendable {
-        var shard: ServerShard?
-    }
-
-    private let places: [Place]
+    private let shards: ServerShards
     private let listeners = Mutex<[ListenerGroup]>([])
 
     /// - Parameters:
@@ -47,14 +35,12 @@ public final class WebSocketServer: Sendable {
     ) {
         self.group = group
         self.configuration = configuration
-        self.accept = accept
-        self.observe = observe
-        framing = ProtocolConfiguration(limits: configuration.limits)
-        places = group.loops.map { _ in Place() }
+        shards = ServerShards(
+            group: group, configuration: configuration, observe: observe, accept: accept)
     }
 
     /// How many WebSockets are open, over all loops.
-    public var connectionCount: Int { counts.webSockets.load(ordering: .relaxed) }
+    public var connectionCount: Int { shards.counts.webSockets.load(ordering: .relaxed) }
 
     /// Starts to serve at `address`; may be called for several.
     ///
@@ -67,8 +53,8 @@ public final class WebSocketServer: Sendable {
         settings.exhaustion = configuration.exhaustion
         settings.limits = configuration.connection
         let listener = try await group.listen(on: address, configuration: settings) {
-            [self] connection, remoteAddress in
-            HTTPExchange(shard: shard(of: connection.loop), remoteAddress: remoteAddress)
+            [shards] connection, remoteAddress in
+            HTTPExchange(shard: shards.shard(of: connection.loop), remoteAddress: remoteAddress)
         }
         listeners.withLock { $0.append(listener) }
         return listener.address
@@ -94,22 +80,16 @@ public final class WebSocketServer: Sendable {
     package func beginDrain(
         code: CloseCode, deadline: Duration, whenDone: @escaping @Sendable () -> Void
     ) {
-        let left = DrainCount(places.count)
+        let left = DrainCount(group.loops.count)
         for loop in group.loops {
-            loop.execute { [self] in
-                shard(of: loop).drain(loop, code: code, deadline: deadline) {
+            let willRun = loop.execute { [shards] in
+                shards.shard(of: loop).drain(loop, code: code, deadline: deadline) {
                     if left.countDown() { whenDone() }
                 }
             }
+            // A loop that was shut down has no connections.
+            if !willRun, left.countDown() { whenDone() }
         }
-    }
-
-    private func shard(of loop: EventLoop) -> ServerShard {
-        let place = places[loop.index]
-        if let shard = place.shard { return shard }
-        let shard = ServerShard(self)
-        place.shard = shard
-        return shard
     }
 }
 

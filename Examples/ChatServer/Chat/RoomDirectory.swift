@@ -1,0 +1,37 @@
+import Hub
+import NetPoll
+import Synchronization
+import WSFrame
+
+/// Answers `rooms`.
+///
+/// Where there are many rooms, the answer is up to a second old, so that asking often does not cost
+/// much.
+final class RoomDirectory: Sendable {
+    private static let roomsListedMax = 100
+    private static let roomsCountedEachTime = 500
+    private static let refreshedAfter = Duration.seconds(1)
+
+    private struct Answer {
+        let message: PreparedMessage
+        let time: Instant
+    }
+
+    private let last = Mutex<Answer?>(nil)
+
+    func answer(for hub: HubServer, at now: Instant) -> PreparedMessage {
+        if let last = last.withLock({ $0 }), now - last.time < Self.refreshedAfter {
+            return last.message
+        }
+        let topics = hub.topics
+        let rooms = topics.lazy
+            .map { ServerMessage.Room(room: $0.name, count: $0.userCount) }
+            .filter { $0.count > 0 }
+            .sorted { ($1.count, $0.room) < ($0.count, $1.room) }
+        let message = ServerMessage.rooms(Array(rooms.prefix(Self.roomsListedMax)))
+        if topics.count > Self.roomsCountedEachTime {
+            last.withLock { $0 = Answer(message: message, time: now) }
+        }
+        return message
+    }
+}

@@ -1,0 +1,109 @@
+import ArgumentParser
+import Logging
+import NetPoll
+
+@main
+struct ChatServer: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chat-server",
+        abstract: "A chat in the browser: rooms, presence and history over WebSockets.",
+        discussion: """
+            Serves its page at /, the chat at /ws, and its health at /healthz. Each option can also \
+            be set by the environment variable named in its line; the option wins.
+
+            SIGTERM or SIGINT lets it close every connection and end within 10 s; \
+            a second signal ends it at once.
+
+            Exit codes: 0 ended by a signal, 1 cannot serve (port in use, no permission), 64 wrong \
+            option or variable.
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "The numeric address to listen on; 0.0.0.0 or :: for all. (CHAT_HOST; default: 127.0.0.1)",
+            valueName: "address"))
+    var host: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The port to listen on; 0 lets the system choose. (CHAT_PORT; default: 8080)",
+            valueName: "port"))
+    var port: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Event loops, a thread each. (CHAT_LOOPS; default: one per core)", valueName: "number"))
+    var loops: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Clients at once; more are refused. (CHAT_MAX_CONNECTIONS; default: 20000)",
+            valueName: "number"))
+    var maxConnections: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "trace, debug, info, notice, warning, error or critical. (CHAT_LOG_LEVEL; default: info)",
+            valueName: "level"))
+    var logLevel: String?
+
+    static func main() {
+        StopSignals.hold()
+        let settings = parsedSettings()
+        let (stop, signals) = AsyncStream<Void>.makeStream()
+        Task.detached {
+            do throws(SystemError) {
+                try await Server(settings).run(until: stop)
+                Ending.succeed()
+            } catch {
+                Ending.fail("\(error)", code: Ending.failure)
+            }
+        }
+        // The main thread has nothing else to do.
+        _ = StopSignals.wait()
+        signals.finish()
+        Ending.obey(signal: StopSignals.wait())
+    }
+
+    private static func parsedSettings() -> Settings {
+        do {
+            return try parse().settings()
+        } catch let error as SettingError {
+            Ending.fail(error.message, code: Ending.usage)
+        } catch {
+            let code = exitCode(for: error)
+            guard !code.isSuccess else { exit(withError: error) }
+            Ending.fail("\(message(for: error)) See chat-server --help.", code: code.rawValue)
+        }
+    }
+
+    /// What to do, from options, environment and defaults.
+    func settings() throws(SettingError) -> Settings {
+        let port = Setting("--port", "CHAT_PORT", in: 0...65_535, default: 8_080)
+        let loops = Setting(
+            "--loops", "CHAT_LOOPS", in: 1...256, default: EventLoopGroup.Configuration().loops)
+        let connectionsMax = Setting(
+            "--max-connections", "CHAT_MAX_CONNECTIONS", in: 1...10_000_000, default: 20_000)
+        let logLevel = Setting(
+            option: "--log-level", variable: "CHAT_LOG_LEVEL",
+            rule: "trace, debug, info, notice, warning, error or critical",
+            parse: { Logger.Level(rawValue: $0) }, fallback: .info)
+        let host = Setting(
+            option: "--host", variable: "CHAT_HOST", rule: "a numeric IPv4 or IPv6 address",
+            parse: { Self.address(host: $0) }, fallback: .v4(UInt32(0x7f00_0001).bigEndian, port: 0)
+        )
+        return Settings(
+            address: try host.value(self.host).with(port: UInt16(try port.value(self.port))),
+            loops: try loops.value(self.loops),
+            connectionsMax: try connectionsMax.value(maxConnections),
+            logLevel: try logLevel.value(self.logLevel))
+    }
+
+    private static func address(host: String) -> SocketAddress? {
+        do throws(SocketAddressError) {
+            return try SocketAddress(host: host, port: 0)
+        } catch {
+            return nil
+        }
+    }
+}

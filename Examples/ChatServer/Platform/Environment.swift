@@ -1,0 +1,14 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The variables the program was started with.
+enum Environment {
+    static func value(of name: String) -> String? {
+        getenv(name).map { String(cString: $0) }
+    }
+}

@@ -1,0 +1,58 @@
+/// Which pages may open a WebSocket from a browser (RFC 6455 §10.2).
+///
+/// A browser sends cookies with the handshake whichever page asks for it; without this check any
+/// page could speak in its visitor's name. Clients that are not browsers send no `Origin` and are
+/// let in by every policy: they could send any.
+public enum OriginPolicy: Hashable, Sendable {
+    /// Only pages from the host and port that the request itself is for.
+    case sameOrigin
+    /// Only these origins, written as a browser does: `https://example.org`, without a slash at
+    /// the end; the port only if it is not the scheme's own.
+    case allowed(Set<String>)
+    /// Every page.
+    case any
+
+    /// Decides on a handshake by its `Origin` and `Host` header fields.
+    func admits(origin: String?, host: String?) -> Bool {
+        guard let origin else { return true }
+        switch self {
+        case .any:
+            return true
+        case .allowed(let origins):
+            return origins.contains(origin.lowercased())
+        case .sameOrigin:
+            guard let host, let page = Authority(origin: origin) else { return false }
+            return page.matches(host: host)
+        }
+    }
+}
+
+/// The host and port of an origin, and the scheme that supplies the port when it is missing.
+private struct Authority {
+    private static let defaultPorts = ["http": "80", "https": "443"]
+
+    private let host: String
+    private let defaultPort: String
+
+    init?(origin: String) {
+        let origin = origin.lowercased()
+        guard let separator = origin.firstRange(of: "://"),
+            let port = Self.defaultPorts[String(origin[..<separator.lowerBound])],
+            separator.upperBound < origin.endIndex
+        else { return nil }
+        host = String(origin[separator.upperBound...])
+        defaultPort = port
+    }
+
+    /// Compares with a `Host` field; the default port counts whether or not it is written.
+    func matches(host other: String) -> Bool {
+        let other = other.lowercased()
+        return withPort(host) == withPort(other)
+    }
+
+    private func withPort(_ authority: String) -> String {
+        // The colons of an IPv6 address are inside brackets.
+        let tail = authority.lastIndex(of: "]").map { authority[$0...] } ?? authority[...]
+        return tail.contains(":") ? authority : "\(authority):\(defaultPort)"
+    }
+}

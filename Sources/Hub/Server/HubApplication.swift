@@ -1,0 +1,38 @@
+public import NetPoll
+public import WSFrame
+
+/// What a user of the hub writes: who may come in, and what its sessions do.
+///
+/// Called on the hub's loops, on several at a time; an application keeps what sessions share behind
+/// a lock, or better in topics.
+public protocol HubApplication: AnyObject, Sendable {
+    /// Decides on a client that asks for a session; the origin and the hub's limits are checked
+    /// before, the handshake itself after.
+    ///
+    /// - Parameters:
+    ///   - request: The request to upgrade, with its path, query and header fields.
+    ///   - address: The client's address, or that of a proxy in front of it.
+    ///   - hub: Where the session will be; its handler may keep it.
+    /// - Returns: Whether there will be a session, and who looks after it.
+    func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
+
+    /// Encodes a notice of who came and went, which is published to the topic as a transient message.
+    ///
+    /// Called at most once per topic and ``HubConfiguration/presenceInterval``. By default no notice
+    /// is published.
+    func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage?
+}
+
+extension HubApplication {
+    public func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage? {
+        nil
+    }
+}
+
+/// An application's decision on a client that asks for a session.
+public enum Admission {
+    /// It gets a session, which `handler` looks after.
+    case accept(any SessionHandler)
+    /// It gets this answer instead.
+    case refuse(HTTPResponse)
+}

@@ -1,0 +1,132 @@
+public import Logging
+public import NetPoll
+import Synchronization
+public import WSFrame
+import WSTransport
+
+/// A WebSocket server with sessions and topics.
+///
+/// ```swift
+/// let hub = HubServer(group: try EventLoopGroup(), application: Chat(), logger: logger)
+/// try await hub.listen(on: SocketAddress(host: "127.0.0.1", port: 8080))
+/// ```
+///
+/// Keep it as long as it shall serve. Any thread may use it. What it tells the application, it tells on the loops of its group.
+public final class HubServer: Sendable {
+    private let configuration: HubConfiguration
+    private let group: EventLoopGroup
+    private let logger: Logger
+    private let shards: [HubShard]
+    private let registry: TopicRegistry
+    private let gate: UpgradeGate
+    private let server: WebSocketServer
+
+    /// Creates a hub, which serves nobody before ``listen(on:)``.
+    ///
+    /// - Parameters:
+    ///   - group: The loops to run on; at most 256. They are the caller's to shut down.
+    ///   - configuration: The limits.
+    ///   - application: Decides who comes in and what sessions do.
+    ///   - logger: Told of every session that ends badly, at level debug.
+    public init(
+        group: EventLoopGroup, configuration: HubConfiguration = .init(),
+        application: any HubApplication, logger: Logger
+    ) {
+        self.configuration = configuration
+        self.group = group
+        self.logger = logger
+        let shards = group.loops.map { loop in
+            HubShard(
+                loop: loop, application: application, configuration: configuration, logger: logger)
+        }
+        self.shards = shards
+        let limits = configuration.topic
+        registry = TopicRegistry(topicsMax: configuration.topicsMax) { name in
+            Topic(name: name, epoch: .random(), shards: shards, limits: limits)
+        }
+        let gate = UpgradeGate(shards: shards, configuration: configuration)
+        self.gate = gate
+        server = WebSocketServer(
+            group: group, configuration: .init(configuration),
+            observe: { failure, address in
+                logger.debug(
+                    "no session", metadata: ["remote": "\(address)", "reason": "\(failure)"])
+            }
+        ) { request, loop, address in
+            gate.decide(request, on: loop, from: address)
+        }
+        gate.attach(to: self)
+    }
+
+    // MARK: - Life
+
+    /// Begins to serve on every loop.
+    ///
+    /// - Returns: The address, with the port that the system chose where 0 was asked for.
+    /// - Throws: `SystemError`, for example EADDRINUSE or EACCES.
+    @discardableResult
+    public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
+        let bound = try await server.listen(on: address)
+        sweepTopics()
+        return bound
+    }
+
+    /// Ends all service: nobody is let in any more, every session is closed with 1001, and those that
+    /// have not answered when `deadline` is over are cut off.
+    public func drain(deadline: Duration) async {
+        gate.beginDraining()
+        await server.drain(code: .goingAway, deadline: deadline)
+    }
+
+    /// As ``drain(deadline:)`` but for the listeners, which go on to refuse.
+    ///
+    /// `whenDone` is called on one of the loops.
+    package func beginDrain(deadline: Duration, whenDone: @escaping @Sendable () -> Void) {
+        gate.beginDraining()
+        server.beginDrain(code: .goingAway, deadline: deadline, whenDone: whenDone)
+    }
+
+    // MARK: - Topics
+
+    /// The topic of that name, made where there is none.
+    ///
+    /// - Returns: `nil` where ``HubConfiguration/topicsMax`` is reached.
+    public func topic(_ name: String) -> Topic? {
+        registry.topic(named: name)
+    }
+
+    /// The topic of that name, if there is one.
+    public func existingTopic(_ name: String) -> Topic? {
+        registry.existingTopic(named: name)
+    }
+
+    /// All topics, in no order.
+    ///
+    /// Complexity: O(topics).
+    public var topics: [Topic] { registry.topics }
+
+    // MARK: - Sessions
+
+    /// How many sessions there are.
+    public var sessionCount: Int { server.connectionCount }
+
+    /// Sends a message to one session; nothing happens where it has ended.
+    public func send(_ message: PreparedMessage, to id: SessionID) {
+        withSession(id) { $0.send(message) }
+    }
+
+    /// Runs `body` with the session of that id, on its loop, unless it has ended.
+    public func withSession(_ id: SessionID, _ body: @escaping @Sendable (Session) -> Void) {
+        precondition(Int(id.loop) < shards.count, "session \(id) is of another hub")
+        let shard = shards[Int(id.loop)]
+        shard.loop.execute {
+            if let session = shard.sessions[id] { body(session) }
+        }
+    }
+
+    private func sweepTopics() {
+        let sweeper = TopicSweeper(registry: registry, interval: configuration.topicIdleTimeout)
+        let loop = group.loops[0]
+        loop.execute { sweeper.schedule(on: loop) }
+    }
+}

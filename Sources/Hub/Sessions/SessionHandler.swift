@@ -1,0 +1,22 @@
+public import WSFrame
+public import WSTransport
+
+/// What an application does for one session.
+///
+/// Made for each session by ``HubApplication/admit(_:from:to:)`` and kept until the session has ended. All
+/// methods are called on the session's loop, one at a time; they must not block.
+public protocol SessionHandler: AnyObject {
+    /// The session has begun. Called once, before all others.
+    func began(_ session: Session)
+
+    /// A message came from the client.
+    ///
+    /// - Parameters:
+    ///   - message: Lent for the call. Text has been checked to be UTF-8.
+    ///   - kind: Text or binary.
+    ///   - session: The session it came from.
+    func received(_ message: RawSpan, kind: MessageKind, from session: Session)
+
+    /// The session has ended, and its subscriptions with it. Called once, after all others.
+    func ended(_ session: Session, reason: WebSocketCloseReason)
+}

@@ -1,0 +1,84 @@
+/// Who is in a topic, by user: a user with several sessions is there once.
+///
+/// Changes gather until they are taken, so that a burst of them is one notice. A user that came and
+/// went in between is reported as gone, one that went and came back as there: receivers apply the
+/// changes as set operations, whatever they knew before.
+struct PresenceSet {
+    private var sessions: [String: Int] = [:]
+    private var changed: Set<String> = []
+    private var isTaking = false
+
+    /// How many users are there.
+    var count: Int { sessions.count }
+
+    /// Notes a session of `user`.
+    ///
+    /// - Returns: Whether somebody has to arrange for ``takeChanges()`` now.
+    mutating func joined(_ user: String) -> Bool {
+        sessions[user, default: 0] += 1
+        guard sessions[user] == 1 else { return false }
+        return noteChange(user)
+    }
+
+    /// Notes that a session of `user` has gone.
+    ///
+    /// - Returns: Whether somebody has to arrange for ``takeChanges()`` now.
+    mutating func left(_ user: String) -> Bool {
+        guard let count = sessions[user] else { return false }
+        guard count == 1 else {
+            sessions[user] = count - 1
+            return false
+        }
+        sessions[user] = nil
+        return noteChange(user)
+    }
+
+    /// What changed since the last time; ``changesPublished()`` has to follow.
+    mutating func takeChanges() -> PresenceChanges {
+        assert(isTaking, "nobody was asked to take changes")
+        var joined: [String] = []
+        var left: [String] = []
+        for user in changed {
+            if sessions[user] != nil { joined.append(user) } else { left.append(user) }
+        }
+        changed = []
+        return PresenceChanges(joined: joined.sorted(), left: left.sorted(), count: count)
+    }
+
+    /// Takes back what could not be published, to be told next time.
+    mutating func restore(_ changes: PresenceChanges) {
+        changed.formUnion(changes.joined)
+        changed.formUnion(changes.left)
+    }
+
+    /// Ends what ``takeChanges()`` began.
+    ///
+    /// - Returns: Whether there are changes again, and ``takeChanges()`` has to be arranged for.
+    mutating func changesPublished() -> Bool {
+        isTaking = !changed.isEmpty
+        return isTaking
+    }
+
+    /// Users that are there, in no order, at most `usersMax`.
+    func users(max usersMax: Int) -> [String] {
+        Array(sessions.keys.prefix(usersMax))
+    }
+
+    private mutating func noteChange(_ user: String) -> Bool {
+        changed.insert(user)
+        if isTaking { return false }
+        isTaking = true
+        return true
+    }
+}
+
+/// Users that came to a topic and users that left it, gathered over
+/// ``HubConfiguration/presenceInterval``.
+public struct PresenceChanges: Hashable, Sendable {
+    /// Users that are there now, sorted; some may have been there before.
+    public let joined: [String]
+    /// Users that are not there now, sorted; some may never have been seen.
+    public let left: [String]
+    /// How many users are there now.
+    public let count: Int
+}

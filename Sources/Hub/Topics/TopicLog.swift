@@ -1,0 +1,155 @@
+/// The one order of a topic's messages, and who has read how far.
+///
+/// Every message gets the next place of the *live* sequence, from which each event loop reads what
+/// it has not delivered yet. A stored message also gets the next *offset* and enters the history.
+/// Nothing is copied per reader: a reader is a cursor, and what all readers have passed is dropped.
+///
+///     live      …  41  42  43  44        offset  7 ──────────▶ history (the last n)
+///                   ▲       ▲
+///               loop 0   loop 1
+///
+/// Performs no locking; ``Topic`` does.
+///
+/// Complexity: O(loops) per append and take, plus the messages taken.
+struct TopicLog<Message> {
+    struct Limits {
+        /// Stored messages kept for those who come later.
+        var historyMessagesMax: Int
+        /// Bytes of stored messages kept; the newest one is kept in any case.
+        var historyBytesMax: Int
+        /// Messages that the slowest loop may be behind before appending is refused.
+        var liveMessagesMax: Int
+        /// Bytes of messages that the slowest loop may be behind.
+        var liveBytesMax: Int
+    }
+
+    enum OnAppend {
+        /// Appended; the loops in `wake` have to be told that there is something to read.
+        case appended(wake: LoopSet)
+        /// The slowest loop is too far behind.
+        case refused
+    }
+
+    struct Entry {
+        let message: Message
+        let bytes: Int
+    }
+
+    private struct Reader {
+        var isAttached = false
+        /// Whether the loop has been told and has not read since.
+        var isWoken = false
+        /// The first place of the live sequence it has not read.
+        var cursor: UInt64 = 0
+    }
+
+    let epoch: Epoch
+    /// The offset of the last stored message; 0 when there was none.
+    private(set) var offset: UInt64 = 0
+
+    private let limits: Limits
+    private var history = Ring<Entry>()
+    private var historyBytes = 0
+    private var live = Ring<Entry>()
+    private var liveBytes = 0
+    /// The live sequence's place of the first entry of `live`.
+    private var liveStart: UInt64 = 0
+    private var readers: [Reader]
+
+    init(epoch: Epoch, loops: Int, limits: Limits) {
+        precondition(loops <= LoopSet.loopsMax, "\(loops) loops exceed \(LoopSet.loopsMax)")
+        self.epoch = epoch
+        self.limits = limits
+        self.readers = Array(repeating: Reader(), count: loops)
+    }
+
+    private var liveEnd: UInt64 { liveStart + UInt64(live.count) }
+
+    /// Whether another message of `bytes` would be taken.
+    func hasRoom(for bytes: Int) -> Bool {
+        live.isEmpty
+            || (live.count < limits.liveMessagesMax && liveBytes + bytes <= limits.liveBytesMax)
+    }
+
+    /// Appends a message that comes after all others, for every reader alike.
+    mutating func append(_ message: Message, bytes: Int, stored: Bool) -> OnAppend {
+        guard hasRoom(for: bytes) else { return .refused }
+        let entry = Entry(message: message, bytes: bytes)
+        if stored { store(entry) }
+        var wake = LoopSet()
+        var isRead = false
+        for index in readers.indices where readers[index].isAttached {
+            isRead = true
+            if !readers[index].isWoken {
+                readers[index].isWoken = true
+                wake.insert(index)
+            }
+        }
+        if isRead {
+            live.append(entry)
+            liveBytes += bytes
+        } else {
+            liveStart += 1
+        }
+        return .appended(wake: wake)
+    }
+
+    /// Lets `loop` read what is appended from now on.
+    mutating func attach(_ loop: Int) {
+        assert(!readers[loop].isAttached, "loop \(loop) reads already")
+        readers[loop] = Reader(isAttached: true, isWoken: false, cursor: liveEnd)
+    }
+
+    /// Ends the reading of `loop`, which has no subscriber any more.
+    mutating func detach(_ loop: Int) {
+        readers[loop] = Reader()
+        dropRead()
+    }
+
+    /// Appends everything that `loop` has not read to `batch`, oldest first.
+    mutating func take(for loop: Int, into batch: inout [Message]) {
+        readers[loop].isWoken = false
+        guard readers[loop].isAttached else { return }
+        let unread = Int(readers[loop].cursor - liveStart)..<live.count
+        for index in unread { batch.append(live[index].message) }
+        readers[loop].cursor = liveEnd
+        dropRead()
+    }
+
+    /// Stored messages after `position`, oldest first, and whether they are all there were.
+    ///
+    /// Without a position, or when they are not all there, everything kept is given.
+    func messages(after position: TopicPosition?) -> (messages: [Message], recovered: Bool) {
+        let first = offset - UInt64(history.count) + 1
+        var start = 0
+        var recovered = false
+        if let position, position.epoch == epoch, position.offset <= offset,
+            position.offset + 1 >= first
+        {
+            start = Int(position.offset + 1 - first)
+            recovered = true
+        }
+        return ((start..<history.count).map { history[$0].message }, recovered)
+    }
+
+    private mutating func store(_ entry: Entry) {
+        offset += 1
+        guard limits.historyMessagesMax > 0 else { return }
+        history.append(entry)
+        historyBytes += entry.bytes
+        while history.count > limits.historyMessagesMax
+            || (historyBytes > limits.historyBytesMax && history.count > 1)
+        {
+            historyBytes -= history.popFirst()?.bytes ?? 0
+        }
+    }
+
+    private mutating func dropRead() {
+        var slowest = liveEnd
+        for reader in readers where reader.isAttached { slowest = min(slowest, reader.cursor) }
+        while liveStart < slowest, let entry = live.popFirst() {
+            liveBytes -= entry.bytes
+            liveStart += 1
+        }
+    }
+}

@@ -1,0 +1,168 @@
+import NetPoll
+
+/// What a ``SimulatedNetwork`` drives; apart from it, so that letting go of the network ends it all.
+final class Simulation {
+    static var turnsMax: Int { 1_000_000 }
+
+    var faults: Faults
+    var descriptorsMax: Int?
+    private(set) var now = Instant(nanoseconds: 1_000_000_000)
+    private(set) var sends = 0
+    private(set) var loops: [EventLoop] = []
+    var random: SeededGenerator
+
+    private var drivers: [SimulatedDriver] = []
+    private var listeners: [SocketAddress: [SimulatedDriver]] = [:]
+    private var nextListener = 0
+    private var nextPort: UInt16 = 49_152
+    private var arrivals = ArrivalQueue()
+    private var readyPeers: [SimulatedPeer] = []
+    private var clients: [ObjectIdentifier: Endpoint] = [:]
+
+    init(seed: UInt64 = 0, faults: Faults = Faults()) {
+        random = SeededGenerator(seed: seed)
+        self.faults = faults
+    }
+
+    func makeLoop(configuration: EventLoop.Configuration) -> EventLoop {
+        let driver = SimulatedDriver(network: self)
+        let loop = EventLoop(
+            driver: driver, index: loops.count, configuration: configuration, seed: random.next())
+        drivers.append(driver)
+        loops.append(loop)
+        loop.bindToCurrentThread()
+        return loop
+    }
+
+    func connect(
+        to address: SocketAddress, windowBytes: Int
+    ) -> SimulatedPeer? {
+        guard let drivers = listeners[address], !drivers.isEmpty else { return nil }
+        let from = SocketAddress.v4(0x0100_007f, port: unusedPort())
+        let server = Endpoint(network: self, address: from, windowBytes: windowBytes)
+        let client = Endpoint(network: self, address: address, windowBytes: windowBytes)
+        server.join(client)
+        let driver = drivers[nextListener % drivers.count]
+        nextListener += 1
+        guard driver.enqueue(server, to: address) else { return nil }
+        let peer = SimulatedPeer(endpoint: client, network: self)
+        client.owner = peer
+        clients[ObjectIdentifier(client)] = client
+        return peer
+    }
+
+    // MARK: - Running
+
+    func runUntilIdle(turnsMax: Int) {
+        for loop in loops { loop.bindToCurrentThread() }
+        var turns = 0
+        while step() {
+            turns += 1
+            precondition(turns <= turnsMax, "not idle after \(turnsMax) rounds at \(now)")
+        }
+    }
+
+    func run(for duration: Duration) {
+        let end = now + duration
+        runUntilIdle(turnsMax: Self.turnsMax)
+        while let next = nextEvent, next <= end {
+            now = max(now, next)
+            runUntilIdle(turnsMax: Self.turnsMax)
+        }
+        now = end
+        runUntilIdle(turnsMax: Self.turnsMax)
+    }
+
+    func run(within duration: Duration, until condition: () -> Bool) -> Bool {
+        let end = now + duration
+        runUntilIdle(turnsMax: Self.turnsMax)
+        while !condition() {
+            if step() {
+                runUntilIdle(turnsMax: Self.turnsMax)
+                continue
+            }
+            guard let next = nextEvent, next <= end else { return false }
+            now = max(now, next)
+            runUntilIdle(turnsMax: Self.turnsMax)
+        }
+        return true
+    }
+
+    var openDescriptors: Int { drivers.reduce(0) { $0 + $1.openDescriptors } }
+
+    /// Ends every loop and forgets the rest, so that nothing keeps anything else alive.
+    func end() {
+        for loop in loops {
+            loop.bindToCurrentThread()
+            loop.shutDown()
+        }
+        for endpoint in clients.values { endpoint.part() }
+        clients = [:]
+        loops = []
+        drivers = []
+        listeners = [:]
+        readyPeers = []
+        arrivals = ArrivalQueue()
+    }
+
+    private var nextEvent: Instant? {
+        let timer = loops.compactMap(\.nextTimer).min()
+        guard let arrival = arrivals.first else { return timer }
+        return timer.map { min($0, arrival) } ?? arrival
+    }
+
+    private func step() -> Bool {
+        var progressed = false
+        while let endpoint = arrivals.popDue(now) {
+            endpoint.land()
+            progressed = true
+        }
+        let peers = readyPeers
+        readyPeers = []
+        for peer in peers { peer.act() }
+        var order = Array(loops.indices)
+        if faults.reordersReadiness { order.shuffle(using: &random) }
+        for index in order {
+            let loop = loops[index]
+            let isDue = loop.nextTimer.map { $0 <= now } ?? false
+            guard drivers[index].hasEvents || loop.hasWork || isDue else { continue }
+            loop.turn(until: now)
+            progressed = true
+        }
+        return progressed || !peers.isEmpty || !readyPeers.isEmpty
+    }
+
+    // MARK: - For drivers, endpoints and peers
+
+    func schedule(_ instant: Instant, _ endpoint: Endpoint) {
+        arrivals.push(instant, endpoint)
+    }
+
+    func drawArrival() -> Instant {
+        guard faults.delayMax > .zero else { return now }
+        let longest = (now + faults.delayMax - now) / .nanoseconds(1)
+        return now + .nanoseconds(Int64.random(in: 0...Int64(longest), using: &random))
+    }
+
+    func forget(_ endpoint: Endpoint) { clients[ObjectIdentifier(endpoint)] = nil }
+
+    func noteSend() { sends += 1 }
+
+    func becameReady(_ peer: SimulatedPeer) { readyPeers.append(peer) }
+
+    func unusedPort() -> UInt16 {
+        defer { nextPort = nextPort == .max ? 49_152 : nextPort + 1 }
+        return nextPort
+    }
+
+    func isTaken(_ address: SocketAddress) -> Bool { listeners[address] != nil }
+
+    func addListener(_ address: SocketAddress, _ driver: SimulatedDriver) {
+        listeners[address, default: []].append(driver)
+    }
+
+    func removeListener(_ address: SocketAddress, _ driver: SimulatedDriver) {
+        listeners[address]?.removeAll { $0 === driver }
+        if listeners[address]?.isEmpty == true { listeners[address] = nil }
+    }
+}

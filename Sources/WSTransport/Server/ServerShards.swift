@@ -1,0 +1,58 @@
+import NetPoll
+import Synchronization
+import WSFrame
+
+/// A server's settings and its part on each loop; what its listeners hold, so that they do not keep
+/// the server itself alive.
+final class ServerShards: Sendable {
+    let configuration: WebSocketServer.Configuration
+    let framing: ProtocolConfiguration
+    let observe: WebSocketServer.Observe
+    let accept: WebSocketServer.Accept
+    let counts = ServerCounts()
+
+    /// A loop's shard, made by its first connection or by draining.
+    ///
+    /// `@unchecked Sendable`: only the loop of the same index touches it.
+    private final class Place: @unchecked Sendable {
+        var shard: ServerShard?
+    }
+
+    private let places: [Place]
+
+    init(
+        group: EventLoopGroup, configuration: WebSocketServer.Configuration,
+        observe: @escaping WebSocketServer.Observe, accept: @escaping WebSocketServer.Accept
+    ) {
+        self.configuration = configuration
+        self.observe = observe
+        self.accept = accept
+        framing = ProtocolConfiguration(limits: configuration.limits)
+        places = group.loops.map { _ in Place() }
+    }
+
+    /// The part of the server on `loop`; called on it.
+    func shard(of loop: EventLoop) -> ServerShard {
+        let place = places[loop.index]
+        if let shard = place.shard { return shard }
+        let shard = ServerShard(
+            configuration: configuration, framing: framing, observe: observe, accept: accept,
+            counts: counts)
+        place.shard = shard
+        return shard
+    }
+}
+
+/// Counts over all loops of a server.
+final class ServerCounts: Sendable {
+    let webSockets = Atomic<Int>(0)
+    let handshakes = Atomic<Int>(0)
+
+    /// Takes one of `limit` places; `false` where none is left.
+    static func take(_ count: borrowing Atomic<Int>, limit: Int) -> Bool {
+        let (before, _) = count.add(1, ordering: .relaxed)
+        if before < limit { return true }
+        count.subtract(1, ordering: .relaxed)
+        return false
+    }
+}

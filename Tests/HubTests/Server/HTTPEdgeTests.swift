@@ -1,0 +1,89 @@
+import Hub
+import HubTestSupport
+import NetPollTesting
+import Synchronization
+import Testing
+import WSFrame
+
+@Suite("The HTTP edge")
+struct HTTPEdgeTests {
+    private func bench(_ configure: (inout HubConfiguration) -> Void = { _ in }) async throws
+        -> HubBench
+    {
+        try await HubBench {
+            $0.files = [
+                "/": StaticFile(
+                    contentType: "text/html; charset=utf-8", body: Array("<p>hi</p>".utf8),
+                    headers: [HTTPHeader("Cache-Control", "no-cache")])
+            ]
+            configure(&$0)
+        }
+    }
+
+    private func upgrade(path: String = "/ws", _ fields: String = "") -> String {
+        """
+        GET \(path) HTTP/1.1\r
+        Host: chat.example:8080\r
+        Upgrade: websocket\r
+        Connection: Upgrade\r
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
+        Sec-WebSocket-Version: 13\r
+        \(fields)\r\n
+        """
+    }
+
+    @Test func `a file is served with its headers, and to HEAD without its body`() async throws {
+        let bench = try await bench()
+        let get = try bench.response(to: "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(get.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(get.contains("Content-Type: text/html; charset=utf-8\r\n"))
+        #expect(get.contains("Cache-Control: no-cache\r\n"))
+        #expect(get.hasSuffix("\r\n\r\n<p>hi</p>"))
+        let head = try bench.response(to: "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(head.contains("Content-Length: 9\r\n"))
+        #expect(head.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test(arguments: [
+        ("GET /?x=1", "200"), ("GET /healthz", "200"), ("HEAD /healthz", "200"),
+        ("GET /nothing", "404"), ("GET //", "404"), ("POST /", "405"), ("DELETE /healthz", "405"),
+        ("POST /nothing", "404"), ("GET /ws", "426"), ("GET /../etc/passwd", "404"),
+    ])
+    func `a request gets the status it deserves`(request: String, status: String) async throws {
+        let bench = try await bench()
+        let response = try bench.response(to: "\(request) HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(response.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(response.contains("Allow: GET, HEAD\r\n") == (status == "405"))
+    }
+
+    @Test(arguments: [
+        ("", "101"),
+        ("Origin: http://chat.example:8080\r\n", "101"),
+        ("Origin: http://evil.example\r\n", "403"),
+        ("Origin: null\r\n", "403"),
+    ])
+    func `a page of another origin gets no session`(field: String, status: String) async throws {
+        let bench = try await bench()
+        let response = try bench.response(to: upgrade(field))
+        #expect(response.hasPrefix("HTTP/1.1 \(status) "))
+    }
+
+    @Test func `an upgrade elsewhere than at the endpoint is not found`() async throws {
+        let bench = try await bench()
+        #expect(try bench.response(to: upgrade(path: "/other")).hasPrefix("HTTP/1.1 404 "))
+    }
+
+    @Test func `the application may refuse`() async throws {
+        let bench = try await bench()
+        let response = try bench.response(to: upgrade(path: "/ws?refuse"))
+        #expect(response.hasPrefix("HTTP/1.1 401 "))
+        #expect(bench.hub.sessionCount == 0)
+    }
+
+    @Test func `beyond the limit of connections there is 503`() async throws {
+        let bench = try await bench { $0.connectionsMax = 2 }
+        for status in ["101", "101", "503"] {
+            #expect(try bench.response(to: upgrade()).hasPrefix("HTTP/1.1 \(status) "))
+        }
+    }
+}

@@ -1,0 +1,175 @@
+import Hub
+import HubTestSupport
+import NetPoll
+import NetPollTesting
+import Synchronization
+import Testing
+import WSFrame
+import WSTransport
+
+@Suite("HubServer, on the simulated network")
+struct HubServerTests {
+    @Test func `draining closes every session with 1001 and lets nobody in`() async throws {
+        let bench = try await HubBench(loops: 3)
+        let clients = try (0..<30).map { _ in try bench.join() }
+        for client in clients { client.say("join a") }
+        bench.network.runUntilIdle()
+        let isDone = Mutex(false)
+        let done: @Sendable () -> Void = { isDone.withLock { $0 = true } }
+        bench.hub.beginDrain(deadline: .seconds(10), whenDone: done)
+        bench.network.run(for: .milliseconds(100))
+        #expect(clients.allSatisfy { $0.closeCode == 1_001 })
+        #expect(isDone.withLock { $0 })
+        #expect(bench.hub.sessionCount == 0)
+        #expect(bench.application.reasons == Array(repeating: .local(.goingAway), count: 30))
+    }
+
+    @Test func `draining ends at its deadline although a client does not answer`() async throws {
+        let bench = try await HubBench { $0.closeTimeout = .seconds(60) }
+        let client = try bench.join()
+        client.answersClose = false
+        let isDone = Mutex(false)
+        let done: @Sendable () -> Void = { isDone.withLock { $0 = true } }
+        bench.hub.beginDrain(deadline: .seconds(10), whenDone: done)
+        bench.network.run(for: .milliseconds(9_900))
+        #expect(!isDone.withLock { $0 })
+        bench.network.run(for: .milliseconds(200))
+        #expect(isDone.withLock { $0 })
+        #expect(client.closeCode == 1_001)
+    }
+
+    @Test func `a silent client is found and its user gone`() async throws {
+        let bench = try await HubBench {
+            $0.heartbeat = Heartbeat(interval: .seconds(10), timeout: .seconds(25))
+        }
+        let alive = try bench.join(user: "alive")
+        let silent = try bench.join(user: "silent")
+        for client in [alive, silent] { client.say("join a") }
+        bench.network.run(for: .seconds(1))
+        silent.answersPings = false
+        _ = alive.takeTexts()
+        bench.network.run(for: .seconds(60))
+        #expect(bench.application.reasons == [.heartbeatTimedOut])
+        #expect(alive.takeTexts() == ["who a 1 + -silent"])
+    }
+
+    @Test func `presence counts users, and tells a burst of changes once`() async throws {
+        let bench = try await HubBench(loops: 2)
+        let watcher = try bench.join()
+        watcher.say("join a")
+        bench.network.runUntilIdle()
+        let ada = try bench.join(user: "ada")
+        let adaAgain = try bench.join(user: "ada")
+        let bob = try bench.join(user: "bob")
+        for client in [ada, adaAgain, bob] { client.say("join a") }
+        bench.network.run(for: .seconds(1))
+        #expect(watcher.takeTexts().suffix(1) == ["who a 2 +ada,bob -"])
+        #expect(bob.takeTexts().first?.contains("[ada,bob]") == true)
+        ada.peer.reset()
+        bob.peer.reset()
+        bench.network.run(for: .seconds(1))
+        #expect(watcher.takeTexts() == ["who a 1 + -bob"])
+        adaAgain.say("leave a")
+        bench.network.run(for: .seconds(1))
+        #expect(watcher.takeTexts() == ["who a 0 + -ada"])
+    }
+
+    @Test func `a topic that nobody holds is forgotten in time, one in use is not`() async throws {
+        let bench = try await HubBench { $0.topicIdleTimeout = .seconds(60) }
+        let client = try bench.join()
+        client.say("join kept")
+        client.say("join left")
+        client.say("say left x")
+        client.say("leave left")
+        bench.network.run(for: .seconds(50))
+        let epoch = try #require(bench.hub.existingTopic("left")?.epoch)
+        bench.network.run(for: .seconds(50))
+        #expect(bench.hub.existingTopic("left") == nil)
+        bench.network.run(for: .seconds(1_000))
+        #expect(bench.hub.existingTopic("kept") != nil)
+        client.say("join left \(epoch) 1")
+        _ = client.takeTexts()
+        bench.network.runUntilIdle()
+        #expect(client.takeTexts().first?.contains(" 0 false ") == true)
+    }
+
+    @Test func `subscriptions are limited per session and per topic`() async throws {
+        let bench = try await HubBench {
+            $0.subscriptionsPerSessionMax = 2
+            $0.topic.subscribersMax = 2
+        }
+        let clients = try (0..<3).map { _ in try bench.join() }
+        for client in clients { client.say("join a") }
+        bench.network.runUntilIdle()
+        #expect(clients[2].takeTexts() == ["error topicFull"])
+        for topic in ["b", "c"] { clients[0].say("join \(topic)") }
+        bench.network.runUntilIdle()
+        #expect(clients[0].takeTexts().last == "error tooManySubscriptions")
+        clients[0].say("leave a")
+        bench.network.runUntilIdle()
+        clients[2].say("join a")
+        bench.network.runUntilIdle()
+        #expect(clients[2].takeTexts().first?.hasPrefix("state a") == true)
+    }
+
+    @Test func `a session is reached by its id, and by nobody after its end`() async throws {
+        let bench = try await HubBench(loops: 2)
+        let first = try bench.join()
+        let second = try bench.join()
+        let ids = bench.application.ids
+        bench.hub.send(PreparedMessage(text: "to the second"), to: ids[1])
+        bench.network.runUntilIdle()
+        #expect(first.takeTexts() == [])
+        #expect(second.takeTexts() == ["to the second"])
+        second.peer.reset()
+        bench.network.runUntilIdle()
+        bench.hub.send(PreparedMessage(text: "too late"), to: ids[1])
+        let third = try bench.join()
+        #expect(third.takeTexts() == [])
+        #expect(bench.hub.sessionCount == 2)
+    }
+
+    @Test func `a message over the limit closes with 1009, a broken frame with 1002`() async throws
+    {
+        let bench = try await HubBench { $0.messageBytesMax = 1_000 }
+        let big = try bench.join()
+        big.say("echo " + String(repeating: "x", count: 2_000))
+        let broken = try bench.join()
+        broken.peer.send([0x83, 0x80, 0, 0, 0, 0])
+        let fine = try bench.join()
+        fine.say("echo hello")
+        bench.network.run(for: .seconds(1))
+        #expect(big.closeCode == 1_009)
+        #expect(broken.closeCode == 1_002)
+        #expect(fine.takeTexts() == ["hello"])
+    }
+
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func `nothing is left after everybody has gone, however they went`(seed: UInt64) async throws {
+        var random = SeededGenerator(seed: seed)
+        let bench = try await HubBench(seed: seed, faults: .cuts, loops: 3)
+        var clients: [TextClient] = []
+        for number in 0..<100 {
+            let client = try bench.join(user: "u\(number % 20)")
+            client.say("join a")
+            client.say("join b")
+            if number % 3 == 0 { client.say("say a hello") }
+            clients.append(client)
+        }
+        bench.network.run(for: .milliseconds(100))
+        for client in clients {
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0: client.peer.reset()
+            case 1: client.peer.close()
+            case 2: client.say("close 1000")
+            default: client.send([3, 232], .close)
+            }
+            if Bool.random(using: &random) { bench.network.run(for: .milliseconds(3)) }
+        }
+        bench.network.run(for: .seconds(120))
+        #expect(bench.hub.sessionCount == 0, "seed \(seed)")
+        #expect(bench.hub.topics.isEmpty, "seed \(seed)")
+        #expect(bench.application.reasons.count == 100, "seed \(seed)")
+        #expect(bench.network.openDescriptors == 3, "seed \(seed)")
+    }
+}
