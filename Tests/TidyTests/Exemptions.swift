@@ -12,6 +12,8 @@ enum Exemptions {
             "everything but the inbox is touched on the shard's loop only",
         "Sources/NetPoll/Async/AsyncConnectionCore.swift":
             "everything but constants is touched on the connection's loop only",
+        "Sources/NetPoll/Async/Dial.swift":
+            "its state is touched on its loop only",
         "Sources/NetPoll/Async/ListenerSeat.swift":
             "the listener is set and used on its loop only",
         "Sources/NetPoll/Async/ReceivedBytes.swift":

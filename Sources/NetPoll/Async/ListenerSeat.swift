@@ -18,12 +18,7 @@ final class ListenerSeat: @unchecked Sendable {
         on address: SocketAddress, _ configuration: Listener.Configuration, sharesPort: Bool
     ) throws(SystemError) -> SocketAddress {
         var configuration = configuration
-        // Room above the high watermark, so that a task's write always fits; see `pieceBytesMax`.
-        let limits = configuration.limits
-        configuration.limits.highWatermark = min(
-            limits.highWatermark, limits.sendQueueBytesMax / 2)
-        configuration.limits.lowWatermark = min(
-            limits.lowWatermark, configuration.limits.highWatermark)
+        configuration.limits.leaveRoomForTasks()
         let listener = try loop.listen(
             on: address, configuration: configuration, sharesPort: sharesPort,
             joinsShared: sharesPort && loop.index > 0

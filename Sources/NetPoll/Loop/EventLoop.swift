@@ -55,7 +55,7 @@ public final class EventLoop: @unchecked Sendable {
     /// Connections whose queues rose above the high watermark in this turn.
     var risen: [Connection] = []
     /// Connections that ended and whose handlers are not told yet.
-    var doomed: [(connection: Connection, reason: CloseReason, resets: Bool)] = []
+    var doomed: [(connection: Connection?, reason: CloseReason, resets: Bool)] = []
     var firstDoomed = 0
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []

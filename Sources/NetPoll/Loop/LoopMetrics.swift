@@ -4,13 +4,17 @@ public struct LoopMetrics: Hashable, Sendable {
     public var turns = 0
     /// Connections accepted and registered.
     public var accepted = 0
+    /// Outgoing connections that came about.
+    public var connected = 0
+    /// Outgoing connections that did not.
+    public var connectFailures = 0
     /// Connections that ended.
     public var closed = 0
     /// Connections closed unread because descriptors or memory were exhausted.
     public var shed = 0
-    /// Accepts that failed for want of descriptors or memory.
+    /// Accepts that failed, whatever the reason.
     public var acceptFailures = 0
-    /// Times a listener paused after such a failure.
+    /// Times a listener paused for want of descriptors or memory.
     public var acceptPauses = 0
     /// Sends offered to the kernel.
     public var sends = 0
