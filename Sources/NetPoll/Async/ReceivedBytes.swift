@@ -45,4 +45,15 @@ extension ReceivedBytes: RandomAccessCollection {
             UnsafeBufferPointer(
                 start: buffer.base.assumingMemoryBound(to: UInt8.self), count: count))
     }
+
+    /// How arrays take a sequence's elements: all at once, not one by one.
+    public func _copyContents(
+        initializing target: UnsafeMutableBufferPointer<UInt8>
+    ) -> (IndexingIterator<ReceivedBytes>, Int) {
+        let copied = Swift.min(count, target.count)
+        // The target has room for them, and is memory of its own.
+        target.baseAddress?.initialize(
+            from: buffer.base.assumingMemoryBound(to: UInt8.self), count: copied)
+        return (IndexingIterator(_elements: self, _position: copied), copied)
+    }
 }
