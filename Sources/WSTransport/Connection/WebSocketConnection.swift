@@ -22,7 +22,7 @@ public class WebSocketConnection {
     let shard: ServerShard
     /// Unchecked for the hot path: it is private, and no access to it calls out of this class, so
     /// accesses cannot overlap.
-    @exclusivity(unchecked) private var framing: ServerProtocol
+    @exclusivity(unchecked) private var framing: ProtocolCore
     private var ending: WebSocketCloseReason?
     private var timer: TimerID?
     private var lastReceived: Instant
@@ -35,7 +35,7 @@ public class WebSocketConnection {
         self.handler = handler
         self.shard = shard
         self.remoteAddress = remoteAddress
-        framing = ServerProtocol(configuration: shard.framing)
+        framing = ProtocolCore(role: .server, configuration: shard.framing)
         lastReceived = connection.loop.now
     }
 
