@@ -14,26 +14,12 @@ enum Socket {
     static func listen(
         on address: SocketAddress, _ options: ListenOptions
     ) throws(SystemError) -> (SocketHandle, SocketAddress) {
-        let family: Int32
-        switch address {
-        case .v4: family = AF_INET
-        case .v6: family = AF_INET6
-        case .unix(let path):
-            family = AF_UNIX
-            guard path.utf8.count < 108 else {
-                throw SystemError(code: ENAMETOOLONG, operation: "bind \(address)")
-            }
-        }
-        let kind =
-            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-            | Int32(SOCK_CLOEXEC.rawValue)
-        let fd = socket(family, kind, 0)
-        guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }
+        let fd = try open(address, "bind")
         do {
-            if family != AF_UNIX {
+            if address.port != nil {
                 set(fd, SOL_SOCKET, SO_REUSEADDR)
-                // Accepted sockets inherit it on Linux, which saves a call for each.
-                set(fd, Int32(IPPROTO_TCP), TCP_NODELAY)
+                // Accepted sockets inherit them on Linux, which saves calls for each.
+                apply(options.socket, fd)
             }
             if options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
             try check(
@@ -45,6 +31,69 @@ enum Socket {
             throw error
         }
         return (SocketHandle(rawValue: fd), localAddress(fd) ?? address)
+    }
+
+    /// Opens a socket and starts connecting it (connect(2)).
+    static func connect(
+        to address: SocketAddress, _ options: ConnectOptions
+    ) throws(SystemError) -> SocketHandle {
+        let fd = try open(address, "connect")
+        do throws(SystemError) {
+            if address.port != nil { apply(options.socket, fd) }
+            if let local = options.localAddress {
+                // The port is chosen when the other end is known, so that ephemeral ports of
+                // different destinations may be shared (ip(7)).
+                if local.port == 0 { set(fd, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT) }
+                if local.port != nil { set(fd, SOL_SOCKET, SO_REUSEADDR) }
+                try check(Platform.withKernelAddress(local) { bind(fd, $0, $1) }, "bind \(local)")
+            }
+            let result = Platform.withKernelAddress(address) { Glibc.connect(fd, $0, $1) }
+            // An interrupted connect goes on by itself.
+            if result != 0, errno != EINPROGRESS, errno != EINTR {
+                throw SystemError(code: errno, operation: "connect")
+            }
+        } catch {
+            Glibc.close(fd)
+            throw error
+        }
+        return SocketHandle(rawValue: fd)
+    }
+
+    /// Opens a non-blocking stream socket of the address's family.
+    private static func open(
+        _ address: SocketAddress, _ operation: String
+    ) throws(SystemError) -> Int32 {
+        let family: Int32
+        switch address {
+        case .v4: family = AF_INET
+        case .v6: family = AF_INET6
+        case .unix(let path):
+            family = AF_UNIX
+            guard path.utf8.count < 108 else {
+                throw SystemError(code: ENAMETOOLONG, operation: "\(operation) \(address)")
+            }
+        }
+        let kind =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            | Int32(SOCK_CLOEXEC.rawValue)
+        let fd = socket(family, kind, 0)
+        guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }
+        return fd
+    }
+
+    /// Sets TCP's options (tcp(7)).
+    private static func apply(_ options: SocketOptions, _ fd: Int32) {
+        let tcp = Int32(IPPROTO_TCP)
+        if options.noDelay { set(fd, tcp, TCP_NODELAY) }
+        guard let keepAlive = options.keepAlive else { return }
+        set(fd, SOL_SOCKET, SO_KEEPALIVE)
+        set(fd, tcp, TCP_KEEPIDLE, seconds(keepAlive.idle))
+        set(fd, tcp, TCP_KEEPINTVL, seconds(keepAlive.interval))
+        set(fd, tcp, TCP_KEEPCNT, Int32(clamping: max(1, keepAlive.probesMax)))
+    }
+
+    private static func seconds(_ duration: Duration) -> Int32 {
+        Int32(clamping: max(1, (duration.inNanoseconds + 999_999_999) / 1_000_000_000))
     }
 
     static func localAddress(_ fd: Int32) -> SocketAddress? {
@@ -72,9 +121,11 @@ enum Socket {
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
-    private static func set(_ fd: Int32, _ level: Int32, _ option: Int32) {
-        var on: Int32 = 1
-        setsockopt(fd, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
+    private static func set(
+        _ fd: Int32, _ level: Int32, _ option: Int32, _ value: Int32 = 1
+    ) {
+        var value = value
+        setsockopt(fd, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private static func check(_ result: Int32, _ operation: String) throws(SystemError) {
