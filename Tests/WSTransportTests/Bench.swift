@@ -43,6 +43,7 @@ final class Bench: @unchecked Sendable {
     var failures: [String] = []
     var calls: [String] = []
     var echoes = true
+    var onMessage: ((WebSocketConnection) -> Void)?
     var response: HTTPResponse?
 
     init(
@@ -72,6 +73,7 @@ final class Bench: @unchecked Sendable {
     ) {
         messages.append((kind, message.withUnsafeBytes { Array($0) }))
         if echoes { connection.send(message, kind: kind) }
+        onMessage?(connection)
     }
 
     private func closed(_ reason: WebSocketCloseReason) {

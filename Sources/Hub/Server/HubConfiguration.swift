@@ -16,13 +16,15 @@ public struct HubConfiguration: Sendable {
         public var historyBytesMax = 1 << 20
         /// Messages that the slowest loop may be behind; beyond, ``PublishOutcome/overloaded``.
         ///
-        /// Default 65,536.
-        public var undeliveredMessagesMax = 65_536
+        /// Default 8,192.
+        public var undeliveredMessagesMax = 8_192
         /// Bytes of messages that the slowest loop may be behind; beyond,
         /// ``PublishOutcome/overloaded``.
         ///
-        /// Default 16 MiB.
-        public var undeliveredBytesMax = 16 << 20
+        /// A loop delivers all of it in one turn: keep it below
+        /// ``HubConfiguration/sendQueueBytesMax``, or a burst alone may cut off a client that reads.
+        /// Default 512 KiB; a single message may be larger.
+        public var undeliveredBytesMax = 512 << 10
         /// Subscribers; beyond, ``SubscribeError/topicFull``.
         ///
         /// Default 1,000,000.

@@ -90,6 +90,9 @@ public final class Connection {
     /// Whether this connection owns memory beside itself: a queue or a closing deadline.
     package var ownsBuffers: Bool { cold != nil }
 
+    /// Whether the connection ended, although its handler may not be told yet.
+    package var isEnded: Bool { state == .closed }
+
     /// Queues a copy of `bytes`, to be sent when the turn ends.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteOutcome {

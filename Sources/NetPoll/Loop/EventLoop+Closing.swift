@@ -84,6 +84,9 @@ extension EventLoop {
             terminate(connection, .shutdown)
         }
         while firstDoomed < doomed.count { carryOutCloses() }
+        // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
+        wheel = TimerWheel(now: now)
+        turnTargets = []
         isStopped = true
     }
 }

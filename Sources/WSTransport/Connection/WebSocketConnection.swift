@@ -160,6 +160,8 @@ public class WebSocketConnection {
                 case .close(let close):
                     closed(by: close)
                 }
+                // A handler may have aborted it, or a reply have passed the queue's bound.
+                if connection.isEnded { return }
             }
         } catch {
             ending = .violation(error)
