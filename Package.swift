@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
+        .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -57,6 +58,15 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/WSEcho",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "WSWalker",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/WSWalker",
             swiftSettings: settings
         ),
         .testTarget(

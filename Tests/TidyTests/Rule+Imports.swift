@@ -11,6 +11,7 @@ extension Rule {
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
+        "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
     ]
 

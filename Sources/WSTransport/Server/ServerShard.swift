@@ -6,9 +6,8 @@ import WSFrame
 ///
 /// Not `Sendable`: made by its loop's listener and used on that loop only, but for what it holds
 /// in atomics.
-final class ServerShard {
+final class ServerShard: WebSocketShard {
     let configuration: WebSocketServer.Configuration
-    let framing: ProtocolConfiguration
     let accept: WebSocketServer.Accept
     let observe: WebSocketServer.Observe
     let counts: ServerCounts
@@ -22,10 +21,12 @@ final class ServerShard {
         counts: ServerCounts
     ) {
         self.configuration = configuration
-        self.framing = framing
         self.observe = observe
         self.accept = accept
         self.counts = counts
+        super.init(
+            role: .server, framing: framing, heartbeat: configuration.heartbeat,
+            closeTimeout: configuration.closeTimeout)
     }
 
     // MARK: - Counting, TCP connections and WebSockets
@@ -37,7 +38,7 @@ final class ServerShard {
         tellIfEmpty()
     }
 
-    func closed() {
+    override func closed() {
         counts.webSockets.subtract(1, ordering: .relaxed)
         ended()
     }
