@@ -19,5 +19,10 @@ let package = Package(
             dependencies: [.product(name: "NetPoll", package: "longwire")],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
         ),
+        .executableTarget(
+            name: "codec",
+            dependencies: [.product(name: "WSFrame", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
     ]
 )

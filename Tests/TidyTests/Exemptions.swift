@@ -22,6 +22,8 @@ enum Exemptions {
             "a place is written before its job is posted and read by that loop alone",
         "Sources/NetPoll/Loop/EventLoop.swift":
             "everything but the inbox and the flags is touched on the loop's own thread only",
+        "Sources/WSTransport/Client/ClientShards.swift":
+            "a place is written and used on its own loop alone",
         "Sources/WSTransport/Server/ServerShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/WSFrame/Frames/PreparedMessage.swift":

@@ -23,6 +23,11 @@ static inline int cnetpoll_eventfd(void) {
     return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
+/// getrandom(2) without flags.
+static inline intptr_t cnetpoll_getrandom(void *buffer, size_t count) {
+    return (intptr_t)syscall(SYS_getrandom, buffer, count, 0);
+}
+
 /// An identifier of the calling thread; never zero.
 static inline uint64_t cnetpoll_thread_id(void) {
     return (uint64_t)pthread_self();

@@ -159,6 +159,8 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
         if goesFirst, connection.queuedBytes <= connection.settings.limits.lowWatermark {
             writer.resume()
         } else if goesFirst {
+            // A fall is told only to who knows of the rise; this task does, from its write.
+            connection.flags.insert(.highTold)
             writers.insert(writer, at: 0)
         } else {
             writers.append(writer)

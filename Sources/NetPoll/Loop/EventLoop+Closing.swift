@@ -94,6 +94,8 @@ extension EventLoop {
         } while firstDoomed < doomed.count || !ready.isEmpty
         // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
         wheel = TimerWheel(now: now)
+        runTurnTargets()
+        while !ready.isEmpty { runReady() }
         turnTargets = []
     }
 }
