@@ -32,7 +32,7 @@ public final class Listener {
         self.address = address
         self.makeHandler = makeHandler
         exhaustion = configuration.exhaustion
-        settings = ConnectionSettings(limits: configuration.limits)
+        settings = ConnectionSettings(loop: loop, limits: configuration.limits)
     }
 
     /// Stops accepting and closes the listening socket; accepted connections live on.

@@ -62,7 +62,7 @@ extension EventLoop {
             let taken = doomed[firstDoomed].connection.take()
             firstDoomed += 1
             guard let connection = taken else { continue }
-            if connection.flags.contains(.dirty) { flushDirty() }
+            if connection.gathered != GatherBuffer.none { flushDirty() }
             if let timer = connection.cold?.closeTimer { wheel.cancel(timer) }
             connection.cold = nil
             driver.close(connection.socket, reset: resets)

@@ -34,7 +34,7 @@ extension EventLoop {
             return
         }
         let connection = Connection(
-            loop: self, token: own, socket: socket, settings: listener.settings,
+            token: own, socket: socket, settings: listener.settings,
             handler: UnhandledConnection.shared)
         slots.insert(connection, at: own)
         counters.accepted += 1

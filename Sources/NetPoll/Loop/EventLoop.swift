@@ -54,7 +54,7 @@ public final class EventLoop: @unchecked Sendable {
     var random: SplitMix64
 
     /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
-    var dirty: [Unmanaged<Connection>] = []
+    var dirty: [GatheredWrites] = []
     /// Connections whose queues rose above the high watermark in this turn.
     var risen: [Connection] = []
     /// Connections that ended and whose handlers are not told yet.
