@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
+        .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -27,7 +28,8 @@ let package = Package(
         .target(name: "CNetPoll"),
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
-        .target(name: "WSFrame", swiftSettings: settings),
+        .target(name: "CWSFrame"),
+        .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(
@@ -57,6 +59,15 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/WSEcho",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "WSWalker",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/WSWalker",
             swiftSettings: settings
         ),
         .testTarget(

@@ -16,6 +16,8 @@ enum Exemptions {
             "everything but the inbox and the flags is touched on the loop's own thread only",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
+        "Sources/WSTransport/Client/ClientShards.swift":
+            "a place is written and used on its own loop alone",
         "Sources/WSTransport/Server/ServerShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/WSFrame/Frames/PreparedMessage.swift":

@@ -27,6 +27,10 @@ public final class Connection {
         static let readingPaused = Flags(rawValue: 1 << 3)
         static let aboveHigh = Flags(rawValue: 1 << 4)
         static let dirty = Flags(rawValue: 1 << 5)
+        /// Its handler will be told of the high watermark when the turn ends.
+        static let risenPending = Flags(rawValue: 1 << 14)
+        /// Its handler was told of the high watermark, and not of the low one since.
+        static let highTold = Flags(rawValue: 1 << 15)
         static let peerEndedFirst = Flags(rawValue: 1 << 6)
         static let awaitsFirstByte = Flags(rawValue: 1 << 7)
         static let inputIsIncomplete = Flags(rawValue: 1 << 8)
@@ -100,6 +104,9 @@ public final class Connection {
 
     /// Whether this connection owns memory beside itself: a queue or a closing deadline.
     package var ownsBuffers: Bool { cold != nil }
+
+    /// Whether the connection ended, although its handler may not be told yet.
+    package var isEnded: Bool { state == .closed }
 
     /// Queues a copy of `bytes`, to be sent when the turn ends.
     @discardableResult

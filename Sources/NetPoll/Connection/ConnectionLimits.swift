@@ -2,8 +2,11 @@ extension Connection {
     /// What happens when a write would pass ``Limits/sendQueueBytesMax``.
     public enum OverflowPolicy: Hashable, Sendable {
         /// The connection is aborted with ``CloseReason/sendQueueOverflow``.
+        ///
+        /// A write that alone exceeds the bound is offered to the kernel while nothing is queued; the
+        /// connection ends where too much of it is left.
         case close
-        /// The write is answered ``WriteOutcome/refused``.
+        /// The write is answered ``WriteOutcome/refused``; one that alone exceeds the bound always is.
         case refuse
     }
 

@@ -89,6 +89,10 @@ extension EventLoop {
             terminate(connection, .shutdown)
         }
         while firstDoomed < doomed.count { carryOutCloses() }
+        // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
+        wheel = TimerWheel(now: now)
         isStopped = true
+        runTurnTargets()
+        turnTargets = []
     }
 }

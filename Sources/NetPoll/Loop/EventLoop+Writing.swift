@@ -168,7 +168,10 @@ extension EventLoop {
         else { return outcome(connection) }
         if !connection.flags.contains(.aboveHigh) {
             connection.flags.insert(.aboveHigh)
-            risen.append(connection)
+            if !connection.flags.contains(.risenPending) {
+                connection.flags.insert(.risenPending)
+                risen.append(connection)
+            }
         }
         return .aboveHighWatermark
     }
@@ -176,7 +179,11 @@ extension EventLoop {
     /// Tells the handlers whose connections rose above their high watermark in this turn.
     func tellRisen() {
         while let connection = risen.popLast() {
-            guard connection.state == .open, connection.flags.contains(.aboveHigh) else { continue }
+            connection.flags.remove(.risenPending)
+            guard connection.state == .open, connection.flags.contains(.aboveHigh),
+                !connection.flags.contains(.highTold)
+            else { continue }
+            connection.flags.insert(.highTold)
             connection.handler.roseAboveHighWatermark(connection)
         }
     }

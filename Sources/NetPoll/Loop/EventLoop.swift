@@ -26,6 +26,9 @@ public final class EventLoop: @unchecked Sendable {
         public var readsPerConnectionMax = 4
         /// The most jobs per turn. Default 1,024.
         public var jobsPerTurnMax = 1_024
+        /// The most timers fired per turn, so that a timer that arms itself again at once starves
+        /// nobody. Default 8,192.
+        public var timersPerTurnMax = 8_192
         /// The most connections whose end is carried out per turn. Default 512.
         public var closesPerTurnMax = 512
 
@@ -259,12 +262,14 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private func fireTimers() {
-        while let (id, target) = wheel.popExpired(now: now) {
+        var left = configuration.timersPerTurnMax
+        while left > 0, let (id, target) = wheel.popExpired(now: now) {
+            left -= 1
             target.timerFired(id, on: self)
         }
     }
 
-    private func runTurnTargets() {
+    func runTurnTargets() {
         // A target that asks again is called in this turn too, so that what it wrote is flushed.
         var rounds = 0
         while !turnTargets.isEmpty, rounds < 8 {
