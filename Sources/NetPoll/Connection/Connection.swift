@@ -31,6 +31,11 @@ public final class Connection {
         /// Its handler was told of the high watermark, and not of the low one since.
         static let highTold = Flags(rawValue: 1 << 15)
         static let peerEndedFirst = Flags(rawValue: 1 << 6)
+        static let awaitsFirstByte = Flags(rawValue: 1 << 7)
+        static let inputIsIncomplete = Flags(rawValue: 1 << 8)
+        static let awaitsInput = Flags(rawValue: 1 << 9)
+        /// The last instant of activity stands still while one of these is awaited.
+        static let holdsInstant: Flags = [.awaitsFirstByte, .awaitsInput]
         /// Either of these: nothing more may be written. A constant, because a literal of several
         /// options allocates where the optimiser does not see through it.
         static let writeEnding = Flags(rawValue: 1 << 1 | 1 << 2)
@@ -41,6 +46,8 @@ public final class Connection {
         unowned let connection: Connection
         var queue = SendQueue()
         var closeTimer: TimerID?
+        /// When the kernel last took bytes, or the queue came to be; `nil` while it is empty.
+        var stalledSince: UInt32?
 
         init(_ connection: Connection) {
             self.connection = connection
@@ -58,12 +65,14 @@ public final class Connection {
     /// Receives the events. May be replaced, for example when HTTP becomes WebSocket.
     public var handler: any ConnectionHandler
 
-    // An idle connection is this object and 16 bytes of its slot. In this order it takes 67 bytes,
+    // An idle connection is this object and 16 bytes of its slot. In this order it takes 71 bytes,
     // and malloc 80 for them.
     let token: Token
     let settings: ConnectionSettings
     var cold: Cold?
     let socket: SocketHandle
+    /// When it was last heard of or sent something, on the loop's clock of milliseconds.
+    var lastActivity: UInt32
     /// Where the loop keeps what this turn gathered for it; ``GatherBuffer/none`` while it has
     /// nothing to flush.
     var gathered = GatherBuffer.none
@@ -78,6 +87,7 @@ public final class Connection {
         self.socket = socket
         self.settings = settings
         self.handler = handler
+        lastActivity = settings.loop.nowMilliseconds
     }
 
     /// Names this connection for ever.
@@ -118,6 +128,20 @@ public final class Connection {
         loop.write(bytes, keptAliveBy: owner, to: self)
     }
 
+    /// Sends `count` bytes of `file` from `offset`, after what was written before and before what is
+    /// written later, without reading them into memory where the kernel can (sendfile(2)).
+    ///
+    /// While a file waits, the connection counts as above its high watermark. Where the file turns
+    /// out to be shorter, the connection fails with EIO. At most ``filesQueuedMax`` wait.
+    @discardableResult
+    public func send(_ file: OpenFile, offset: Int, count: Int) -> WriteOutcome {
+        precondition(offset >= 0 && count >= 0, "\(count) bytes of a file from \(offset)")
+        return loop.send(file, offset: offset, count: count, to: self)
+    }
+
+    /// Files that may wait to be sent; further ones are refused.
+    public static var filesQueuedMax: Int { 64 }
+
     /// Sends what is queued, then end-of-file, waits for the peer's end-of-file and closes, all
     /// within ``Limits/closeTimeout``. Nothing more is delivered but the close.
     public func close() { loop.beginClose(self) }
@@ -139,6 +163,7 @@ public final class Connection {
     public func resumeReading() {
         guard state == .open, flags.contains(.readingPaused) else { return }
         flags.remove(.readingPaused)
+        lastActivity = loop.nowMilliseconds
         if !flags.contains(.readEnded) { loop.setReceiving(true, self) }
     }
 
