@@ -172,7 +172,11 @@ public final class Connection {
     ///
     /// The caller fills all of them before it calls anything else of this loop.
     package func reserve(_ count: Int) -> UnsafeMutableRawPointer? {
-        loop.reserve(count, for: self)
+        // The settings hold the loop as long as this connection lives; a retain for each message
+        // would cost more than the rest.
+        Unmanaged.passUnretained(settings.loop)._withUnsafeGuaranteedRef {
+            $0.reserve(count, for: self)
+        }
     }
 
     /// Queues copies of a head and its body, both or neither: what is refused leaves no half frame.

@@ -47,7 +47,7 @@ extension EventLoop {
         }
         append(
             piece: gather.start(.init(segment: segment, owner: .passRetained(owner))), connection)
-        dirty[Int(connection.gathered)].bytes += UInt32(bytes.count)
+        dirty.entry(connection.gathered).pointee.bytes += UInt32(bytes.count)
         return .accepted
     }
 
@@ -66,14 +66,18 @@ extension EventLoop {
     @inline(__always)
     func reserve(_ count: Int, for connection: Connection) -> UnsafeMutableRawPointer? {
         // Usually a connection adds to what it has just written itself.
-        let gathered = Int(connection.gatherBytes)
-        if connection.gatherTail != GatherBuffer.none, connection.isOpen, connection.cold == nil,
-            count <= 64 << 10,
-            gathered &+ count <= connection.settings.limits.sendQueueBytesMax,
-            let place = gather.extendIfLast(connection.gatherTail, by: count)
+        if connection.gathered != GatherBuffer.none, connection.isOpen, connection.cold == nil,
+            count <= 64 << 10
         {
-            connection.gatherBytes = UInt32(truncatingIfNeeded: gathered &+ count)
-            return place
+            let writes = dirty.entry(connection.gathered)
+            let (tail, bytes) = (writes.pointee.tail, Int(writes.pointee.bytes))
+            if tail != GatherBuffer.none,
+                bytes &+ count <= connection.settings.limits.sendQueueBytesMax,
+                let place = gather.extendIfLast(tail, by: count)
+            {
+                writes.pointee.bytes = UInt32(truncatingIfNeeded: bytes &+ count)
+                return place
+            }
         }
         return reservePiece(count, for: connection)
     }
@@ -91,9 +95,9 @@ extension EventLoop {
             guard connection.isOpen, !isBlocked(connection) else { return nil }
         }
         markDirty(connection)
-        let index = Int(connection.gathered)
-        dirty[index].bytes += UInt32(count)
-        let tail = dirty[index].tail
+        let writes = dirty.entry(connection.gathered)
+        writes.pointee.bytes += UInt32(count)
+        let tail = writes.pointee.tail
         if tail != GatherBuffer.none, gather.isExtensible(tail) {
             return gather.extend(tail, by: count)
         }
@@ -104,13 +108,13 @@ extension EventLoop {
 
     private func append(piece: UInt32, _ connection: Connection) {
         markDirty(connection)
-        let index = Int(connection.gathered)
-        if dirty[index].head == GatherBuffer.none {
-            dirty[index].head = piece
+        let writes = dirty.entry(connection.gathered)
+        if writes.pointee.head == GatherBuffer.none {
+            writes.pointee.head = piece
         } else {
-            gather.link(dirty[index].tail, to: piece)
+            gather.link(writes.pointee.tail, to: piece)
         }
-        dirty[index].tail = piece
+        writes.pointee.tail = piece
     }
 
     func markDirty(_ connection: Connection) {
@@ -122,17 +126,17 @@ extension EventLoop {
     /// Bytes that this turn gathered for `connection` so far.
     func gatheredBytes(_ connection: Connection) -> Int {
         let index = connection.gathered
-        return index == GatherBuffer.none ? 0 : Int(dirty[Int(index)].bytes)
+        return index == GatherBuffer.none ? 0 : Int(dirty.entry(index).pointee.bytes)
     }
 
     /// Takes the chain of pieces gathered for `connection`, of which the caller sees to all.
     private func takeGathered(_ connection: Connection) -> UInt32 {
-        let index = Int(connection.gathered)
         guard connection.gathered != GatherBuffer.none else { return GatherBuffer.none }
-        let head = dirty[index].head
-        dirty[index].head = GatherBuffer.none
-        dirty[index].tail = GatherBuffer.none
-        dirty[index].bytes = 0
+        let writes = dirty.entry(connection.gathered)
+        let head = writes.pointee.head
+        writes.pointee.head = GatherBuffer.none
+        writes.pointee.tail = GatherBuffer.none
+        writes.pointee.bytes = 0
         return head
     }
 
@@ -234,12 +238,12 @@ extension EventLoop {
         // Flushing calls no handler, so nothing is written meanwhile.
         // By index: an iterator may hold the array, which emptying would then copy.
         for index in 0..<dirty.count {
-            dirty[index].connection._withUnsafeGuaranteedRef { connection in
+            dirty.entry(UInt32(index)).pointee.connection._withUnsafeGuaranteedRef { connection in
                 flush(connection)
                 connection.gathered = GatherBuffer.none
             }
         }
-        dirty.removeAll(keepingCapacity: true)
+        dirty.removeAll()
         gather.reset()
     }
 

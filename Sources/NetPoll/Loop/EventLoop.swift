@@ -60,7 +60,7 @@ public final class EventLoop: @unchecked Sendable {
     let deadlines = DeadlineTable()
 
     /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
-    var dirty: [GatheredWrites] = []
+    let dirty = DirtyList()
     /// Connections whose queues rose above the high watermark in this turn.
     var risen: [Connection] = []
     /// Connections that ended and whose handlers are not told yet.
