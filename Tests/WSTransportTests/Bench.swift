@@ -45,6 +45,7 @@ final class Bench: @unchecked Sendable {
     var failures: [String] = []
     var calls: [String] = []
     var echoes = true
+    var onOpen: ((WebSocketConnection) -> Void)?
     var onMessage: ((WebSocketConnection) -> Void)?
     var response: HTTPResponse?
     var subprotocol: String?
@@ -70,6 +71,7 @@ final class Bench: @unchecked Sendable {
     private func opened(_ connection: WebSocketConnection) {
         connections.append(connection)
         calls.append("opened")
+        onOpen?(connection)
     }
 
     private func received(

@@ -117,6 +117,16 @@ struct WebSocketConnectionTests {
         #expect(peer.isReset)
     }
 
+    @Test func `after an abort in opened nothing is delivered either`() async throws {
+        let bench = try await Bench()
+        bench.onOpen = { $0.abort() }
+        let peer = try bench.connect()
+        peer.send(Bench.upgrade + Bench.frame("early"))
+        bench.network.runUntilIdle()
+        #expect(bench.messages.isEmpty)
+        #expect(bench.calls == ["opened", "closed"])
+    }
+
     @Test func `after an abort nothing more is delivered`() async throws {
         let bench = try await Bench()
         bench.echoes = false

@@ -157,6 +157,9 @@ extension EventLoop {
     ) throws(SystemError) -> Listener {
         checkCurrent()
         precondition(configuration.backlog > 0, "backlog of \(configuration.backlog)")
+        guard !isStopped else {
+            throw Platform.cancelledError("listen on a loop that was shut down")
+        }
         let token = slots.reserveToken(kind: .listener)
         let options = ListenOptions(
             backlog: Int32(clamping: configuration.backlog), sharesPort: sharesPort,

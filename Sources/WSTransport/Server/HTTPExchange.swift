@@ -152,7 +152,9 @@ extension HTTPExchange: ConnectionHandler {
             guard let request = parse(bytes.bytes, &start, connection) else { return }
             if let webSocket = serve(request, connection) {
                 // What came behind the request head are frames already.
-                if start < bytes.byteCount { webSocket.receive(&bytes, from: start) }
+                if start < bytes.byteCount, !connection.isEnded {
+                    webSocket.receive(&bytes, from: start)
+                }
                 return
             }
         }
