@@ -18,6 +18,7 @@ public final class Listener {
     private let token: Token
     let socket: SocketHandle
     private let exhaustion: ExhaustionPolicy
+    private let removesSocketFile: Bool
     private var resumption: Resumption?
     private var isClosed = false
 
@@ -36,6 +37,7 @@ public final class Listener {
         self.address = address
         self.makeHandler = makeHandler
         exhaustion = configuration.exhaustion
+        removesSocketFile = configuration.removesSocketFile
         settings = ConnectionSettings(
             limits: configuration.limits,
             balancer: targets.map { Balancer(configuration.balancing, loops: $0.count) })
@@ -50,6 +52,9 @@ public final class Listener {
         if let timer = resumption?.timer { loop.cancel(timer) }
         resumption = nil
         driver.close(socket, reset: false)
+        if removesSocketFile, case .unix(let path) = address, !path.isEmpty, path.first != "\0" {
+            Platform.removeFile(path)
+        }
         loop.slots.remove(token)
     }
 

@@ -80,6 +80,7 @@ extension EventLoop {
     /// Closes every listener and aborts every connection, telling all handlers.
     package func shutDown() {
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
+        for token in slots.tokens(.datagram) { datagramSocket(for: token)?.close() }
         for token in slots.tokens(.attempt) {
             let attempt = slots.object(token)?.takeUnretainedValue() as? any Abandonable
             attempt?.abandon(.shutdown)
