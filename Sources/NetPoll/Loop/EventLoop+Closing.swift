@@ -84,6 +84,7 @@ extension EventLoop {
     package func shutDown() {
         isStopped = true
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
+        for token in slots.tokens(.datagram) { datagramSocket(for: token)?.close() }
         for token in slots.tokens(.attempt) {
             let attempt = slots.object(token)?.takeUnretainedValue() as? any Abandonable
             attempt?.abandon(.shutdown)
