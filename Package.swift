@@ -28,7 +28,8 @@ let package = Package(
         .target(name: "CNetPoll"),
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
-        .target(name: "WSFrame", swiftSettings: settings),
+        .target(name: "CWSFrame"),
+        .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(

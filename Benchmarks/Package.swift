@@ -13,6 +13,11 @@ let package = Package(
                 .product(name: "WSTransport", package: "longwire"),
             ],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
-        )
+        ),
+        .executableTarget(
+            name: "codec",
+            dependencies: [.product(name: "WSFrame", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
     ]
 )

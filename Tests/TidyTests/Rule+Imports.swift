@@ -4,7 +4,8 @@ extension Rule {
         "CNetPoll": [],
         "NetPoll": ["CNetPoll", "Synchronization"],
         "NetPollTesting": ["NetPoll", "Synchronization"],
-        "WSFrame": [],
+        "CWSFrame": [],
+        "WSFrame": ["CWSFrame"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "ChatServer": [

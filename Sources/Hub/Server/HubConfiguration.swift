@@ -12,8 +12,9 @@ public struct HubConfiguration: Sendable {
         public var historyMessagesMax = 100
         /// Bytes of stored messages kept; the newest message is kept in any case.
         ///
-        /// Default 1 MiB.
-        public var historyBytesMax = 1 << 20
+        /// Default 512 KiB. Whoever sends it to a client at once needs
+        /// ``HubConfiguration/sendQueueBytesMax`` to be larger.
+        public var historyBytesMax = 512 << 10
         /// Messages that the slowest loop may be behind; beyond, ``PublishOutcome/overloaded``.
         ///
         /// Default 8,192.
@@ -21,10 +22,8 @@ public struct HubConfiguration: Sendable {
         /// Bytes of messages that the slowest loop may be behind; beyond,
         /// ``PublishOutcome/overloaded``.
         ///
-        /// A loop delivers all of it in one turn: keep it below
-        /// ``HubConfiguration/sendQueueBytesMax``, or a burst alone may cut off a client that reads.
-        /// Default 512 KiB; a single message may be larger.
-        public var undeliveredBytesMax = 512 << 10
+        /// Default 8 MiB.
+        public var undeliveredBytesMax = 8 << 20
         /// Subscribers; beyond, ``SubscribeError/topicFull``.
         ///
         /// Default 1,000,000.

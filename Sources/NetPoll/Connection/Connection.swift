@@ -27,6 +27,10 @@ public final class Connection {
         static let readingPaused = Flags(rawValue: 1 << 3)
         static let aboveHigh = Flags(rawValue: 1 << 4)
         static let dirty = Flags(rawValue: 1 << 5)
+        /// Its handler will be told of the high watermark when the turn ends.
+        static let risenPending = Flags(rawValue: 1 << 14)
+        /// Its handler was told of the high watermark, and not of the low one since.
+        static let highTold = Flags(rawValue: 1 << 15)
         static let peerEndedFirst = Flags(rawValue: 1 << 6)
     }
 

@@ -86,7 +86,8 @@ extension EventLoop {
         while firstDoomed < doomed.count { carryOutCloses() }
         // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
         wheel = TimerWheel(now: now)
-        turnTargets = []
         isStopped = true
+        runTurnTargets()
+        turnTargets = []
     }
 }

@@ -162,7 +162,10 @@ extension EventLoop {
         }
         if !connection.flags.contains(.aboveHigh) {
             connection.flags.insert(.aboveHigh)
-            risen.append(connection)
+            if !connection.flags.contains(.risenPending) {
+                connection.flags.insert(.risenPending)
+                risen.append(connection)
+            }
         }
         return .aboveHighWatermark
     }
@@ -170,7 +173,11 @@ extension EventLoop {
     /// Tells the handlers whose connections rose above their high watermark in this turn.
     func tellRisen() {
         while let connection = risen.popLast() {
-            guard connection.state == .open, connection.flags.contains(.aboveHigh) else { continue }
+            connection.flags.remove(.risenPending)
+            guard connection.state == .open, connection.flags.contains(.aboveHigh),
+                !connection.flags.contains(.highTold)
+            else { continue }
+            connection.flags.insert(.highTold)
             connection.handler.roseAboveHighWatermark(connection)
         }
     }
@@ -281,7 +288,13 @@ extension EventLoop {
             connection.queuedBytes <= connection.settings.limits.lowWatermark
         {
             connection.flags.remove(.aboveHigh)
-            if connection.state == .open { connection.handler.fellBelowLowWatermark(connection) }
+            // Who was not told of the rise is not told of the fall either.
+            if connection.flags.contains(.highTold) {
+                connection.flags.remove(.highTold)
+                if connection.state == .open {
+                    connection.handler.fellBelowLowWatermark(connection)
+                }
+            }
         }
         finishWriting(connection)
     }

@@ -26,6 +26,9 @@ public final class EventLoop: @unchecked Sendable {
         public var readsPerConnectionMax = 4
         /// The most jobs per turn. Default 1,024.
         public var jobsPerTurnMax = 1_024
+        /// The most timers fired per turn, so that a timer that arms itself again at once starves
+        /// nobody. Default 8,192.
+        public var timersPerTurnMax = 8_192
         /// The most connections whose end is carried out per turn. Default 512.
         public var closesPerTurnMax = 512
 
@@ -189,7 +192,10 @@ public final class EventLoop: @unchecked Sendable {
             turn(until: nil)
         }
         // Who posted before the end may wait for its job.
-        repeat { runJobs() } while nextJob < jobs.count || !inbox.closeIfEmpty()
+        repeat {
+            runJobs()
+            runTurnTargets()
+        } while nextJob < jobs.count || !inbox.closeIfEmpty()
     }
 
     /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).
@@ -245,12 +251,14 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private func fireTimers() {
-        while let (id, target) = wheel.popExpired(now: now) {
+        var left = configuration.timersPerTurnMax
+        while left > 0, let (id, target) = wheel.popExpired(now: now) {
+            left -= 1
             target.timerFired(id, on: self)
         }
     }
 
-    private func runTurnTargets() {
+    func runTurnTargets() {
         // A target that asks again is called in this turn too, so that what it wrote is flushed.
         var rounds = 0
         while !turnTargets.isEmpty, rounds < 8 {

@@ -37,7 +37,7 @@ extension WebSocketServer {
     /// What to do with a request.
     public enum Decision {
         /// Answer 101 and serve the connection by this handler, with one of the subprotocols the
-        /// client offered or none; one that it did not offer traps. A request that asks for no
+        /// client offered or none; one it did not offer is left out. A request that asks for no
         /// WebSocket is answered 426.
         case upgrade(any WebSocketHandler, subprotocol: String? = nil)
         /// Answer this.

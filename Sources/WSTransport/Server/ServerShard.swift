@@ -13,7 +13,7 @@ final class ServerShard: WebSocketShard {
     let counts: ServerCounts
     private(set) var connections = 0
     private(set) var isDraining = false
-    private var whenEmpty: (() -> Void)?
+    private var whenEmpty: [() -> Void] = []
 
     init(
         configuration: WebSocketServer.Configuration, framing: ProtocolConfiguration,
@@ -50,7 +50,7 @@ final class ServerShard: WebSocketShard {
         _ loop: EventLoop, code: CloseCode, deadline: Duration, whenEmpty: @escaping () -> Void
     ) {
         isDraining = true
-        self.whenEmpty = whenEmpty
+        self.whenEmpty.append(whenEmpty)
         loop.forEachConnection { connection in
             if let webSocket = connection.handler as? WebSocketConnection, webSocket.shard === self
             {
@@ -64,9 +64,10 @@ final class ServerShard: WebSocketShard {
     }
 
     private func tellIfEmpty() {
-        guard isDraining, connections == 0, let whenEmpty else { return }
-        self.whenEmpty = nil
-        whenEmpty()
+        guard isDraining, connections == 0 else { return }
+        let waiting = whenEmpty
+        whenEmpty = []
+        for tell in waiting { tell() }
     }
 
     private final class DrainDeadline: TimerTarget {
