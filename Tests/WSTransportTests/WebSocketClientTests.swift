@@ -229,7 +229,9 @@ struct WebSocketClientTests {
     @Test func `frames that come with the answer are delivered`() async throws {
         let bench = try await Bench()
         let server = Scripted {
-            Scripted.opening($0).map { $0 + FrameEncoder.frame(([7] as [UInt8]).span.bytes, opcode: .binary) }
+            Scripted.opening($0).map {
+                $0 + FrameEncoder.frame(([7] as [UInt8]).span.bytes, opcode: .binary)
+            }
         }
         let address = try Self.script(bench, server)
         let (visitor, _) = Self.connect(bench, to: address)
