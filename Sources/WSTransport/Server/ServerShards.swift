@@ -30,7 +30,8 @@ final class ServerShards: Sendable {
         self.screen = screen
         self.observe = observe
         self.accept = accept
-        framing = ProtocolConfiguration(limits: configuration.limits)
+        framing = ProtocolConfiguration(
+            limits: configuration.limits, delivery: configuration.delivery)
         places = group.loops.map { _ in Place() }
     }
 
