@@ -71,12 +71,16 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "NetPollTests", dependencies: ["NetPoll", "NetPollTesting"],
+            name: "NetPollTests",
+            dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
             swiftSettings: settings),
         .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",
-            dependencies: ["NetPoll", "NetPollTesting", "WSFrame", "WSTransport"],
+            dependencies: [
+                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "WSFrame",
+                "WSTransport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "HubTests",
@@ -96,5 +100,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
+        .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
+        .target(
+            name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),
     ]
 )

@@ -15,6 +15,11 @@ let package = Package(
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
         ),
         .executableTarget(
+            name: "tcp-echo",
+            dependencies: [.product(name: "NetPoll", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
+        .executableTarget(
             name: "codec",
             dependencies: [.product(name: "WSFrame", package: "longwire")],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]

@@ -32,6 +32,9 @@ public final class Connection {
         /// Its handler was told of the high watermark, and not of the low one since.
         static let highTold = Flags(rawValue: 1 << 15)
         static let peerEndedFirst = Flags(rawValue: 1 << 6)
+        /// Either of these: nothing more may be written. A constant, because a literal of several
+        /// options allocates where the optimiser does not see through it.
+        static let writeEnding = Flags(rawValue: 1 << 1 | 1 << 2)
     }
 
     /// What most connections never need: the queue of a slow peer, the deadline of a close.
@@ -88,7 +91,7 @@ public final class Connection {
 
     /// Whether the connection accepts writes.
     public var isOpen: Bool {
-        state == .open && flags.isDisjoint(with: [.writeEnded, .writeEndWanted])
+        state == .open && flags.isDisjoint(with: .writeEnding)
     }
 
     /// Whether this connection owns memory beside itself: a queue or a closing deadline.

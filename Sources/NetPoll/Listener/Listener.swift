@@ -16,6 +16,10 @@ public final class Listener {
     private let exhaustion: ExhaustionPolicy
     private var resumption: Resumption?
     private var isClosed = false
+    /// Whether its user has enough connections for now.
+    private var isHeld = false
+    /// Called once, when the listener is closed.
+    var onClose: (() -> Void)?
 
     init(
         loop: EventLoop, token: Token, socket: SocketHandle, address: SocketAddress,
@@ -41,6 +45,15 @@ public final class Listener {
         resumption = nil
         driver.close(socket, reset: false)
         loop.slots.remove(token)
+        onClose?()
+        onClose = nil
+    }
+
+    /// Stops accepting until the user wants more connections, who wait in the backlog meanwhile.
+    func setHeld(_ held: Bool) {
+        guard !isClosed, held != isHeld else { return }
+        isHeld = held
+        if resumption == nil { driver.setAccepting(!held, socket, token: token) }
     }
 
     private var driver: any Driver { loop.driver }
@@ -80,7 +93,7 @@ public final class Listener {
 
     fileprivate func resume() {
         resumption = nil
-        driver.setAccepting(true, socket, token: token)
+        if !isHeld { driver.setAccepting(true, socket, token: token) }
     }
 
     /// The end of a pause.

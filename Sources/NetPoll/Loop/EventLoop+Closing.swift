@@ -57,8 +57,11 @@ extension EventLoop {
     func carryOutCloses() {
         let end = min(doomed.count, firstDoomed + configuration.closesPerTurnMax)
         while firstDoomed < end {
-            let (connection, reason, resets) = doomed[firstDoomed]
+            let (reason, resets) = (doomed[firstDoomed].reason, doomed[firstDoomed].resets)
+            // Taken out, so that the memory of very many is given back over turns as well.
+            let taken = doomed[firstDoomed].connection.take()
             firstDoomed += 1
+            guard let connection = taken else { continue }
             if connection.flags.contains(.dirty) { flushDirty() }
             if let timer = connection.cold?.closeTimer { wheel.cancel(timer) }
             connection.cold = nil
@@ -83,11 +86,16 @@ extension EventLoop {
             guard let connection = connection(for: token)?.takeUnretainedValue() else { continue }
             terminate(connection, .shutdown)
         }
-        while firstDoomed < doomed.count { carryOutCloses() }
+        isStopped = true
+        // Tasks that waited for these connections learn of their end, and may end others.
+        repeat {
+            carryOutCloses()
+            runReady()
+        } while firstDoomed < doomed.count || !ready.isEmpty
         // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
         wheel = TimerWheel(now: now)
-        isStopped = true
         runTurnTargets()
+        while !ready.isEmpty { runReady() }
         turnTargets = []
     }
 }

@@ -187,8 +187,9 @@ extension EventLoop {
     /// Sends what every connection gathered, one send each, and empties the gather buffer.
     func flushDirty() {
         // Flushing calls no handler, so nothing is written meanwhile.
-        for unmanaged in dirty {
-            unmanaged._withUnsafeGuaranteedRef { connection in
+        // By index: an iterator may hold the array, which emptying would then copy.
+        for index in 0..<dirty.count {
+            dirty[index]._withUnsafeGuaranteedRef { connection in
                 connection.flags.remove(.dirty)
                 flush(connection)
             }

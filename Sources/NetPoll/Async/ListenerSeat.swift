@@ -1,0 +1,47 @@
+/// One loop's listener of an ``AsyncListener``.
+///
+/// `@unchecked Sendable`: the listener is set and used on its loop only.
+final class ListenerSeat: @unchecked Sendable {
+    let loop: EventLoop
+    private var listener: Listener?
+    private let queue: AcceptQueue
+    private let openListeners: OpenListeners
+
+    init(loop: EventLoop, queue: AcceptQueue, openListeners: OpenListeners) {
+        self.loop = loop
+        self.queue = queue
+        self.openListeners = openListeners
+    }
+
+    /// Listens, on the loop.
+    func listen(
+        on address: SocketAddress, _ configuration: Listener.Configuration, sharesPort: Bool
+    ) throws(SystemError) -> SocketAddress {
+        var configuration = configuration
+        configuration.limits.leaveRoomForTasks()
+        let listener = try loop.listen(
+            on: address, configuration: configuration, sharesPort: sharesPort,
+            joinsShared: sharesPort && loop.index > 0
+        ) { [self] connection, peer in
+            let core = AsyncConnectionCore(connection, from: peer)
+            if queue.push(AsyncConnection(core)) { self.listener?.setHeld(true) }
+            return core
+        }
+        openListeners.opened()
+        listener.onClose = { [self] in
+            // The listener's closure holds this seat.
+            self.listener = nil
+            if openListeners.closed() { queue.finish() }
+        }
+        self.listener = listener
+        return listener.address
+    }
+
+    func close() {
+        loop.execute { self.listener?.close() }
+    }
+
+    func setHeld(_ held: Bool) {
+        loop.execute { self.listener?.setHeld(held) }
+    }
+}
