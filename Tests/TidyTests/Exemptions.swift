@@ -22,6 +22,8 @@ enum Exemptions {
             "a place is written before its job is posted and read by that loop alone",
         "Sources/NetPoll/Loop/EventLoop.swift":
             "everything but the inbox and the flags is touched on the loop's own thread only",
+        "Sources/NetPollTesting/SimulatedResolver.swift":
+            "used in the test's one thread, like all of a simulated network",
         "Sources/WSTransport/Client/ClientShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/WSTransport/Server/ServerShards.swift":

@@ -82,7 +82,7 @@ public final class AsyncListener: AsyncSequence, Sendable {
     private func nextConnection(isolation actor: isolated (any Actor)?) async -> AsyncConnection? {
         await withUnsafeContinuation(isolation: actor) { (taker: AcceptQueue.Taker) in
             guard queue.take(taker) else { return }
-            for seat in seats { seat.setHeld(false) }
+            for seat in seats { seat.release() }
         }
     }
 }

@@ -1,5 +1,6 @@
 extension EventLoopGroup {
-    /// Listens on `address` with one listener per loop, for tasks; see ``AsyncListener``.
+    /// Listens on `address` for tasks; see ``AsyncListener``, and ``ListenerGroup/Balancing`` for
+    /// which loop gets a connection.
     ///
     /// - Throws: ``SystemError``, for example EADDRINUSE or EACCES; then nothing listens.
     public func listen(
@@ -8,13 +9,17 @@ extension EventLoopGroup {
         let (queue, openListeners) = (AcceptQueue(), OpenListeners())
         var seats: [ListenerSeat] = []
         var bound = address
-        for loop in loops {
+        let isShared =
+            loops.count > 1 && configuration.balancing == .kernel && address.port != nil
+        for loop in isShared ? loops : Array(loops[..<1]) {
             let seat = ListenerSeat(loop: loop, queue: queue, openListeners: openListeners)
             let target = bound
             let result: Result<SocketAddress, SystemError>? = await loop.run { [loops] in
                 do throws(SystemError) {
                     return .success(
-                        try seat.listen(on: target, configuration, sharesPort: loops.count > 1))
+                        try seat.listen(
+                            on: target, configuration, sharesPort: isShared,
+                            targets: isShared || loops.count == 1 ? nil : loops))
                 } catch {
                     return .failure(error)
                 }
@@ -47,7 +52,7 @@ extension EventLoop {
     ) throws(SystemError) -> AsyncListener {
         let (queue, openListeners) = (AcceptQueue(), OpenListeners())
         let seat = ListenerSeat(loop: self, queue: queue, openListeners: openListeners)
-        let bound = try seat.listen(on: address, configuration, sharesPort: false)
+        let bound = try seat.listen(on: address, configuration, sharesPort: false, targets: nil)
         return AsyncListener(address: bound, queue: queue, seats: [seat])
     }
 }

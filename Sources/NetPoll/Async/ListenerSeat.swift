@@ -15,16 +15,18 @@ final class ListenerSeat: @unchecked Sendable {
 
     /// Listens, on the loop.
     func listen(
-        on address: SocketAddress, _ configuration: Listener.Configuration, sharesPort: Bool
+        on address: SocketAddress, _ configuration: Listener.Configuration, sharesPort: Bool,
+        targets: [EventLoop]?
     ) throws(SystemError) -> SocketAddress {
         var configuration = configuration
         configuration.limits.leaveRoomForTasks()
         let listener = try loop.listen(
             on: address, configuration: configuration, sharesPort: sharesPort,
-            joinsShared: sharesPort && loop.index > 0
+            joinsShared: sharesPort && loop.index > 0, targets: targets
         ) { [self] connection, peer in
+            // Another loop runs this where one accepts for all.
             let core = AsyncConnectionCore(connection, from: peer)
-            if queue.push(AsyncConnection(core)) { self.listener?.setHeld(true) }
+            if queue.push(AsyncConnection(core)) { hold() }
             return core
         }
         openListeners.opened()
@@ -41,7 +43,16 @@ final class ListenerSeat: @unchecked Sendable {
         loop.execute { self.listener?.close() }
     }
 
-    func setHeld(_ held: Bool) {
-        loop.execute { self.listener?.setHeld(held) }
+    /// Lets the listener accept again.
+    func release() {
+        loop.execute { self.listener?.setHeld(false) }
+    }
+
+    private func hold() {
+        if loop.isCurrent {
+            listener?.setHeld(true)
+        } else {
+            loop.execute { self.listener?.setHeld(true) }
+        }
     }
 }

@@ -114,9 +114,24 @@ package protocol Driver: AnyObject {
         _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
     ) -> SendOutcome
 
+    /// Offers a file's bytes to the kernel without waiting; may take fewer than there is room for,
+    /// and then calls ``EventLoop/sendable(_:)`` as after a short send. A file that ends before
+    /// `count` bytes fails.
+    func sendFile(
+        _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
+    ) -> SendOutcome
+
+    /// Another loop will adopt this socket, just accepted and not yet adopted.
+    func release(_ socket: SocketHandle)
+
     /// Sends end-of-file after what was sent (shutdown(2), SHUT_WR).
     func shutdownSend(_ socket: SocketHandle)
 
     /// Closes the socket; with `reset` the peer sees RST and unsent bytes are dropped.
     func close(_ socket: SocketHandle, reset: Bool)
+}
+
+extension Driver {
+    /// Descriptors belong to the process, so there is nothing to do.
+    package func release(_ socket: SocketHandle) {}
 }

@@ -47,7 +47,7 @@ extension EventLoop {
         }
         append(
             piece: gather.start(.init(segment: segment, owner: .passRetained(owner))), connection)
-        connection.gatherBytes += UInt32(bytes.count)
+        dirty[Int(connection.gathered)].bytes += UInt32(bytes.count)
         return .accepted
     }
 
@@ -72,9 +72,12 @@ extension EventLoop {
             flushDirty()
             guard connection.isOpen, !isBlocked(connection) else { return nil }
         }
-        connection.gatherBytes += UInt32(count)
-        if connection.gatherTail != GatherBuffer.none, gather.isExtensible(connection.gatherTail) {
-            return gather.extend(connection.gatherTail, by: count)
+        markDirty(connection)
+        let index = Int(connection.gathered)
+        dirty[index].bytes += UInt32(count)
+        let tail = dirty[index].tail
+        if tail != GatherBuffer.none, gather.isExtensible(tail) {
+            return gather.extend(tail, by: count)
         }
         let (piece, place) = gather.start(count)
         append(piece: piece, connection)
@@ -82,27 +85,45 @@ extension EventLoop {
     }
 
     private func append(piece: UInt32, _ connection: Connection) {
-        if connection.gatherHead == GatherBuffer.none {
-            connection.gatherHead = piece
-        } else {
-            gather.link(connection.gatherTail, to: piece)
-        }
-        connection.gatherTail = piece
         markDirty(connection)
+        let index = Int(connection.gathered)
+        if dirty[index].head == GatherBuffer.none {
+            dirty[index].head = piece
+        } else {
+            gather.link(dirty[index].tail, to: piece)
+        }
+        dirty[index].tail = piece
     }
 
     func markDirty(_ connection: Connection) {
-        guard !connection.flags.contains(.dirty) else { return }
-        connection.flags.insert(.dirty)
-        dirty.append(Unmanaged.passUnretained(connection))
+        guard connection.gathered == GatherBuffer.none else { return }
+        connection.gathered = UInt32(dirty.count)
+        dirty.append(GatheredWrites(connection: Unmanaged.passUnretained(connection)))
     }
 
-    private func isBlocked(_ connection: Connection) -> Bool {
+    /// Bytes that this turn gathered for `connection` so far.
+    func gatheredBytes(_ connection: Connection) -> Int {
+        let index = connection.gathered
+        return index == GatherBuffer.none ? 0 : Int(dirty[Int(index)].bytes)
+    }
+
+    /// Takes the chain of pieces gathered for `connection`, of which the caller sees to all.
+    private func takeGathered(_ connection: Connection) -> UInt32 {
+        let index = Int(connection.gathered)
+        guard connection.gathered != GatherBuffer.none else { return GatherBuffer.none }
+        let head = dirty[index].head
+        dirty[index].head = GatherBuffer.none
+        dirty[index].tail = GatherBuffer.none
+        dirty[index].bytes = 0
+        return head
+    }
+
+    func isBlocked(_ connection: Connection) -> Bool {
         guard let cold = connection.cold else { return false }
         return !cold.queue.isEmpty
     }
 
-    private func outcome(_ connection: Connection) -> WriteOutcome {
+    func outcome(_ connection: Connection) -> WriteOutcome {
         connection.flags.contains(.aboveHigh) ? .aboveHighWatermark : .accepted
     }
 
@@ -138,7 +159,9 @@ extension EventLoop {
             switch driver.send(
                 connection.socket, .init(rebasing: segments[..<1]), token: connection.token)
             {
-            case .sent(let count): sent = count
+            case .sent(let count):
+                sent = count
+                if count > 0 { connection.noteSent() }
             case .failed(let errno):
                 terminate(connection, reason(ofBroken: errno))
                 return .closed
@@ -156,10 +179,14 @@ extension EventLoop {
     }
 
     /// Notes that the queue rose above the high watermark; the handler is told when the turn ends.
-    private func rose(_ connection: Connection) -> WriteOutcome {
-        guard connection.queuedBytes > connection.settings.limits.highWatermark else {
-            return outcome(connection)
+    func rose(_ connection: Connection) -> WriteOutcome {
+        if let cold = connection.cold, cold.stalledSince == nil, !cold.queue.isEmpty {
+            cold.stalledSince = nowMilliseconds
+            if connection.settings.writeStall > 0 { deadlines.watch(connection) }
         }
+        let isFileWaiting = connection.cold.map { $0.queue.files > 0 } ?? false
+        guard isFileWaiting || connection.queuedBytes > connection.settings.limits.highWatermark
+        else { return outcome(connection) }
         if !connection.flags.contains(.aboveHigh) {
             connection.flags.insert(.aboveHigh)
             if !connection.flags.contains(.risenPending) {
@@ -189,9 +216,9 @@ extension EventLoop {
         // Flushing calls no handler, so nothing is written meanwhile.
         // By index: an iterator may hold the array, which emptying would then copy.
         for index in 0..<dirty.count {
-            dirty[index]._withUnsafeGuaranteedRef { connection in
-                connection.flags.remove(.dirty)
+            dirty[index].connection._withUnsafeGuaranteedRef { connection in
                 flush(connection)
+                connection.gathered = GatherBuffer.none
             }
         }
         dirty.removeAll(keepingCapacity: true)
@@ -200,10 +227,7 @@ extension EventLoop {
 
     /// Sends what `connection` gathered; what the kernel does not take moves to its queue.
     func flush(_ connection: Connection) {
-        var piece = connection.gatherHead
-        connection.gatherHead = GatherBuffer.none
-        connection.gatherTail = GatherBuffer.none
-        connection.gatherBytes = 0
+        var piece = takeGathered(connection)
         while piece != GatherBuffer.none {
             guard connection.state != .closed, !isBlocked(connection) else {
                 keepOrDrop(from: piece, skipping: 0, connection)
@@ -221,9 +245,11 @@ extension EventLoop {
                 connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
             {
             case .sent(let sent) where sent == offered:
+                connection.noteSent()
                 release(from: piece, to: following)
                 piece = following
             case .sent(let sent):
+                if sent > 0 { connection.noteSent() }
                 keepOrDrop(from: piece, skipping: sent, connection)
                 piece = GatherBuffer.none
                 if connection.queuedBytes > connection.settings.limits.sendQueueBytesMax {
@@ -268,35 +294,5 @@ extension EventLoop {
             gather.reference(piece)?.owner.release()
             piece = gather.next(after: piece)
         }
-    }
-
-    /// Sends from the queue after the kernel reported room; one send per event.
-    func sendQueued(_ connection: Connection) {
-        guard let cold = connection.cold, !cold.queue.isEmpty else { return }
-        let count = cold.queue.fill(segments)
-        counters.sends += 1
-        switch driver.send(
-            connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
-        {
-        case .sent(let sent):
-            cold.queue.consume(sent)
-        case .failed(let errno):
-            terminate(connection, reason(ofBroken: errno))
-            return
-        }
-        if cold.queue.isEmpty, cold.closeTimer == nil { connection.cold = nil }
-        if connection.flags.contains(.aboveHigh),
-            connection.queuedBytes <= connection.settings.limits.lowWatermark
-        {
-            connection.flags.remove(.aboveHigh)
-            // Who was not told of the rise is not told of the fall either.
-            if connection.flags.contains(.highTold) {
-                connection.flags.remove(.highTold)
-                if connection.state == .open {
-                    connection.handler.fellBelowLowWatermark(connection)
-                }
-            }
-        }
-        finishWriting(connection)
     }
 }

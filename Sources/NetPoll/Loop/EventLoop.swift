@@ -42,7 +42,12 @@ public final class EventLoop: @unchecked Sendable {
     public let configuration: Configuration
 
     /// The present, read once per turn from the driver's clock; on the loop only.
-    public internal(set) var now: Instant
+    public internal(set) var now: Instant {
+        didSet { nowMilliseconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) }
+    }
+
+    /// ``now`` in the 32 bits that connections store; wraps after 49 days.
+    private(set) var nowMilliseconds: UInt32
 
     var counters = LoopMetrics()
 
@@ -52,9 +57,10 @@ public final class EventLoop: @unchecked Sendable {
     var gather: GatherBuffer
     var wheel: TimerWheel<any TimerTarget>
     var random: SplitMix64
+    let deadlines = DeadlineTable()
 
     /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
-    var dirty: [Unmanaged<Connection>] = []
+    var dirty: [GatheredWrites] = []
     /// Connections whose queues rose above the high watermark in this turn.
     var risen: [Connection] = []
     /// Connections that ended and whose handlers are not told yet.
@@ -88,7 +94,9 @@ public final class EventLoop: @unchecked Sendable {
         self.driver = driver
         self.index = index
         self.configuration = configuration
-        now = driver.now()
+        let now = driver.now()
+        self.now = now
+        nowMilliseconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
         inbox = Inbox(waker: driver.waker)
         gather = GatherBuffer(capacity: configuration.gatherBufferBytes)
         wheel = TimerWheel(now: now)
@@ -187,6 +195,9 @@ public final class EventLoop: @unchecked Sendable {
     package func bindToCurrentThread() {
         thread.store(Platform.currentThread, ordering: .relaxed)
     }
+
+    /// Brings ``now`` up to date, for who runs the turns and acts between them.
+    package func readClock() { now = driver.now() }
 
     /// Runs turns until the loop is stopped.
     func run() {

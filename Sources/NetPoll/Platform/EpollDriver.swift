@@ -17,6 +17,7 @@
         }
 
         private static var eventsPerWaitMax: Int { 1_024 }
+        private static var fileBytesPerTurnMax: Int { 1 << 20 }
         private static var wakerToken: UInt64 { .max }
 
         let waker: any Waker
@@ -240,6 +241,25 @@
                 setInterest(socket.rawValue, token, interest.union(.send))
             }
             return .sent(sent)
+        }
+
+        func sendFile(
+            _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
+        ) -> SendOutcome {
+            // A bounded part, so that one long file does not hold the loop up.
+            let part = min(count, Self.fileBytesPerTurnMax)
+            var sent = -1
+            repeat {
+                sent = cnetpoll_sendfile(socket.rawValue, descriptor, Int64(offset), UInt(part))
+            } while sent < 0 && errno == EINTR
+            if sent < 0, errno != EAGAIN { return .failed(errno) }
+            // The file is shorter than was promised.
+            if sent == 0 { return .failed(EIO) }
+            if sent < count {
+                let interest = interests[Int(socket.rawValue)]
+                setInterest(socket.rawValue, token, interest.union(.send))
+            }
+            return .sent(max(0, sent))
         }
 
         private func sendOnce(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
