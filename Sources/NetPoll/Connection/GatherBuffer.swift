@@ -44,6 +44,22 @@ struct GatherBuffer: ~Copyable {
             && Int(offset) + Self.headerBytes + Int(word) == used
     }
 
+    /// Grows the piece at `offset` by `count` bytes, at most 64 KiB, if it is the last, holds bytes
+    /// and there is room, and returns where they go.
+    @inline(__always)
+    mutating func extendIfLast(_ offset: UInt32, by count: Int) -> UnsafeMutableRawPointer? {
+        let word = countWord(offset)
+        // The sums are below 2^32: a piece ends within the buffer.
+        guard word & Self.referenceBit == 0,
+            Int(offset) &+ Self.headerBytes &+ Int(word) == used,
+            used &+ count <= capacity
+        else { return nil }
+        setCountWord(offset, word &+ UInt32(truncatingIfNeeded: count))
+        let place = base + used
+        used &+= count
+        return place
+    }
+
     /// Grows the last piece by `count` bytes and returns where they go.
     mutating func extend(_ offset: UInt32, by count: Int) -> UnsafeMutableRawPointer {
         setCountWord(offset, countWord(offset) + UInt32(count))

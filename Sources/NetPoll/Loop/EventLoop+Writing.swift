@@ -63,7 +63,25 @@ extension EventLoop {
     }
 
     /// A place in the gather buffer; `nil` where the write must take the long way.
+    @inline(__always)
     func reserve(_ count: Int, for connection: Connection) -> UnsafeMutableRawPointer? {
+        // Usually a connection adds to what it has just written itself.
+        let gathered = Int(connection.gatherBytes)
+        if connection.gatherTail != GatherBuffer.none, connection.isOpen, connection.cold == nil,
+            count <= 64 << 10,
+            gathered &+ count <= connection.settings.limits.sendQueueBytesMax,
+            let place = gather.extendIfLast(connection.gatherTail, by: count)
+        {
+            connection.gatherBytes = UInt32(truncatingIfNeeded: gathered &+ count)
+            return place
+        }
+        return reservePiece(count, for: connection)
+    }
+
+    @inline(never)
+    private func reservePiece(
+        _ count: Int, for connection: Connection
+    ) -> UnsafeMutableRawPointer? {
         guard connection.isOpen, !isBlocked(connection),
             count <= configuration.gatherBufferBytes / 4,
             connection.queuedBytes + count <= connection.settings.limits.sendQueueBytesMax

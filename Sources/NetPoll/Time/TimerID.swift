@@ -5,6 +5,9 @@
 public struct TimerID: Hashable, Sendable {
     let index: UInt32
     let generation: UInt32
+
+    /// Names no timer, in the space of one: what an optional would take more for.
+    package static var none: TimerID { TimerID(index: .max, generation: .max) }
 }
 
 /// Receives the firing of timers; see ``EventLoop/schedule(after:_:)``.

@@ -22,18 +22,36 @@ public enum FrameEncoder {
     ///   - target: Where to write: room for ``headerBytes(payloadBytes:role:)``, no alignment
     ///     needed.
     /// - Returns: How many bytes were written.
+    @inlinable
+    @inline(__always)
     @discardableResult
     public static func encodeHeader(
         _ header: FrameHeader,
         into target: UnsafeMutableRawPointer
     ) -> Int {
+        // Most frames of a server: two bytes, made where they are written.
+        if header.isShortest {
+            // unsafe: the caller grants the room that headerBytes(payloadBytes:role:) names.
+            target.storeBytes(of: header.firstByte, as: UInt8.self)
+            target.storeBytes(
+                of: UInt8(truncatingIfNeeded: header.payloadBytes), toByteOffset: 1,
+                as: UInt8.self)
+            return 2
+        }
+        return encodeAnyHeader(header, into: target)
+    }
+
+    @usableFromInline
+    static func encodeAnyHeader(
+        _ header: FrameHeader,
+        into target: UnsafeMutableRawPointer
+    ) -> Int {
         precondition(header.payloadBytes >= 0, "payload of \(header.payloadBytes) bytes")
-        let first = header.opcode.rawValue & 0xF | (header.isFinal ? 0x80 : 0)
         let maskBit: UInt8 = header.maskingKey == nil ? 0 : 0x80
         let length = header.payloadBytes
         var count: Int
         // unsafe: the caller grants the room that headerBytes(payloadBytes:role:) names.
-        target.storeBytes(of: first, as: UInt8.self)
+        target.storeBytes(of: header.firstByte, as: UInt8.self)
         if length < 126 {
             target.storeBytes(
                 of: UInt8(truncatingIfNeeded: length) | maskBit, toByteOffset: 1, as: UInt8.self)

@@ -21,4 +21,12 @@ public struct FrameHeader: Hashable, Sendable {
         self.payloadBytes = payloadBytes
         self.maskingKey = maskingKey
     }
+
+    /// FIN and the opcode, as they go on the wire.
+    @inlinable
+    var firstByte: UInt8 { opcode.rawValue & 0xF | (isFinal ? 0x80 : 0) }
+
+    /// Whether two bytes hold all of it.
+    @inlinable
+    var isShortest: Bool { maskingKey == nil && (0..<126).contains(payloadBytes) }
 }

@@ -119,10 +119,26 @@ public enum Masking {
     ) -> UInt64 {
         typealias Vector = SIMD2<UInt64>
         let keys = Vector(repeating: doubled(key))
+        let tailKeys = Vector(repeating: doubled(key.advanced(by: count)))
         let tailAt = count &- 16
         // unsafe: 16 <= count, and every offset below is at most count - 16.
-        var tail = source.loadUnaligned(fromByteOffset: tailAt, as: Vector.self)
-        tail ^= Vector(repeating: doubled(key.advanced(by: count)))
+        let tail = source.loadUnaligned(fromByteOffset: tailAt, as: Vector.self) ^ tailKeys
+        if count <= 64 {
+            // Two or four vectors, which may overlap, without a loop.
+            let head = source.loadUnaligned(as: Vector.self) ^ keys
+            var seen = head | tail
+            if count > 32 {
+                let nextAt = count &- 32
+                let second = source.loadUnaligned(fromByteOffset: 16, as: Vector.self) ^ keys
+                let next = source.loadUnaligned(fromByteOffset: nextAt, as: Vector.self) ^ tailKeys
+                target.storeBytes(of: second, toByteOffset: 16, as: Vector.self)
+                target.storeBytes(of: next, toByteOffset: nextAt, as: Vector.self)
+                seen |= second | next
+            }
+            target.storeBytes(of: head, as: Vector.self)
+            target.storeBytes(of: tail, toByteOffset: tailAt, as: Vector.self)
+            return seen[0] | seen[1]
+        }
         var seen = tail
         var offset = 0
         while offset &+ 64 <= count {

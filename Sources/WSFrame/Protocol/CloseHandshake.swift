@@ -4,7 +4,8 @@
 ///      ├─────closeReceived─────────────────────────────────▶ closed, begun by the peer
 ///      └─────violated──▶ failed ──closeRequested──▶ closed, begun here
 public struct CloseHandshake: Hashable, Sendable {
-    private enum State: UInt8, Hashable, Sendable {
+    @usableFromInline
+    enum State: UInt8, Hashable, Sendable {
         case open
         case closeSent
         case closedHere
@@ -34,13 +35,14 @@ public struct CloseHandshake: Hashable, Sendable {
         case peer
     }
 
-    private var state = State.open
+    @usableFromInline
+    var state = State.open
 
     public init() {}
 
     /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
     /// received.
-    @inline(__always)
+    @inlinable
     public var maySend: Bool { state == .open }
 
     /// Whether frames of the peer still mean something: until its close frame, or a violation.

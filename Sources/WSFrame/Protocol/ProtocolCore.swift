@@ -2,13 +2,16 @@
 /// (RFC 6455 §5–§7).
 ///
 /// The role is fixed when it is made, and asked once for each event.
+@usableFromInline
 package struct ProtocolCore: ~Copyable {
     package typealias Event = ProtocolEvent
 
     private let configuration: ProtocolConfiguration
     private var assembler = MessageAssembler()
-    private var decoder: FrameDecoder
-    private var closeHandshake = CloseHandshake()
+    @usableFromInline
+    var decoder: FrameDecoder
+    @usableFromInline
+    var closeHandshake = CloseHandshake()
     /// Control frames seen in the current input.
     private var controlFrames: UInt32 = 0
 
@@ -18,6 +21,8 @@ package struct ProtocolCore: ~Copyable {
     }
 
     /// Which end this is.
+    @inlinable
+    @inline(__always)
     package var role: Role { decoder.role }
 
     /// As ``ServerProtocol/next(in:at:)``.
@@ -25,9 +30,10 @@ package struct ProtocolCore: ~Copyable {
         in input: inout MutableRawSpan,
         at cursor: inout Int
     ) throws(ProtocolViolation) -> Event? {
-        try input.withUnsafeMutableBytes { (buffer) throws(ProtocolViolation) in
-            try next(in: buffer, at: &cursor)
-        }
+        // unsafe: used within this call only, which has `input` to itself. The closure is left at
+        // once because what follows is not inlined into one.
+        let buffer = input.withUnsafeMutableBytes { $0 }
+        return try next(in: buffer, at: &cursor)
     }
 
     /// As ``ServerProtocol/withPayload(_:in:_:)``.
@@ -45,6 +51,8 @@ package struct ProtocolCore: ~Copyable {
     /// As ``ServerProtocol/keptPayload``.
     package var keptPayload: UnsafeRawBufferPointer { assembler.delivered }
 
+    @inlinable
+    @inline(__always)
     package var maySend: Bool { closeHandshake.maySend }
 
     package var isClosed: Bool { closeHandshake.isClosed }

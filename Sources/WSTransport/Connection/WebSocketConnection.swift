@@ -15,7 +15,7 @@ public class WebSocketConnection {
     public var id: ConnectionID { connection.id }
 
     /// The peer's address, as its socket was accepted or connected.
-    public let remoteAddress: SocketAddress
+    public var remoteAddress: SocketAddress { peer.address }
 
     let connection: Connection
     let handler: any WebSocketHandler
@@ -23,10 +23,9 @@ public class WebSocketConnection {
     /// Unchecked for the hot path: it is private, and no access to it calls out of this class, so
     /// accesses cannot overlap.
     @exclusivity(unchecked) private var framing: ProtocolCore
-    private var ending: WebSocketCloseReason?
-    private var timer: TimerID?
-    /// The latest ping of the application's, until its pong.
-    private var outstandingPing: OutstandingPing?
+    private let peer: PeerAddress
+    private var cold: Cold?
+    private var timer = TimerID.none
     private var lastReceived: Instant
 
     init(
@@ -36,7 +35,7 @@ public class WebSocketConnection {
         self.connection = connection
         self.handler = handler
         self.shard = shard
-        self.remoteAddress = remoteAddress
+        peer = PeerAddress(remoteAddress)
         framing = ProtocolCore(role: shard.role, configuration: shard.framing)
         lastReceived = connection.loop.now
     }
@@ -91,7 +90,7 @@ public class WebSocketConnection {
     public func ping(_ payload: RawSpan = RawSpan()) -> WriteOutcome {
         precondition(payload.byteCount <= 125, "ping of \(payload.byteCount) bytes exceeds 125")
         guard framing.maySend else { return .closed }
-        outstandingPing = OutstandingPing(payload, at: loop.now)
+        coldState.outstandingPing = OutstandingPing(payload, at: loop.now)
         return write(payload, opcode: .ping)
     }
 
@@ -113,6 +112,27 @@ public class WebSocketConnection {
 
     /// Ends the connection at once, without a closing handshake.
     public func abort() { connection.abort() }
+
+    // MARK: - What an idle connection does without
+
+    /// Made when a ping is sent or the end has a reason.
+    private final class Cold {
+        var ending: WebSocketCloseReason?
+        /// The latest ping of the application's, until its pong.
+        var outstandingPing: OutstandingPing?
+    }
+
+    private var coldState: Cold {
+        if let cold { return cold }
+        let made = Cold()
+        cold = made
+        return made
+    }
+
+    private var ending: WebSocketCloseReason? {
+        get { cold?.ending }
+        set { coldState.ending = newValue }
+    }
 
     // MARK: - Writing frames
 
@@ -214,9 +234,9 @@ public class WebSocketConnection {
 
     private func pongReceived(_ payload: RawSpan) {
         var roundTrip: Duration?
-        if let ping = outstandingPing, ping.isAnswered(by: payload) {
+        if let ping = cold?.outstandingPing, ping.isAnswered(by: payload) {
             roundTrip = loop.now - ping.sentAt
-            outstandingPing = nil
+            cold?.outstandingPing = nil
         }
         handler.receivedPong(payload, roundTrip: roundTrip, on: self)
     }
@@ -255,7 +275,7 @@ public class WebSocketConnection {
 
     /// Sends a ping, gives a silent peer up, or ends a closing handshake that took too long.
     func timerFired() {
-        timer = nil
+        timer = .none
         guard framing.maySend, let heartbeat = shard.heartbeat else {
             if case .local = ending, !framing.isClosed { ending = .closeTimedOut }
             connection.abort()
@@ -276,8 +296,9 @@ public class WebSocketConnection {
     }
 
     private func stopTimer() {
-        if let timer { loop.cancel(timer) }
-        timer = nil
+        guard timer != .none else { return }
+        loop.cancel(timer)
+        timer = .none
     }
 
     private var timerTarget: any TimerTarget {
