@@ -12,6 +12,8 @@ public struct Faults: Hashable, Sendable {
     public var resets = 0.0
     /// An accept fails although there are descriptors (ENOBUFS).
     public var failedAccepts = 0.0
+    /// A datagram is lost on its way.
+    public var lostDatagrams = 0.0
     /// Ready sockets and loops are served in a shuffled order.
     public var reordersReadiness = false
     /// The longest time bytes travel; each run of bytes draws its own, order within a connection is

@@ -35,6 +35,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     private var ready: [Endpoint] = []
     var attempts: [Int32: Attempt] = [:]
     var connects = ArrivalQueue<Int32>()
+    var datagramEnds: [Int32: DatagramEnd] = [:]
 
     init(network: Simulation) {
         self.network = network
@@ -43,6 +44,9 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     /// Whether ``deliver(to:)`` would deliver something.
     var hasEvents: Bool {
         !ready.isEmpty || hasConnects
+            || datagramEnds.values.contains {
+                $0.isRefused || $0.isReceiving && !$0.arrived.isEmpty
+            }
             || listening.values.contains { $0.isAccepting && !$0.waiting.isEmpty }
     }
 
@@ -52,6 +56,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
 
     package func deliver(to loop: EventLoop) {
         finishConnects(loop)
+        deliverDatagrams(to: loop)
         for (handle, listener) in listening.sorted(by: { $0.key < $1.key }) {
             accept(handle, listener, loop)
         }
@@ -198,6 +203,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     package func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token) {
+        datagramEnds[socket.rawValue]?.isReceiving = receiving
         sockets[socket.rawValue]?.isReceiving = receiving
         if receiving, let endpoint = sockets[socket.rawValue]?.endpoint { becameReady(endpoint) }
     }
@@ -244,6 +250,10 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             network.removeListener(listener.address, self)
             return
         }
+        if let end = datagramEnds.removeValue(forKey: socket.rawValue) {
+            network.leaveGroups(end)
+            return
+        }
         if attempts.removeValue(forKey: socket.rawValue) != nil { return }
         let endpoint =
             sockets.removeValue(forKey: socket.rawValue)?.endpoint
@@ -260,7 +270,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
 
     /// Sockets and listeners that are open.
     var openDescriptors: Int {
-        sockets.count + listening.count + pending.count + attempts.count
+        sockets.count + listening.count + pending.count + attempts.count + datagramEnds.count
     }
 
     var hasFreeDescriptor: Bool {

@@ -11,7 +11,9 @@ final class Simulation {
     private(set) var loops: [EventLoop] = []
     var random: SeededGenerator
 
-    private var drivers: [SimulatedDriver] = []
+    private(set) var drivers: [SimulatedDriver] = []
+    var datagrams = ArrivalQueue<(SimulatedDriver.Datagram, SimulatedDriver.DatagramEnd)>()
+    var groups: [SocketAddress: [SimulatedDriver.DatagramEnd]] = [:]
     private var listeners: [SocketAddress: [SimulatedDriver]] = [:]
     private var nextListener = 0
     private var nextPort: UInt16 = 49_152
@@ -132,11 +134,13 @@ final class Simulation {
         drivers = []
         listeners = [:]
         readyPeers = []
+        groups = [:]
         arrivals = ArrivalQueue()
     }
 
     private var nextEvent: Instant? {
         var next = arrivals.first
+        if let datagram = datagrams.first { next = next.map { min($0, datagram) } ?? datagram }
         for moment in loops.map(\.nextTimer) + drivers.map(\.nextConnect) {
             guard let moment else { continue }
             next = next.map { min($0, moment) } ?? moment
@@ -150,6 +154,7 @@ final class Simulation {
             endpoint.land()
             progressed = true
         }
+        if landDatagrams() { progressed = true }
         let peers = readyPeers
         readyPeers = []
         for peer in peers { peer.act() }

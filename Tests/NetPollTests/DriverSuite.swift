@@ -127,6 +127,36 @@ struct DriverSuite {
     }
 
     @Test(arguments: DriverKind.allCases)
+    func `a queue of more runs than one send carries is sent whole`(driver: DriverKind) throws {
+        final class Payload {
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 4_096, alignment: 1)
+            init() { bytes.initializeMemory(as: UInt8.self, repeating: 5) }
+            deinit { bytes.deallocate() }
+        }
+        let world = try driver.makeWorld()
+        var limits = Connection.Limits()
+        limits.sendQueueBytesMax = 16 << 20
+        let recorders = Recorders()
+        let client = try #require(world.connect(to: try listen(world, limits: limits, recorders)))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        let connection = try #require(recorders.all.first?.connection)
+        client.stall()
+        let payload = Payload()
+        var written = 0
+        #expect(
+            world.run {
+                for _ in 0..<100 {
+                    let bytes = UnsafeRawBufferPointer(payload.bytes)
+                    connection.write(bytes, keptAliveBy: payload)
+                    written += bytes.count
+                }
+                return connection.queuedBytes > 1 << 20
+            })
+        client.resume()
+        #expect(world.run { client.received.count == written })
+    }
+
+    @Test(arguments: DriverKind.allCases)
     func `a slow reader raises the high watermark once and the low one when it caught up`(
         driver: DriverKind
     ) throws {

@@ -138,6 +138,26 @@ struct EventLoopTests {
         #expect(loop.registrations == 1)
     }
 
+    @Test func `an identifier of another group never names a listener`() throws {
+        let (mine, other) = (SimulatedNetwork(), SimulatedNetwork())
+        let (loop, otherLoop) = (mine.makeLoop(), other.makeLoop())
+        let recorders = Recorders()
+        let address = try loop.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+            recorders.make($0, $1)
+        }.address
+        let peer = mine.connect(to: address)
+        mine.runUntilIdle()
+        let id = try #require(recorders.all.first?.connection?.id)
+        // In the other loop the same slots hold listeners.
+        for _ in 0..<4 {
+            _ = try otherLoop.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+                recorders.make($0, $1)
+            }
+        }
+        #expect(otherLoop.connection(id) == nil)
+        peer?.close()
+    }
+
     @Test func `mass close is spread over turns`() throws {
         let network = SimulatedNetwork()
         var configuration = EventLoop.Configuration()

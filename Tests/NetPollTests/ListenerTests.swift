@@ -130,6 +130,9 @@ struct ListenerTests {
         let error: ConnectError? = await withCheckedContinuation { continuation in
             loop.execute {
                 loop.shutDown()
+                #expect(throws: SystemError.self) {
+                    _ = try loop.listen(on: .v4(0x0100_007f, port: 0)) { _, _ in Recorder() }
+                }
                 loop.connect(to: .v4(0x0100_007f, port: 1)) { result in
                     guard case .failure(let error) = result else {
                         continuation.resume(returning: nil)

@@ -45,6 +45,7 @@ final class Bench: @unchecked Sendable {
     var failures: [String] = []
     var calls: [String] = []
     var echoes = true
+    var onOpen: ((WebSocketConnection) -> Void)?
     var onMessage: ((WebSocketConnection) -> Void)?
     var response: HTTPResponse?
     var subprotocol: String?
@@ -52,7 +53,8 @@ final class Bench: @unchecked Sendable {
 
     init(
         seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 1,
-        _ configure: (inout WebSocketServer.Configuration) -> Void = { _ in }
+        _ configure: (inout WebSocketServer.Configuration) -> Void = { _ in },
+        screen: HTTPScreen? = nil
     ) async throws {
         network = SimulatedNetwork(seed: seed, faults: faults)
         var configuration = WebSocketServer.Configuration()
@@ -60,7 +62,7 @@ final class Bench: @unchecked Sendable {
         let group = network.makeGroup(loops: loops)
         let relay = Relay()
         server = WebSocketServer(
-            group: group, configuration: configuration,
+            group: group, configuration: configuration, screen: screen,
             observe: { failure, _ in relay.bench?.failures.append(failure.description) },
             accept: { _, _, _ in relay.decide() })
         relay.bench = self
@@ -70,6 +72,7 @@ final class Bench: @unchecked Sendable {
     private func opened(_ connection: WebSocketConnection) {
         connections.append(connection)
         calls.append("opened")
+        onOpen?(connection)
     }
 
     private func received(

@@ -117,6 +117,16 @@ struct WebSocketConnectionTests {
         #expect(peer.isReset)
     }
 
+    @Test func `after an abort in opened nothing is delivered either`() async throws {
+        let bench = try await Bench()
+        bench.onOpen = { $0.abort() }
+        let peer = try bench.connect()
+        peer.send(Bench.upgrade + Bench.frame("early"))
+        bench.network.runUntilIdle()
+        #expect(bench.messages.isEmpty)
+        #expect(bench.calls == ["opened", "closed"])
+    }
+
     @Test func `after an abort nothing more is delivered`() async throws {
         let bench = try await Bench()
         bench.echoes = false
@@ -229,5 +239,50 @@ struct WebSocketConnectionTests {
         bench.network.runUntilIdle()
         #expect(bench.calls == ["opened", "congested", "drained"])
         #expect(peer.received.count == 20 * prepared.bytes.count)
+    }
+}
+
+/// Counts the pieces of messages.
+///
+/// `@unchecked Sendable`: everything runs in the test's own thread.
+private final class PieceReader: WebSocketHandler, @unchecked Sendable {
+    var pieces = 0
+    var bytes: [UInt8] = []
+    var ends = 0
+
+    func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+        Issue.record("a message came whole")
+    }
+
+    func received(
+        piece: RawSpan, of kind: MessageKind, isFirst: Bool, isLast: Bool,
+        on connection: WebSocketConnection
+    ) {
+        if isFirst { bytes = [] }
+        pieces += 1
+        bytes += piece.withUnsafeBytes { Array($0) }
+        if isLast { ends += 1 }
+    }
+}
+
+@Suite("Reading messages in pieces", .timeLimit(.minutes(1)))
+struct PieceReadingTests {
+    @Test func `a message larger than any buffer is read as it comes`() async throws {
+        let network = SimulatedNetwork()
+        let reader = PieceReader()
+        var configuration = WebSocketServer.Configuration()
+        configuration.delivery = .pieces
+        configuration.limits.messageBytesMax = 1 << 30
+        configuration.limits.framePayloadBytesMax = 1 << 30
+        let server = WebSocketServer(group: network.makeGroup(), configuration: configuration) {
+            _, _, _ in .upgrade(reader)
+        }
+        let address = try await server.listen(on: .v4(0x0100_007f, port: 80))
+        let peer = try #require(network.connect(to: address))
+        let message = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+        peer.send(Bench.upgrade + Bench.frame(message, .binary))
+        network.runUntilIdle()
+        #expect(reader.bytes == message)
+        #expect(reader.pieces > 1 && reader.ends == 1)
     }
 }

@@ -35,6 +35,26 @@ static inline intptr_t cnetpoll_getrandom(void *buffer, size_t count) {
     return (intptr_t)syscall(SYS_getrandom, buffer, count, 0);
 }
 
+/// recvmmsg(2) without waiting; `messages` are struct mmsghdr, whose header would take the socket
+/// types away from the Glibc overlay's module.
+int cnetpoll_recvmmsg(int fd, void *messages, unsigned count);
+
+/// sendmmsg(2) without waiting.
+int cnetpoll_sendmmsg(int fd, void *messages, unsigned count);
+
+/// Where a datagram arrived; `family` is 0 where the kernel did not say. Addresses are in network
+/// order.
+struct cnetpoll_arrival {
+    int family;
+    uint32_t interface;
+    uint32_t v4;
+    uint64_t v6_high;
+    uint64_t v6_low;
+};
+
+/// Reads a datagram's packet information (ip(7), ipv6(7)) from its struct msghdr.
+void cnetpoll_packet_info(void *header, struct cnetpoll_arrival *arrival);
+
 /// An identifier of the calling thread; never zero.
 static inline uint64_t cnetpoll_thread_id(void) {
     return (uint64_t)pthread_self();

@@ -118,6 +118,9 @@ final class HubShard: @unchecked Sendable {
         while !session.subscriptions.isEmpty {
             unsubscribe(session, at: session.subscriptions.count - 1)
         }
+        // From here on it cannot subscribe: no list may refer to it any more.
+        session.hasEnded = true
+        session.permit = nil
         session.handler.ended(session, reason: reason)
         session.connection = nil
         sessions.remove(session.id)
@@ -142,7 +145,7 @@ final class HubShard: @unchecked Sendable {
     func subscribe(
         _ session: Session, to topic: Topic, after position: TopicPosition?, usersMax: Int
     ) throws(SubscribeError) -> TopicSnapshot {
-        guard let connection = session.connection else { throw .sessionEnded }
+        guard let connection = session.connection, !session.hasEnded else { throw .sessionEnded }
         if let known = session.position(of: topic) {
             let subscription = session.subscriptions[known]
             let (snapshot, liveFrom) = topic.attach(

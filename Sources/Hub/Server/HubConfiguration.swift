@@ -116,6 +116,7 @@ extension WebSocketServer.Configuration {
         connection.sendQueueBytesMax = hub.sendQueueBytesMax
         handshakeTimeout = hub.handshakeTimeout
         closeTimeout = hub.closeTimeout
+        connection.closeTimeout = hub.closeTimeout
         heartbeat = hub.heartbeat
         connectionsMax = hub.connectionsMax
     }

@@ -20,6 +20,8 @@ public final class HubServer: Sendable {
     private let registry: TopicRegistry
     private let gate: UpgradeGate
     private let server: WebSocketServer
+    /// The one sweeper of the topics runs.
+    private let isSweeping = Atomic(false)
 
     /// Creates a hub, which serves nobody before ``listen(on:)``.
     ///
@@ -67,7 +69,7 @@ public final class HubServer: Sendable {
     @discardableResult
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
         let bound = try await server.listen(on: address)
-        sweepTopics()
+        if !isSweeping.exchange(true, ordering: .relaxed) { sweepTopics() }
         return bound
     }
 

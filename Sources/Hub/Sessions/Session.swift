@@ -32,12 +32,14 @@ public class Session {
     /// `nil` before the upgrade is done and after the session has ended.
     var connection: WebSocketConnection?
     var subscriptions: [Subscription] = []
-    private let permit: AddressLimiter.Permit
+    /// Counts the session against its address until it ends.
+    var permit: AddressLimiter.Permit?
+    var hasEnded = false
 
     init(shard: HubShard, handler: any SessionHandler, permit: consuming AddressLimiter.Permit) {
         self.shard = shard
         self.handler = handler
-        self.permit = permit
+        self.permit = consume permit
         id = SessionID(loop: UInt16(shard.loop.index), slot: .max, generation: .max)
     }
 

@@ -7,7 +7,8 @@ public enum SocketAddress: Hashable, Sendable {
     /// An IPv6 address as two big-endian halves, its port, and the scope of a link-local address
     /// (RFC 4007), 0 for none.
     case v6(UInt64, UInt64, port: UInt16, scope: UInt32)
-    /// The path of a Unix socket, at most 107 bytes; empty for an unnamed peer.
+    /// The path of a Unix socket, at most 107 bytes; empty for an unnamed peer; see
+    /// ``abstract(_:)``.
     ///
     /// Listening makes the file, and fails where there is one; nothing here removes it.
     case unix(path: String)
@@ -21,6 +22,9 @@ public enum SocketAddress: Hashable, Sendable {
         }
         self = address
     }
+
+    /// A Unix socket's abstract name, which is no file and ends with its socket (Linux, unix(7)).
+    public static func abstract(_ name: String) -> SocketAddress { .unix(path: "\0" + name) }
 
     /// The port; `nil` for a Unix socket.
     public var port: UInt16? {
@@ -39,7 +43,8 @@ public enum SocketAddress: Hashable, Sendable {
         }
     }
 
-    /// The host without the port, in its usual text form; a Unix socket's path.
+    /// The host without the port, in its usual text form; a Unix socket's path, `@` and the
+    /// name of an abstract one.
     public var host: String { Platform.format(host: self) }
 }
 
@@ -55,7 +60,7 @@ extension SocketAddress: CustomStringConvertible {
         switch self {
         case .v4(_, let port): "\(host):\(port)"
         case .v6(_, _, let port, _): "[\(host)]:\(port)"
-        case .unix(let path): "unix:\(path)"
+        case .unix: "unix:\(host)"
         }
     }
 }

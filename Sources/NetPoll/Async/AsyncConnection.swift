@@ -39,7 +39,8 @@ public struct AsyncConnection: Sendable {
             switch core.writePiece(bytes) {
             case .accepted: return
             case .closed: throw core.writeError
-            case .aboveHighWatermark, .refused: break
+            case .aboveHighWatermark: break
+            case .refused: preconditionFailure("a piece that had room was refused")
             }
             // What was taken is written, even where the connection ends meanwhile.
             await core.waitForRoomAlone()
@@ -57,7 +58,8 @@ public struct AsyncConnection: Sendable {
             switch bytes.withBytes({ core.writePiece($0) }) {
             case .accepted: return
             case .closed: throw core.writeError
-            case .aboveHighWatermark, .refused: break
+            case .aboveHighWatermark: break
+            case .refused: preconditionFailure("a piece that had room was refused")
             }
             await core.waitForRoomAlone()
             return

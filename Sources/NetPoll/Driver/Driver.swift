@@ -106,6 +106,20 @@ package protocol Driver: AnyObject {
     /// Registers an accepted or connected socket and starts receiving.
     func adopt(_ socket: SocketHandle, token: Token) throws(SystemError)
 
+    // Datagrams: see DatagramDriver.swift for what these mean and for drivers without them.
+
+    func openDatagram(
+        on address: SocketAddress, _ configuration: DatagramSocket.Configuration, token: Token
+    ) throws(SystemError) -> (SocketHandle, SocketAddress)
+
+    func sendDatagrams(
+        _ socket: SocketHandle, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>, token: Token
+    ) -> SendOutcome
+
+    func setMembership(
+        _ socket: SocketHandle, of group: SocketAddress, interfaceIndex: UInt32, joins: Bool
+    ) throws(SystemError)
+
     /// Stops or resumes receiving.
     func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token)
 

@@ -8,6 +8,7 @@ package struct Token: Hashable, Sendable {
         case listener = 1
         /// A socket that is being connected.
         case attempt = 2
+        case datagram = 3
     }
 
     /// Bits 0–28 slot, bits 29–31 kind, bits 32–63 generation.
@@ -30,6 +31,7 @@ package struct Token: Hashable, Sendable {
         case 0: .connection
         case 1: .listener
         case 2: .attempt
+        case 3: .datagram
         case let kind: preconditionFailure("a token of kind \(kind), which none was made with")
         }
     }

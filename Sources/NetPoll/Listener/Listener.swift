@@ -18,6 +18,7 @@ public final class Listener {
     private let token: Token
     let socket: SocketHandle
     private let exhaustion: ExhaustionPolicy
+    private let removesSocketFile: Bool
     private var resumption: Resumption?
     private var isClosed = false
     /// Whether its user has enough connections for now.
@@ -39,6 +40,7 @@ public final class Listener {
         self.address = address
         self.makeHandler = makeHandler
         exhaustion = configuration.exhaustion
+        removesSocketFile = configuration.removesSocketFile
         let balancer = targets.map { Balancer(configuration.balancing, loops: $0.count) }
         settings = ConnectionSettings(loop: loop, limits: configuration.limits, balancer: balancer)
         self.targets = targets?.map {
@@ -55,6 +57,9 @@ public final class Listener {
         if let timer = resumption?.timer { loop.cancel(timer) }
         resumption = nil
         driver.close(socket, reset: false)
+        if removesSocketFile, case .unix(let path) = address, !path.isEmpty, path.first != "\0" {
+            Platform.removeFile(path)
+        }
         loop.slots.remove(token)
         onClose?()
         onClose = nil
@@ -157,6 +162,9 @@ extension EventLoop {
     ) throws(SystemError) -> Listener {
         checkCurrent()
         precondition(configuration.backlog > 0, "backlog of \(configuration.backlog)")
+        guard !isStopped else {
+            throw Platform.cancelledError("listen on a loop that was shut down")
+        }
         let token = slots.reserveToken(kind: .listener)
         let options = ListenOptions(
             backlog: Int32(clamping: configuration.backlog), sharesPort: sharesPort,

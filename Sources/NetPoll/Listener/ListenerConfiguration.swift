@@ -27,6 +27,10 @@ extension Listener {
         /// Which loop of a group gets a connection; a single loop's listener takes all. Default
         /// ``ListenerGroup/Balancing/kernel``.
         public var balancing = ListenerGroup.Balancing.kernel
+        /// Whether closing the listener removes a Unix socket's file. Default yes; no where a
+        /// successor goes on listening on it. A file that nobody listens on any more, left behind
+        /// by a crash, is replaced in any case.
+        public var removesSocketFile = true
         /// Options of each accepted socket.
         public var options = SocketOptions()
         /// Bounds of each accepted connection.

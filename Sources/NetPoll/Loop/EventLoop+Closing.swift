@@ -82,7 +82,9 @@ extension EventLoop {
 
     /// Closes every listener and aborts every connection, telling all handlers.
     package func shutDown() {
+        isStopped = true
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
+        for token in slots.tokens(.datagram) { datagramSocket(for: token)?.close() }
         for token in slots.tokens(.attempt) {
             let attempt = slots.object(token)?.takeUnretainedValue() as? any Abandonable
             attempt?.abandon(.shutdown)
@@ -91,7 +93,6 @@ extension EventLoop {
             guard let connection = connection(for: token)?.takeUnretainedValue() else { continue }
             terminate(connection, .shutdown)
         }
-        isStopped = true
         // Tasks that waited for these connections learn of their end, and may end others.
         repeat {
             carryOutCloses()

@@ -118,6 +118,10 @@ extension EventLoop {
 
     /// The kernel takes bytes again.
     package func sendable(_ token: Token) {
+        if token.kind == .datagram {
+            datagramSocket(for: token)?.sendable()
+            return
+        }
         guard let connection = connection(for: token)?.takeUnretainedValue() else {
             counters.staleEvents += 1
             return
@@ -128,6 +132,10 @@ extension EventLoop {
 
     /// The connection is broken, with this `errno`.
     package func failed(_ errno: Int32, on token: Token) {
+        if let socket = datagramSocket(for: token) {
+            socket.handler.failed(SystemError(code: errno, operation: "receive"), on: socket)
+            return
+        }
         guard let connection = connection(for: token)?.takeUnretainedValue() else {
             counters.staleEvents += 1
             return
@@ -165,6 +173,8 @@ extension EventLoop {
             return object._withUnsafeGuaranteedRef { ($0 as? Listener)?.socket.rawValue }
         case .attempt:
             return outgoing(for: token)?.socket?.rawValue
+        case .datagram:
+            return datagramSocket(for: token)?.socket.rawValue
         }
     }
 }

@@ -211,6 +211,8 @@ public final class EventLoop: @unchecked Sendable {
             runReady()
             runTurnTargets()
         } while nextJob < jobs.count || !ready.isEmpty || !inbox.closeIfEmpty { unbind() }
+        // Timers that late jobs armed never fire, and may hold the loop.
+        wheel = TimerWheel(now: now)
     }
 
     /// The thread is the loop's no longer.

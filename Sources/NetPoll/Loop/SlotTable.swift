@@ -46,7 +46,9 @@ struct SlotTable: ~Copyable {
     @inline(__always)
     func object(_ token: Token) -> Unmanaged<AnyObject>? {
         let index = token.slot
-        guard index < used, slots[index].generation == token.generation else { return nil }
+        guard index < used, slots[index].generation == token.generation,
+            slots[index].link == UInt32(token.kind.rawValue)
+        else { return nil }
         return slots[index].object
     }
 

@@ -8,7 +8,7 @@
     /// while a receive fills the buffer. Sends are tried at once; room is awaited only after a short
     /// one. Interest lives here, by descriptor, so that it changes with one system call or none.
     final class EpollDriver: Driver {
-        private struct Interest: OptionSet {
+        struct Interest: OptionSet {
             let rawValue: UInt8
             static let receive = Interest(rawValue: 1 << 0)
             static let send = Interest(rawValue: 1 << 1)
@@ -25,9 +25,10 @@
         private let wakeup: EventDescriptor
         private let events: UnsafeMutablePointer<epoll_event>
         private var eventCount = 0
-        private var interests: [Interest] = []
+        private(set) var interests: [Interest] = []
         /// Given up for a moment to shed connections when descriptors are exhausted.
         private var reserve: Int32
+        let datagramBatch = DatagramBatch()
 
         init() throws(SystemError) {
             epoll = epoll_create1(O_CLOEXEC)
@@ -86,6 +87,7 @@
                 case .listener: accept(token, loop)
                 case .connection: deliver(event.events, token, loop)
                 case .attempt: finishConnect(token, loop)
+                case .datagram: datagrams(event.events, token, loop)
                 }
             }
         }
@@ -288,7 +290,7 @@
 
         // MARK: - Interest
 
-        private func register(
+        func register(
             _ fd: Int32, _ token: Token, _ interest: Interest
         ) throws(SystemError) {
             while interests.count <= Int(fd) {
@@ -303,7 +305,7 @@
             interests[Int(fd)] = interest.union(.registered)
         }
 
-        private func setInterest(_ fd: Int32, _ token: Token, _ interest: Interest) {
+        func setInterest(_ fd: Int32, _ token: Token, _ interest: Interest) {
             let present = interests[Int(fd)]
             guard interest != present || !present.contains(.registered) else { return }
             var event = Self.event(interest, token)

@@ -44,6 +44,15 @@ package enum Platform {
         }
     }
 
+    static func unsupportedError(_ operation: String) -> SystemError {
+        SystemError(code: EOPNOTSUPP, operation: operation)
+    }
+
+    static func removeFile(_ path: String) {
+        // It may be gone, or another's; either way there is nothing more to do.
+        _ = unlink(path)
+    }
+
     static func cancelledError(_ operation: String) -> SystemError {
         SystemError(code: ECANCELED, operation: operation)
     }

@@ -14,7 +14,7 @@ enum Socket {
     static func listen(
         on address: SocketAddress, _ options: ListenOptions
     ) throws(SystemError) -> (SocketHandle, SocketAddress) {
-        let fd = try open(address, "bind")
+        let fd = try open(address, Int32(SOCK_STREAM.rawValue), "bind")
         do {
             if address.port != nil {
                 set(fd, SOL_SOCKET, SO_REUSEADDR)
@@ -22,8 +22,7 @@ enum Socket {
                 apply(options.socket, fd)
             }
             if options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
-            try check(
-                Platform.withKernelAddress(address) { bind(fd, $0, $1) }, "bind \(address)")
+            try bindReplacingStale(fd, address, Int32(SOCK_STREAM.rawValue))
             if options.sharesPort, !options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
             try check(Glibc.listen(fd, options.backlog), "listen \(address)")
         } catch {
@@ -37,7 +36,7 @@ enum Socket {
     static func connect(
         to address: SocketAddress, _ options: ConnectOptions
     ) throws(SystemError) -> SocketHandle {
-        let fd = try open(address, "connect")
+        let fd = try open(address, Int32(SOCK_STREAM.rawValue), "connect")
         do throws(SystemError) {
             if address.port != nil { apply(options.socket, fd) }
             if let local = options.localAddress {
@@ -59,9 +58,9 @@ enum Socket {
         return SocketHandle(rawValue: fd)
     }
 
-    /// Opens a non-blocking stream socket of the address's family.
-    private static func open(
-        _ address: SocketAddress, _ operation: String
+    /// Opens a non-blocking socket of the address's family.
+    static func open(
+        _ address: SocketAddress, _ kind: Int32, _ operation: String
     ) throws(SystemError) -> Int32 {
         let family: Int32
         switch address {
@@ -73,9 +72,7 @@ enum Socket {
                 throw SystemError(code: ENAMETOOLONG, operation: "\(operation) \(address)")
             }
         }
-        let kind =
-            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-            | Int32(SOCK_CLOEXEC.rawValue)
+        let kind = kind | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let fd = socket(family, kind, 0)
         guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }
         return fd
@@ -121,14 +118,14 @@ enum Socket {
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
-    private static func set(
+    static func set(
         _ fd: Int32, _ level: Int32, _ option: Int32, _ value: Int32 = 1
     ) {
         var value = value
         setsockopt(fd, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    private static func check(_ result: Int32, _ operation: String) throws(SystemError) {
+    static func check(_ result: Int32, _ operation: String) throws(SystemError) {
         guard result == 0 else { throw SystemError(code: errno, operation: operation) }
     }
 }

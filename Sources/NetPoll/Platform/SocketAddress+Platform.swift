@@ -26,7 +26,7 @@ extension Platform {
             var raw = (high.bigEndian, low.bigEndian)
             inet_ntop(AF_INET6, &raw, &text, socklen_t(text.count))
         case .unix(let path):
-            return path
+            return path.first == "\0" ? "@" + path.dropFirst() : path
         }
         return text.withUnsafeBufferPointer { buffer in
             String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -65,7 +65,8 @@ extension Platform {
                 let room = MemoryLayout<sockaddr_un>.size - offset - 1
                 let name = Array(path.utf8.prefix(room))
                 bytes[offset..<offset + name.count].copyBytes(from: name)
-                length = offset + name.count + 1
+                // An abstract name (unix(7)) is as long as the address says, and not terminated.
+                length = offset + name.count + (name.first == 0 ? 0 : 1)
             }
             guard let base = bytes.baseAddress else {
                 preconditionFailure("a sockaddr_storage without bytes")
@@ -93,7 +94,8 @@ extension Platform {
                 }
             default:
                 let offset = MemoryLayout<sa_family_t>.size
-                let name = bytes[min(offset, Int(length))..<Int(length)].prefix { $0 != 0 }
+                let raw = bytes[min(offset, Int(length))..<Int(length)]
+                let name = raw.first == 0 ? raw : raw.prefix { $0 != 0 }
                 return .unix(path: String(decoding: name, as: UTF8.self))
             }
         }

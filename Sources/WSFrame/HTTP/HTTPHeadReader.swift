@@ -67,6 +67,10 @@ struct HTTPHeadReader: Sendable {
         fields.append(try readHeader(line))
     }
 
+    func string(_ slice: HTTPFields.Slice) -> String {
+        String(decoding: bytes[Int(slice.lower)..<Int(slice.upper)], as: UTF8.self)
+    }
+
     static func slice(_ range: Range<Int>) -> HTTPFields.Slice {
         HTTPFields.Slice(lower: Int32(range.lowerBound), upper: Int32(range.upperBound))
     }

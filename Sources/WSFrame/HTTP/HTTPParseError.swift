@@ -36,6 +36,8 @@ public struct HTTPParseError: Error, Hashable, Sendable {
         case excessiveHeaders(max: Int)
         /// The head is longer than ``HTTPLimits/headBytesMax``.
         case oversizedHead(max: Int)
+        /// The ``HTTPScreen`` refused the request with this status.
+        case refused(HTTPStatus)
     }
 
     public let reason: Reason
@@ -56,6 +58,7 @@ public struct HTTPParseError: Error, Hashable, Sendable {
         case .oversizedRequestLine: .uriTooLong
         case .oversizedHeaderLine, .excessiveHeaders, .oversizedHead:
             .requestHeaderFieldsTooLarge
+        case .refused(let status): status
         }
     }
 
@@ -84,6 +87,7 @@ extension HTTPParseError: CustomStringConvertible {
         case .oversizedHeaderLine(let max): "header line exceeds \(max) bytes"
         case .excessiveHeaders(let max): "more than \(max) header lines"
         case .oversizedHead(let max): "head exceeds \(max) bytes"
+        case .refused(let status): "refused with \(status) before the head was whole"
         }
     }
 }

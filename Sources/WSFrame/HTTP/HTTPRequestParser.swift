@@ -21,6 +21,7 @@ public struct HTTPRequestParser: Sendable {
     }
 
     private let limits: HTTPLimits
+    private let screen: HTTPScreen?
     private var reader: HTTPHeadReader
     private var requestLine = RequestLine()
     private var skippedEmptyLine = false
@@ -29,8 +30,12 @@ public struct HTTPRequestParser: Sendable {
     /// How many times a byte was looked at so far; the measure of linearity.
     package var bytesExamined: Int { reader.bytesExamined }
 
-    public init(limits: HTTPLimits = HTTPLimits()) {
+    /// - Parameters:
+    ///   - limits: Bounds of each request's head.
+    ///   - screen: May refuse a request before its head is complete.
+    public init(limits: HTTPLimits = HTTPLimits(), screen: HTTPScreen? = nil) {
         self.limits = limits
+        self.screen = screen
         reader = HTTPHeadReader(limits: limits)
     }
 
@@ -51,7 +56,7 @@ public struct HTTPRequestParser: Sendable {
                 try parse(buffer)
             }
         } catch {
-            self = HTTPRequestParser(limits: limits)
+            self = HTTPRequestParser(limits: limits, screen: screen)
             hasFailed = true
             throw error
         }
@@ -75,10 +80,19 @@ public struct HTTPRequestParser: Sendable {
             }
             requestLine = try readRequestLine(line)
             reader.firstLineRead()
+            if let screen {
+                let method = HTTPMethod(rawValue: reader.string(requestLine.method))
+                let target = reader.string(requestLine.target)
+                try Self.check(screen(.request(method, target: target)))
+            }
             return nil
         }
         guard line.isEmpty else {
             try reader.headerRead(line)
+            if let screen, let field = reader.fields.last {
+                let (name, value) = (reader.string(field.name), reader.string(field.value))
+                try Self.check(screen(.header(name: name, value: value)))
+            }
             return nil
         }
         let request = try HTTPRequest(
@@ -88,8 +102,15 @@ public struct HTTPRequestParser: Sendable {
             version: requestLine.version,
             fields: reader.fields
         )
-        self = HTTPRequestParser(limits: limits)
+        self = HTTPRequestParser(limits: limits, screen: screen)
         return request
+    }
+
+    private static func check(_ status: HTTPStatus?) throws(HTTPParseError) {
+        guard let status else { return }
+        precondition(
+            (400...599).contains(status.rawValue), "a request is refused with status \(status)")
+        throw HTTPParseError(.refused(status))
     }
 
     // MARK: - Lines

@@ -13,6 +13,10 @@ final class Assembly {
     /// The frames of the message so far.
     var fragments = 0
     var utf8 = UTF8Validator()
+    /// The bytes of the message handed on in pieces, and not kept.
+    var passedOnBytes = 0
+    /// Whether a piece of the message was handed on.
+    var isPassedOn = false
 
     /// The payload of a control frame, which may come between the frames of a message.
     var control = GrowingBuffer()

@@ -27,7 +27,7 @@ struct MessageAssembler: ~Copyable {
                 throw ProtocolViolation(.excessiveFragments(max: limits.fragmentsMax))
             }
             assembly.fragments += 1
-            received = assembly.message.count
+            received = assembly.message.count + assembly.passedOnBytes
         } else if let assembly, assembly.messageProgress == .collecting {
             throw ProtocolViolation(.unfinishedMessage)
         }
@@ -46,6 +46,8 @@ struct MessageAssembler: ~Copyable {
         assembly.kind = kind
         assembly.fragments = 1
         assembly.utf8 = UTF8Validator()
+        assembly.passedOnBytes = 0
+        assembly.isPassedOn = false
     }
 
     /// Adds a piece of the message that lies at `input`.
@@ -85,6 +87,46 @@ struct MessageAssembler: ~Copyable {
         guard assembly.utf8.isAtBoundary else { throw ProtocolViolation(.invalidText) }
         assembly.messageProgress = .delivered
         return assembly.kind
+    }
+
+    /// Checks a piece of the message that is handed on where it lies, unmasked.
+    ///
+    /// - Parameters:
+    ///   - piece: What the decoder said of it.
+    ///   - input: The lent bytes.
+    ///   - role: Whether the piece is masked.
+    /// - Returns: The piece, or `nil` if there is nothing in it to hand on.
+    /// - Throws: ``ProtocolViolation`` at the first byte that is not UTF-8 in a text message.
+    mutating func messagePassed(
+        _ piece: FrameDecoder.Piece,
+        in input: UnsafeMutableRawBufferPointer,
+        role: Role
+    ) throws(ProtocolViolation) -> ProtocolEvent.MessagePiece? {
+        guard let assembly, let base = input.baseAddress else {
+            preconditionFailure("piece of a message that was not begun")
+        }
+        // unsafe: the decoder's ranges lie within the input.
+        let bytes = base + piece.range.lowerBound
+        let count = piece.range.count
+        if role == .server {
+            _ = Masking.transform(from: bytes, to: bytes, count: count, key: piece.key)
+        }
+        if assembly.kind == .text {
+            guard assembly.utf8.validate(bytes, count: count) else {
+                throw ProtocolViolation(.invalidText)
+            }
+        }
+        assembly.passedOnBytes += count
+        let isLast = piece.isLast && piece.isFinal
+        if isLast {
+            guard assembly.utf8.isAtBoundary else { throw ProtocolViolation(.invalidText) }
+            assembly.messageProgress = .delivered
+        }
+        guard isLast || count > 0 else { return nil }
+        let isFirst = !assembly.isPassedOn
+        assembly.isPassedOn = true
+        return ProtocolEvent.MessagePiece(
+            kind: assembly.kind, payload: .input(piece.range), isFirst: isFirst, isLast: isLast)
     }
 
     /// Adds a piece of a control frame's payload.

@@ -3,12 +3,25 @@
 /// Made once and referenced by every ``ServerProtocol``, so that a connection pays eight bytes for
 /// it.
 public final class ProtocolConfiguration: Sendable {
+    /// How messages are handed on.
+    public enum Delivery: Hashable, Sendable {
+        /// Each message whole, as ``ProtocolEvent/message(_:_:)``.
+        case whole
+        /// Each message in the pieces it comes in, as ``ProtocolEvent/piece(_:)``: nothing of it is
+        /// kept, so that ``ProtocolLimits/messageBytesMax`` may be as large as one likes.
+        case pieces
+    }
+
     public let limits: ProtocolLimits
+    public let delivery: Delivery
     /// The longest message that needs no further check of its length.
     let inPlaceBytesMax: Int
 
-    public init(limits: ProtocolLimits = ProtocolLimits()) {
+    public init(limits: ProtocolLimits = ProtocolLimits(), delivery: Delivery = .whole) {
         self.limits = limits
-        inPlaceBytesMax = min(limits.framePayloadBytesMax, limits.messageBytesMax)
+        self.delivery = delivery
+        // Pieces are made step by step: below zero, no message takes the short way.
+        inPlaceBytesMax =
+            delivery == .whole ? min(limits.framePayloadBytesMax, limits.messageBytesMax) : -1
     }
 }

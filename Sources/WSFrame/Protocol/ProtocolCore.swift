@@ -223,7 +223,8 @@ extension ProtocolCore {
             }
             isWhole = true
         } else {
-            isWhole = try assembler.checked(header, limits: configuration.limits)
+            let isMessage = try assembler.checked(header, limits: configuration.limits)
+            isWhole = isMessage && configuration.delivery == .whole
         }
         guard isWhole, input.count - cursor >= header.payloadBytes else {
             if let kind = MessageKind(rawValue: header.opcode.rawValue) {
@@ -267,6 +268,10 @@ extension ProtocolCore {
     ) throws(ProtocolViolation) -> Event? {
         let remaining = decoder.remainingBytes
         guard piece.opcode.isControl else {
+            if configuration.delivery == .pieces {
+                return try assembler.messagePassed(piece, in: input, role: decoder.role)
+                    .map { .piece($0) }
+            }
             let kind = try assembler.messageReceived(
                 piece, remaining: remaining, in: input, limits: configuration.limits)
             return kind.map { .message($0, .kept) }

@@ -2,6 +2,8 @@
 public enum ProtocolEvent: Hashable, Sendable {
     /// A whole message; text is valid UTF-8.
     case message(MessageKind, Payload)
+    /// A piece of a message; only with ``ProtocolConfiguration/Delivery/pieces``.
+    case piece(MessagePiece)
     /// Answer with a pong of the same payload if ``ServerProtocol/maySend``; only the latest needs
     /// one (RFC 6455 §5.5.3).
     case ping(Payload)
@@ -17,6 +19,19 @@ public enum ProtocolEvent: Hashable, Sendable {
         /// In the protocol's own buffer until the next call of ``ServerProtocol/next(in:at:)``;
         /// read it with ``ServerProtocol/withPayload(_:in:_:)``.
         case kept
+    }
+
+    /// What has come of a message since its last piece.
+    ///
+    /// Text is valid UTF-8 over all pieces; one of them may end inside a character.
+    public struct MessagePiece: Hashable, Sendable {
+        public let kind: MessageKind
+        /// At least one byte, but for the last piece, which may be empty.
+        public let payload: Payload
+        /// Whether the message begins here.
+        public let isFirst: Bool
+        /// Whether the message ends here.
+        public let isLast: Bool
     }
 
     /// A close frame of the peer (RFC 6455 §5.5.1).

@@ -6,6 +6,8 @@ extension WebSocketClient {
     public struct Configuration: Hashable, Sendable {
         /// Bounds of frames and messages; see ``/WSFrame/ProtocolLimits``.
         public var limits = ProtocolLimits()
+        /// Whether handlers are given messages whole, the default, or in the pieces they come in.
+        public var delivery = ProtocolConfiguration.Delivery.whole
         /// Bounds of the server's and the proxy's response heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Connecting: its timeout, the socket's options, the bounds of the send queue.

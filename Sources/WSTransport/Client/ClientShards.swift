@@ -26,7 +26,8 @@ final class ClientShards: Sendable {
 
     init(group: EventLoopGroup, configuration: WebSocketClient.Configuration) {
         self.configuration = configuration
-        framing = ProtocolConfiguration(limits: configuration.limits)
+        framing = ProtocolConfiguration(
+            limits: configuration.limits, delivery: configuration.delivery)
         places = group.loops.map { _ in Place() }
     }
 

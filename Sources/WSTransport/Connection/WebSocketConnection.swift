@@ -198,6 +198,13 @@ public class WebSocketConnection {
                     handler.received(bytes.bytes.extracting(range), kind: kind, on: self)
                 case .message(let kind, .kept):
                     handler.received(framing.keptPayload.bytes, kind: kind, on: self)
+                case .piece(let piece):
+                    guard case .input(let range) = piece.payload else {
+                        preconditionFailure("a piece that is kept")
+                    }
+                    handler.received(
+                        piece: bytes.bytes.extracting(range), of: piece.kind,
+                        isFirst: piece.isFirst, isLast: piece.isLast, on: self)
                 case .ping(.input(let range)):
                     pong(bytes.bytes.extracting(range))
                 case .ping(.kept):

@@ -11,6 +11,21 @@ public protocol WebSocketHandler: AnyObject {
     /// A whole message arrived. Its bytes are lent for the call; text is valid UTF-8.
     func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection)
 
+    /// A piece of a message arrived; called instead of ``received(_:kind:on:)`` where the
+    /// configuration's `delivery` is ``/WSFrame/ProtocolConfiguration/Delivery/pieces``, and to be
+    /// implemented then.
+    ///
+    /// - Parameters:
+    ///   - piece: Lent for the call; empty only if the message ends with it. Text is valid UTF-8 over
+    ///     all pieces, one of which may end inside a character.
+    ///   - kind: Text or binary.
+    ///   - isFirst: Whether the message begins here.
+    ///   - isLast: Whether the message ends here.
+    ///   - connection: Where it came from.
+    func received(
+        piece: RawSpan, of kind: MessageKind, isFirst: Bool, isLast: Bool,
+        on connection: WebSocketConnection)
+
     /// A pong arrived. Its payload is lent for the call.
     ///
     /// - Parameters:
@@ -33,6 +48,12 @@ public protocol WebSocketHandler: AnyObject {
 
 extension WebSocketHandler {
     public func opened(_ connection: WebSocketConnection) {}
+    public func received(
+        piece: RawSpan, of kind: MessageKind, isFirst: Bool, isLast: Bool,
+        on connection: WebSocketConnection
+    ) {
+        preconditionFailure("\(type(of: self)) does not read messages in pieces")
+    }
     public func receivedPong(
         _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection
     ) {}

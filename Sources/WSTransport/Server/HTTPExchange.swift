@@ -21,7 +21,8 @@ final class HTTPExchange {
     init(shard: ServerShard, remoteAddress: SocketAddress) {
         self.shard = shard
         self.remoteAddress = remoteAddress
-        parser = HTTPRequestParser(limits: shard.configuration.http)
+        parser = HTTPRequestParser(
+            limits: shard.configuration.http, screen: shard.screen)
     }
 
     /// Ends an exchange that is not about to become a WebSocket.
@@ -152,7 +153,9 @@ extension HTTPExchange: ConnectionHandler {
             guard let request = parse(bytes.bytes, &start, connection) else { return }
             if let webSocket = serve(request, connection) {
                 // What came behind the request head are frames already.
-                if start < bytes.byteCount { webSocket.receive(&bytes, from: start) }
+                if start < bytes.byteCount, !connection.isEnded {
+                    webSocket.receive(&bytes, from: start)
+                }
                 return
             }
         }
@@ -170,7 +173,11 @@ extension HTTPExchange: ConnectionHandler {
                 return request
             }
         } catch {
-            fail(.malformed(error), error.response, connection)
+            if case .refused(let status) = error.reason {
+                fail(.refused(status), error.response, connection)
+            } else {
+                fail(.malformed(error), error.response, connection)
+            }
             return nil
         }
     }

@@ -6,6 +6,8 @@ extension WebSocketServer {
     public struct Configuration: Hashable, Sendable {
         /// Bounds of frames and messages; see ``/WSFrame/ProtocolLimits``.
         public var limits = ProtocolLimits()
+        /// Whether handlers are given messages whole, the default, or in the pieces they come in.
+        public var delivery = ProtocolConfiguration.Delivery.whole
         /// Bounds of request heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Bounds of each connection's send queue. A peer that takes no messages is closed at

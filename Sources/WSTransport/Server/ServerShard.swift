@@ -9,6 +9,7 @@ import WSFrame
 final class ServerShard: WebSocketShard {
     let configuration: WebSocketServer.Configuration
     let accept: WebSocketServer.Accept
+    let screen: HTTPScreen?
     let observe: WebSocketServer.Observe
     let counts: ServerCounts
     private(set) var connections = 0
@@ -17,10 +18,12 @@ final class ServerShard: WebSocketShard {
 
     init(
         configuration: WebSocketServer.Configuration, framing: ProtocolConfiguration,
-        observe: @escaping WebSocketServer.Observe, accept: @escaping WebSocketServer.Accept,
+        screen: HTTPScreen?, observe: @escaping WebSocketServer.Observe,
+        accept: @escaping WebSocketServer.Accept,
         counts: ServerCounts
     ) {
         self.configuration = configuration
+        self.screen = screen
         self.observe = observe
         self.accept = accept
         self.counts = counts

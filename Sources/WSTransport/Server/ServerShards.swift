@@ -7,6 +7,7 @@ import WSFrame
 final class ServerShards: Sendable {
     let configuration: WebSocketServer.Configuration
     let framing: ProtocolConfiguration
+    let screen: HTTPScreen?
     let observe: WebSocketServer.Observe
     let accept: WebSocketServer.Accept
     let counts = ServerCounts()
@@ -22,12 +23,15 @@ final class ServerShards: Sendable {
 
     init(
         group: EventLoopGroup, configuration: WebSocketServer.Configuration,
-        observe: @escaping WebSocketServer.Observe, accept: @escaping WebSocketServer.Accept
+        screen: HTTPScreen?, observe: @escaping WebSocketServer.Observe,
+        accept: @escaping WebSocketServer.Accept
     ) {
         self.configuration = configuration
+        self.screen = screen
         self.observe = observe
         self.accept = accept
-        framing = ProtocolConfiguration(limits: configuration.limits)
+        framing = ProtocolConfiguration(
+            limits: configuration.limits, delivery: configuration.delivery)
         places = group.loops.map { _ in Place() }
     }
 
@@ -36,7 +40,8 @@ final class ServerShards: Sendable {
         let place = places[loop.index]
         if let shard = place.shard { return shard }
         let shard = ServerShard(
-            configuration: configuration, framing: framing, observe: observe, accept: accept,
+            configuration: configuration, framing: framing, screen: screen, observe: observe,
+            accept: accept,
             counts: counts)
         place.shard = shard
         return shard

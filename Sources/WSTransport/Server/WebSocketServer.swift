@@ -27,16 +27,20 @@ public final class WebSocketServer: Sendable {
     /// - Parameters:
     ///   - group: The loops to serve on.
     ///   - configuration: Limits and timeouts.
+    ///   - screen: May refuse a request while its head still arrives, with a status of its choice; on
+    ///     the loop of its connection.
     ///   - observe: Is told of failed handshakes, for logs and metrics.
     ///   - accept: Decides about each request whose head is whole and valid.
     public init(
         group: EventLoopGroup, configuration: Configuration = .init(),
-        observe: @escaping Observe = { _, _ in }, accept: @escaping Accept
+        screen: HTTPScreen? = nil, observe: @escaping Observe = { _, _ in },
+        accept: @escaping Accept
     ) {
         self.group = group
         self.configuration = configuration
         shards = ServerShards(
-            group: group, configuration: configuration, observe: observe, accept: accept)
+            group: group, configuration: configuration, screen: screen, observe: observe,
+            accept: accept)
     }
 
     /// How many WebSockets are open, over all loops.

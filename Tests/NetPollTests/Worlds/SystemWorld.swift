@@ -148,3 +148,11 @@ func usableBytes(of object: AnyObject) -> Int {
 // malloc_usable_size(3), which the Glibc overlay does not import.
 @_silgen_name("malloc_usable_size")
 private func mallocUsableSize(_ pointer: UnsafeMutableRawPointer) -> Int
+
+func fileExists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
+func makeEmptyFile(_ path: String) {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+    #expect(descriptor >= 0)
+    close(descriptor)
+}

@@ -3,6 +3,7 @@ import WSFrame
 /// An event of the protocol with its payload copied out, so that two runs can be compared.
 enum Observed: Hashable {
     case message(MessageKind, [UInt8])
+    case piece(MessageKind, [UInt8], isFirst: Bool, isLast: Bool)
     case ping([UInt8])
     case pong([UInt8])
     case close(CloseCode?, [UInt8], CloseHandshake.OnCloseReceived)
@@ -19,8 +20,14 @@ final class Observer {
     private(set) var inPlace = 0
     private(set) var kept = 0
 
-    init(role: Role = .server, limits: ProtocolLimits = ProtocolLimits()) {
-        state = ProtocolCore(role: role, configuration: ProtocolConfiguration(limits: limits))
+    init(
+        role: Role = .server,
+        limits: ProtocolLimits = ProtocolLimits(),
+        delivery: ProtocolConfiguration.Delivery = .whole
+    ) {
+        state = ProtocolCore(
+            role: role,
+            configuration: ProtocolConfiguration(limits: limits, delivery: delivery))
     }
 
     var maySend: Bool { state.maySend }
@@ -53,6 +60,10 @@ final class Observer {
         switch event {
         case .message(let kind, let payload):
             observed.append(.message(kind, copy(payload, in: bytes)))
+        case .piece(let piece):
+            let bytes = copy(piece.payload, in: bytes)
+            observed.append(
+                .piece(piece.kind, bytes, isFirst: piece.isFirst, isLast: piece.isLast))
         case .ping(let payload): observed.append(.ping(copy(payload, in: bytes)))
         case .pong(let payload): observed.append(.pong(copy(payload, in: bytes)))
         case .close(let close):

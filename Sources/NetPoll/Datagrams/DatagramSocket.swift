@@ -1,0 +1,177 @@
+/// A UDP or Unix datagram socket of one loop.
+///
+/// Datagrams of a turn are gathered and sent in batches when the turn ends (sendmmsg(2)); what the
+/// kernel does not take waits in a bounded queue. Not `Sendable`: used on ``loop`` only.
+public final class DatagramSocket {
+    /// Settings of a datagram socket.
+    public struct Configuration: Hashable, Sendable {
+        /// The only peer; datagrams of others are not received, and errors are reported
+        /// (connect(2)). `nil`, the default: any.
+        public var peer: SocketAddress?
+        /// The longest datagram received whole; what is longer is cut. Default 2,048, at most
+        /// 65,536.
+        public var datagramBytesMax = 2_048
+        /// The most datagrams, and bytes of them, that wait to be sent. Default 1,024 and 1 MiB.
+        public var queuedDatagramsMax = 1_024
+        public var queuedBytesMax = 1 << 20
+        /// Whether several sockets share the port (SO_REUSEPORT, socket(7)). Default no.
+        public var sharesPort = false
+        /// Whether ``DatagramArrival/destination`` is reported (IP_PKTINFO, ip(7)). Default no.
+        public var packetInfo = false
+
+        public init() {}
+    }
+
+    public let loop: EventLoop
+
+    /// The address it is bound to, with the port the kernel chose where 0 was asked for.
+    public let address: SocketAddress
+
+    /// The settings it was opened with.
+    public let configuration: Configuration
+
+    /// Receives the events; may be replaced.
+    public var handler: any DatagramHandler
+
+    let socket: SocketHandle
+    private let token: Token
+    private var queue = DatagramQueue()
+    private var isFlushPlanned = false
+    private var isBlocked = false
+    private var owesDrained = false
+    private var isClosed = false
+    private lazy var flusher = Flusher(self)
+
+    init(
+        loop: EventLoop, token: Token, socket: SocketHandle, address: SocketAddress,
+        configuration: Configuration, handler: any DatagramHandler
+    ) {
+        self.loop = loop
+        self.token = token
+        self.socket = socket
+        self.address = address
+        self.configuration = configuration
+        self.handler = handler
+    }
+
+    /// Datagrams that the kernel has not taken.
+    public var queuedDatagrams: Int { queue.count }
+
+    /// Queues a copy of `bytes` for ``Configuration/peer``, to be sent when the turn ends.
+    @discardableResult
+    public func send(_ bytes: RawSpan) -> WriteOutcome {
+        precondition(configuration.peer != nil, "send without an address, and without a peer")
+        return enqueue(bytes, nil)
+    }
+
+    /// Queues a copy of `bytes` for `destination`, to be sent when the turn ends.
+    ///
+    /// - Returns: ``WriteOutcome/refused`` where the queue is full; the datagram is dropped, and
+    ///   ``DatagramHandler/drained(_:)`` follows.
+    @discardableResult
+    public func send(_ bytes: RawSpan, to destination: SocketAddress) -> WriteOutcome {
+        precondition(configuration.peer == nil, "send to \(destination) beside the peer")
+        return enqueue(bytes, destination)
+    }
+
+    private func enqueue(_ bytes: RawSpan, _ destination: SocketAddress?) -> WriteOutcome {
+        loop.checkCurrent()
+        guard !isClosed else { return .closed }
+        guard queue.count < configuration.queuedDatagramsMax,
+            queue.bytes + bytes.byteCount <= configuration.queuedBytesMax
+        else {
+            owesDrained = true
+            return .refused
+        }
+        queue.append(bytes, destination)
+        if !isBlocked, !isFlushPlanned {
+            isFlushPlanned = true
+            loop.runAtEndOfTurn(flusher)
+        }
+        return .accepted
+    }
+
+    /// Joins a multicast group on an interface, 0 for the kernel's choice (ip(7), ipv6(7)).
+    ///
+    /// - Throws: ``SystemError``, for example where the group is no multicast address.
+    public func join(
+        _ group: SocketAddress, interfaceIndex: UInt32 = 0
+    ) throws(SystemError) {
+        try setMembership(group, interfaceIndex, joins: true)
+    }
+
+    /// Leaves a multicast group.
+    ///
+    /// - Throws: ``SystemError`` where the group was not joined.
+    public func leave(
+        _ group: SocketAddress, interfaceIndex: UInt32 = 0
+    ) throws(SystemError) {
+        try setMembership(group, interfaceIndex, joins: false)
+    }
+
+    private func setMembership(
+        _ group: SocketAddress, _ index: UInt32, joins: Bool
+    ) throws(SystemError) {
+        loop.checkCurrent()
+        precondition(!isClosed, "a group of a socket that is closed")
+        try loop.driver.setMembership(socket, of: group, interfaceIndex: index, joins: joins)
+    }
+
+    /// Stops receiving; the kernel keeps what fits its buffer and drops the rest.
+    public func pauseReading() { setReceiving(false) }
+
+    /// Receives again.
+    public func resumeReading() { setReceiving(true) }
+
+    private func setReceiving(_ receiving: Bool) {
+        guard !isClosed else { return }
+        loop.driver.setReceiving(receiving, socket, token: token)
+    }
+
+    /// Sends what is queued as far as the kernel takes it, and closes. No event follows.
+    public func close() {
+        guard !isClosed else { return }
+        if !isBlocked { flush() }
+        isClosed = true
+        loop.driver.close(socket, reset: false)
+        loop.slots.remove(token)
+    }
+
+    // MARK: - For the loop
+
+    func sendable() {
+        isBlocked = false
+        flush()
+    }
+
+    func flush() {
+        isFlushPlanned = false
+        while !isClosed, !isBlocked, queue.count > 0 {
+            let (offered, outcome) = queue.withBatch { batch in
+                loop.counters.sends += 1
+                return (batch.count, loop.driver.sendDatagrams(socket, batch, token: token))
+            }
+            switch outcome {
+            case .sent(let count):
+                queue.removeFirst(count)
+                isBlocked = count < offered
+            case .failed(let errno):
+                // The first datagram is what failed; the next ones may do.
+                queue.removeFirst(1)
+                handler.failed(SystemError(code: errno, operation: "send"), on: self)
+            }
+        }
+        if owesDrained, queue.count == 0, !isClosed {
+            owesDrained = false
+            handler.drained(self)
+        }
+    }
+
+    private final class Flusher: TurnTarget {
+        private weak var socket: DatagramSocket?
+
+        init(_ socket: DatagramSocket) { self.socket = socket }
+
+        func turnEnded(on loop: EventLoop) { socket?.flush() }
+    }
+}

@@ -1,0 +1,92 @@
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+extension Socket {
+    /// Opens and binds a datagram socket (udp(7), unix(7)).
+    static func openDatagram(
+        on address: SocketAddress, _ configuration: DatagramSocket.Configuration
+    ) throws(SystemError) -> (SocketHandle, SocketAddress) {
+        let fd = try open(address, Int32(SOCK_DGRAM.rawValue), "bind")
+        do throws(SystemError) {
+            if configuration.sharesPort {
+                set(fd, SOL_SOCKET, SO_REUSEADDR)
+                set(fd, SOL_SOCKET, SO_REUSEPORT)
+            }
+            if configuration.packetInfo {
+                switch address {
+                case .v4: set(fd, Int32(IPPROTO_IP), IP_PKTINFO)
+                case .v6: set(fd, Int32(IPPROTO_IPV6), IPV6_RECVPKTINFO)
+                case .unix: break
+                }
+            }
+            try bindReplacingStale(fd, address, Int32(SOCK_DGRAM.rawValue))
+            if let peer = configuration.peer {
+                try check(
+                    Platform.withKernelAddress(peer) { Glibc.connect(fd, $0, $1) },
+                    "connect \(peer)")
+            }
+        } catch {
+            Glibc.close(fd)
+            throw error
+        }
+        return (SocketHandle(rawValue: fd), localAddress(fd) ?? address)
+    }
+
+    static func setMembership(
+        _ fd: Int32, of group: SocketAddress, interfaceIndex: UInt32, joins: Bool
+    ) throws(SystemError) {
+        let operation = joins ? "join \(group.host)" : "leave \(group.host)"
+        switch group {
+        case .v4(let raw, _):
+            var request = ip_mreqn()
+            request.imr_multiaddr.s_addr = raw
+            request.imr_ifindex = Int32(bitPattern: interfaceIndex)
+            let option = joins ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP
+            try check(
+                setsockopt(
+                    fd, Int32(IPPROTO_IP), option, &request,
+                    socklen_t(MemoryLayout<ip_mreqn>.size)), operation)
+        case .v6(let high, let low, _, _):
+            var request = ipv6_mreq()
+            withUnsafeMutableBytes(of: &request.ipv6mr_multiaddr) {
+                $0.storeBytes(of: high.bigEndian, as: UInt64.self)
+                $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
+            }
+            request.ipv6mr_interface = interfaceIndex
+            let option = joins ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP
+            try check(
+                setsockopt(
+                    fd, Int32(IPPROTO_IPV6), option, &request,
+                    socklen_t(MemoryLayout<ipv6_mreq>.size)), operation)
+        case .unix:
+            throw SystemError(code: EOPNOTSUPP, operation: operation)
+        }
+    }
+
+    /// Binds; a Unix socket's file that no process listens on any more is replaced.
+    ///
+    /// A crash leaves such a file behind, and bind(2) would refuse the path for ever. Whether it is
+    /// alive is asked by connecting to it.
+    static func bindReplacingStale(
+        _ fd: Int32, _ address: SocketAddress, _ kind: Int32
+    ) throws(SystemError) {
+        let result = Platform.withKernelAddress(address) { bind(fd, $0, $1) }
+        if result == 0 { return }
+        let code = errno
+        guard case .unix(let path) = address, code == EADDRINUSE, isStale(path, address, kind),
+            unlink(path) == 0
+        else { throw SystemError(code: code, operation: "bind \(address)") }
+        try check(Platform.withKernelAddress(address) { bind(fd, $0, $1) }, "bind \(address)")
+    }
+
+    private static func isStale(_ path: String, _ address: SocketAddress, _ kind: Int32) -> Bool {
+        var status = stat()
+        guard !path.isEmpty, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK,
+            let probe = try? open(address, kind, "connect")  // Without a probe it counts as alive.
+        else { return false }
+        defer { Glibc.close(probe) }
+        let result = Platform.withKernelAddress(address) { Glibc.connect(probe, $0, $1) }
+        return result != 0 && errno == ECONNREFUSED
+    }
+}
