@@ -101,7 +101,8 @@ struct UnixSocketTests {
             if isReceiving { try? connection.receiveDescriptors() }
         }
 
-        func received(_ descriptor: consuming PassedDescriptor, on connection: Connection) {
+        func receivedDescriptor(_ descriptor: consuming PassedDescriptor, on connection: Connection)
+        {
             events.append("file " + readAll(descriptor.take()))
         }
 

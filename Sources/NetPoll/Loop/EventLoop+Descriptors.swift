@@ -31,7 +31,7 @@ extension EventLoop {
         guard let connection = connection(for: token)?.takeUnretainedValue(),
             connection.state == .open
         else { return }
-        connection.handler.received(passed, on: connection)
+        connection.handler.receivedDescriptor(passed, on: connection)
     }
 }
 
