@@ -90,4 +90,86 @@ struct UnixSocketTests {
         }
         #expect(world.run { reason == .refused })
     }
+
+    /// Reads what a passed descriptor leads to.
+    private final class Receiver: ConnectionHandler {
+        var events: [String] = []
+        var isReceiving = true
+
+        func opened(_ connection: Connection) {
+            // The system's driver can; a failure shows as events that do not come.
+            if isReceiving { try? connection.receiveDescriptors() }
+        }
+
+        func receivedDescriptor(_ descriptor: consuming PassedDescriptor, on connection: Connection)
+        {
+            events.append("file " + readAll(descriptor.take()))
+        }
+
+        func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
+            bytes.bytes.withUnsafeBytes { bytes in
+                for byte in bytes { events.append("byte \(byte)") }
+            }
+        }
+
+        func closed(_ connection: Connection, reason: CloseReason) { events.append("\(reason)") }
+    }
+
+    /// A handler and a connection to it.
+    private func connect(
+        to address: SocketAddress, _ receiver: Receiver
+    ) throws -> Connection {
+        let place = HandlerPlace(receiver)
+        let listener = try world.loop.listen(on: address) { _, _ in place.handler }
+        let client = Recorder()
+        world.loop.connect(to: listener.address) { result in
+            if case .success(let connection) = result { connection.handler = client }
+        }
+        let isOpen = world.run { client.connection != nil }
+        #expect(isOpen)
+        return try #require(client.connection)
+    }
+
+    @Test func `descriptors are passed in order with what is written`() throws {
+        let receiver = Receiver()
+        let connection = try connect(to: .abstract("netpoll \(path)"), receiver)
+        let files = try ["one", "two"].map { try makeFile(Array($0.utf8)) }
+        connection.write(bytes: [1])
+        try connection.send(descriptor: files[0].descriptor, mark: 2)
+        connection.write(bytes: [3])
+        try connection.send(descriptor: files[1].descriptor, mark: 4)
+        #expect(world.run { receiver.events.count == 6 })
+        // The kernel may hand over the byte written before together with the descriptor.
+        let order = receiver.events.filter { $0 != "byte 1" && $0 != "byte 3" }
+        #expect(order == ["file one", "byte 2", "file two", "byte 4"])
+        let bytes = receiver.events.filter { $0.hasPrefix("byte") }
+        #expect(bytes == ["byte 1", "byte 2", "byte 3", "byte 4"])
+    }
+
+    @Test func `who does not ask for descriptors gets the bytes alone`() throws {
+        let receiver = Receiver()
+        receiver.isReceiving = false
+        let connection = try connect(to: .abstract("netpoll \(path)"), receiver)
+        let file = try makeFile([1])
+        try connection.send(descriptor: file.descriptor, mark: 9)
+        #expect(world.run { receiver.events == ["byte 9"] })
+    }
+
+    @Test func `over TCP no descriptor is passed, and what is not open cannot be`() throws {
+        let connection = try connect(
+            to: SocketAddress(host: "127.0.0.1", port: 0), Receiver())
+        #expect(throws: SystemError.self) { try connection.send(descriptor: -1) }
+        let file = try makeFile([1])
+        let outcome = try connection.send(descriptor: file.descriptor)
+        #expect(outcome == .closed)
+    }
+}
+
+/// Hands a test's handler to its listener.
+///
+/// `@unchecked Sendable`: the listener's closure runs in the test's own thread.
+private final class HandlerPlace: @unchecked Sendable {
+    let handler: any ConnectionHandler
+
+    init(_ handler: any ConnectionHandler) { self.handler = handler }
 }

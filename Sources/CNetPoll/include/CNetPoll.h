@@ -42,6 +42,13 @@ int cnetpoll_recvmmsg(int fd, void *messages, unsigned count);
 /// sendmmsg(2) without waiting.
 int cnetpoll_sendmmsg(int fd, void *messages, unsigned count);
 
+/// Passes a descriptor with one byte over a Unix socket (SCM_RIGHTS, unix(7)); 1, or -1 with errno.
+int cnetpoll_send_descriptor(int socket, int descriptor, uint8_t mark);
+
+/// recvmsg(2) with descriptors, of which at most `most` are stored, and counted in `count`.
+long cnetpoll_receive_descriptors(
+    int socket, void *buffer, unsigned long bytes, int *descriptors, int most, int *count);
+
 /// Where a datagram arrived; `family` is 0 where the kernel did not say. Addresses are in network
 /// order.
 struct cnetpoll_arrival {

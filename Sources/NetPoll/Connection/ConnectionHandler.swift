@@ -9,6 +9,11 @@ public protocol ConnectionHandler: AnyObject {
     /// must be copied by the handler.
     func received(_ bytes: inout MutableRawSpan, on connection: Connection)
 
+    /// The peer passed a descriptor; see ``Connection/receiveDescriptors()``. Told before the byte
+    /// it came with, and perhaps before bytes written shortly ahead of that, which the kernel may
+    /// hand over together. The default closes it.
+    func receivedDescriptor(_ descriptor: consuming PassedDescriptor, on connection: Connection)
+
     /// The peer will send no more (end-of-file); this side may still write.
     ///
     /// Not called where this side has sent its end too: then the connection is over. The default
@@ -27,6 +32,9 @@ public protocol ConnectionHandler: AnyObject {
 
 extension ConnectionHandler {
     public func opened(_ connection: Connection) {}
+    public func receivedDescriptor(
+        _ descriptor: consuming PassedDescriptor, on connection: Connection
+    ) {}
     public func receivedEnd(on connection: Connection) { connection.close() }
     public func roseAboveHighWatermark(_ connection: Connection) {}
     public func fellBelowLowWatermark(_ connection: Connection) {}

@@ -3,11 +3,12 @@
 /// Small writes are packed into chunks; large shared payloads stay references, files stay files.
 /// The bound in bytes is kept by ``Connection``.
 struct SendQueue: ~Copyable {
-    /// A run of a file's bytes.
+    /// A run of a file's bytes; or, with a mark, the descriptor itself.
     struct FilePiece {
         let descriptor: Int32
         var offset: Int
         var count: Int
+        var mark: UInt8?
     }
 
     private struct Entry {

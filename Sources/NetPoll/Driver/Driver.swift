@@ -135,6 +135,14 @@ package protocol Driver: AnyObject {
         _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
     ) -> SendOutcome
 
+    /// Passes a descriptor with one byte over a Unix socket; sends that byte or nothing.
+    func sendDescriptor(
+        _ socket: SocketHandle, _ descriptor: Int32, mark: UInt8, token: Token
+    ) -> SendOutcome
+
+    /// Receives descriptors from now on, told by ``EventLoop/receivedDescriptor(_:on:)``.
+    func receiveDescriptors(_ socket: SocketHandle) throws(SystemError)
+
     /// Another loop will adopt this socket, just accepted and not yet adopted.
     func release(_ socket: SocketHandle)
 

@@ -1,7 +1,7 @@
 // The queue of what the kernel did not take, and files, which always pass through it.
 extension EventLoop {
     func send(
-        _ file: OpenFile, offset: Int, count: Int, to connection: Connection
+        _ file: OpenFile, offset: Int, count: Int, mark: UInt8? = nil, to connection: Connection
     ) -> WriteOutcome {
         checkCurrent()
         guard connection.isOpen else { return .closed }
@@ -13,7 +13,7 @@ extension EventLoop {
         }
         let wasBlocked = isBlocked(connection)
         connection.coldState.queue.append(
-            .init(descriptor: file.descriptor, offset: offset, count: count),
+            .init(descriptor: file.descriptor, offset: offset, count: count, mark: mark),
             retained: .passRetained(file))
         if !wasBlocked { sendQueued(connection) }
         guard connection.state == .open else { return .closed }
@@ -59,7 +59,11 @@ extension EventLoop {
         let outcome: SendOutcome
         let offered: Int
         let file = cold.queue.firstFile
-        if let file {
+        if let file, let mark = file.mark {
+            offered = 1
+            outcome = driver.sendDescriptor(
+                connection.socket, file.descriptor, mark: mark, token: connection.token)
+        } else if let file {
             offered = file.count
             outcome = driver.sendFile(
                 connection.socket, file.descriptor, offset: file.offset, count: file.count,

@@ -14,6 +14,8 @@
             static let send = Interest(rawValue: 1 << 1)
             /// Registered with the kernel.
             static let registered = Interest(rawValue: 1 << 2)
+            /// Descriptors may arrive.
+            static let descriptors = Interest(rawValue: 1 << 3)
         }
 
         private static var eventsPerWaitMax: Int { 1_024 }
@@ -25,7 +27,7 @@
         private let wakeup: EventDescriptor
         private let events: UnsafeMutablePointer<epoll_event>
         private var eventCount = 0
-        private(set) var interests: [Interest] = []
+        var interests: [Interest] = []
         /// Given up for a moment to shed connections when descriptors are exhausted.
         private var reserve: Int32
         let datagramBatch = DatagramBatch()
@@ -121,7 +123,10 @@
             let buffer = loop.receiveBuffer
             var reads = 0
             while reads < loop.configuration.readsPerConnectionMax {
-                let count = recv(fd, buffer.baseAddress, buffer.count, 0)
+                let count =
+                    interests[Int(fd)].contains(.descriptors)
+                    ? receiveWithDescriptors(fd, token, loop)
+                    : recv(fd, buffer.baseAddress, buffer.count, 0)
                 reads += 1
                 if count > 0 {
                     let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])

@@ -156,3 +156,11 @@ func makeEmptyFile(_ path: String) {
     #expect(descriptor >= 0)
     close(descriptor)
 }
+
+/// Reads a file from its start, and closes it.
+func readAll(_ descriptor: Int32) -> String {
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 1_024)
+    let count = pread(descriptor, &buffer, buffer.count, 0)
+    return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+}

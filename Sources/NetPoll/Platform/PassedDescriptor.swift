@@ -1,0 +1,31 @@
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
+/// A descriptor that another process passed over a Unix connection; closed unless it is taken. See
+/// ``Connection/receiveDescriptors()``.
+public struct PassedDescriptor: ~Copyable {
+    private let rawValue: Int32
+
+    init(_ rawValue: Int32) {
+        self.rawValue = rawValue
+    }
+
+    deinit { close(rawValue) }
+
+    /// Takes the descriptor over; the caller closes it.
+    public consuming func take() -> Int32 {
+        let descriptor = rawValue
+        discard self
+        return descriptor
+    }
+}
+
+extension OpenFile {
+    /// A duplicate of a descriptor, closed by itself.
+    convenience init(duplicating descriptor: Int32) throws(SystemError) {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw SystemError(code: errno, operation: "fcntl") }
+        self.init(adopting: copy)
+    }
+}
