@@ -1,3 +1,4 @@
+import Glibc
 import NetPoll
 import NetPollTesting
 import Testing
@@ -417,5 +418,65 @@ struct WebSocketClientFailureTests {
         #expect(
             visitor.error?.reason == .handshake(WebSocketHandshakeError(.refusedByProxy(status))))
         #expect(!proxy.text.contains("Sec-WebSocket-Key"))
+    }
+}
+
+@Suite("WebSocketClient over real sockets", .timeLimit(.minutes(1)))
+struct WebSocketClientSocketTests {
+    /// Sends one message when it is open, and closes with the answer.
+    ///
+    /// `@unchecked Sendable`: everything runs on the one loop.
+    private final class Caller: WebSocketHandler, @unchecked Sendable {
+        private let ended: @Sendable ([UInt8]) -> Void
+        private var answer: [UInt8] = []
+
+        init(ended: @escaping @Sendable ([UInt8]) -> Void) {
+            self.ended = ended
+        }
+
+        func opened(_ connection: WebSocketConnection) { connection.send(text: "hello") }
+
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+            answer = message.withUnsafeBytes { Array($0) }
+            connection.close()
+        }
+
+        func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+            ended(reason == .local(.normal) ? answer : [])
+        }
+    }
+
+    private final class Echo: WebSocketHandler, Sendable {
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+            connection.send(message, kind: kind)
+        }
+    }
+
+    @Test(arguments: ["tcp", "unix"])
+    func `a message goes there and back`(network: String) async throws {
+        var settings = EventLoopGroup.Configuration()
+        settings.loops = 1
+        let group = try EventLoopGroup(configuration: settings)
+        let server = WebSocketServer(group: group) { _, _, _ in .upgrade(Echo()) }
+        let name = "longwire-\(UInt64.random(in: 0...(.max))).socket"
+        let wanted: SocketAddress =
+            network == "tcp" ? .v4(0x0100_007f, port: 0) : .unix(path: "/tmp/\(name)")
+        let address = try await server.listen(on: wanted)
+        let client = WebSocketClient(group: group)
+        let loop = group.loops[0]
+        let answer: [UInt8] = await withCheckedContinuation { continuation in
+            loop.execute {
+                let caller = Caller { continuation.resume(returning: $0) }
+                client.connect(
+                    to: address, WebSocketRequest(host: "localhost"), on: loop, handler: caller
+                ) { result in
+                    if case .failure = result { continuation.resume(returning: []) }
+                }
+            }
+        }
+        #expect(answer == Array("hello".utf8))
+        await server.drain()
+        await group.shutdown()
+        if case .unix(let path) = address { unlink(path) }
     }
 }
