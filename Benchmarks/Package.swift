@@ -20,6 +20,11 @@ let package = Package(
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
         ),
         .executableTarget(
+            name: "timers",
+            dependencies: [.product(name: "NetPoll", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
+        .executableTarget(
             name: "codec",
             dependencies: [.product(name: "WSFrame", package: "longwire")],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]

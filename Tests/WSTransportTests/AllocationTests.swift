@@ -36,9 +36,8 @@ struct AllocationTests {
         let server = WebSocketServer(group: EventLoopGroup(loops: [loop])) { _, _, _ in
             .upgrade(echo)
         }
-        return (
-            loop, server, try await server.listen(on: SocketAddress(host: "127.0.0.1", port: 0))
-        )
+        let any = try SocketAddress(host: "127.0.0.1", port: 0)
+        return (loop, server, try await server.listen(on: any))
     }
 
     @Test(.enabled(if: allocation_counter_is_active()), arguments: [64, 1_000, 16 << 10])

@@ -47,6 +47,7 @@ extension ReceivedBytes: RandomAccessCollection {
     }
 
     /// How arrays take a sequence's elements: all at once, not one by one.
+    // swift-format-ignore: NoLeadingUnderscores
     public func _copyContents(
         initializing target: UnsafeMutableBufferPointer<UInt8>
     ) -> (IndexingIterator<ReceivedBytes>, Int) {

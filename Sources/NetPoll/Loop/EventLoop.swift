@@ -49,12 +49,16 @@ public final class EventLoop: @unchecked Sendable {
     /// ``now`` in the 32 bits that connections store; wraps after 49 days.
     private(set) var nowMilliseconds: UInt32
 
-    var counters = LoopMetrics()
+    // The fields marked `@exclusivity(unchecked)` are used for every message, and their dynamic
+    // checks cost more than their accesses. They are touched on the loop's thread only, and each
+    // access is one call of theirs that runs no code of others: no handler, no closure, no last
+    // release (who removes a registration holds it). So no access begins while another lasts.
+    @exclusivity(unchecked) var counters = LoopMetrics()
 
     let driver: any Driver
     let inbox: Inbox
-    var slots = SlotTable()
-    var gather: GatherBuffer
+    @exclusivity(unchecked) var slots = SlotTable()
+    @exclusivity(unchecked) var gather: GatherBuffer
     var wheel: TimerWheel<any TimerTarget>
     var random: SplitMix64
     let deadlines = DeadlineTable()
@@ -71,8 +75,8 @@ public final class EventLoop: @unchecked Sendable {
     var isStopped = false
 
     /// Jobs of tasks that were resumed on this loop.
-    var ready = JobRing()
-    var inboundBuffers = InboundBufferPool()
+    @exclusivity(unchecked) var ready = JobRing()
+    @exclusivity(unchecked) var inboundBuffers = InboundBufferPool()
     private var jobs: [Inbox.Job] = []
     private var nextJob = 0
     private let thread = Atomic<UInt64>(0)
