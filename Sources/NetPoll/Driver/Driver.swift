@@ -64,6 +64,9 @@ package protocol Driver: AnyObject {
     /// Waits for events until `deadline` (`nil`: for ever; a past one: not at all).
     func wait(until deadline: Instant?) throws(SystemError)
 
+    /// Hands the kernel now what else the next wait would: closes may be among it.
+    func submit()
+
     /// Delivers to `loop` what ``wait(until:)`` found, within the loop's bounds per turn.
     func deliver(to loop: EventLoop)
 
@@ -95,4 +98,9 @@ package protocol Driver: AnyObject {
 
     /// Closes the socket; with `reset` the peer sees RST and unsent bytes are dropped.
     func close(_ socket: SocketHandle, reset: Bool)
+}
+
+extension Driver {
+    // Most drivers keep nothing back.
+    package func submit() {}
 }

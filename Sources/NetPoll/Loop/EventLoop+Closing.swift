@@ -83,6 +83,7 @@ extension EventLoop {
             terminate(connection, .shutdown)
         }
         while firstDoomed < doomed.count { carryOutCloses() }
+        driver.submit()
         isStopped = true
     }
 }

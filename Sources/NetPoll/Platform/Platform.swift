@@ -39,15 +39,24 @@ package enum Platform {
         package static var tooManyFiles: Int32 { EMFILE }
         package static var noBuffers: Int32 { ENOBUFS }
         package static var addressInUse: Int32 { EADDRINUSE }
+        package static var notSupported: Int32 { ENOSYS }
         static var cancelled: Int32 { ECANCELED }
     }
 }
 
 extension Platform {
-    /// The best driver of this system.
-    package static func makeDriver() throws(SystemError) -> any Driver {
+    /// Makes the driver that was chosen.
+    ///
+    /// - Throws: ``SystemError``, with ENOSYS where this system has no such interface.
+    package static func makeDriver(
+        _ choice: DriverChoice = .automatic
+    ) throws(SystemError) -> any Driver {
         #if os(Linux)
-            try EpollDriver()
+            switch choice {
+            case .automatic, .epoll: return try EpollDriver()
+            case .ioUring: return try UringDriver()
+            case .kqueue: throw SystemError(code: ENOSYS, operation: "kqueue")
+            }
         #else
             #error("NetPoll has no driver for this system yet")
         #endif

@@ -25,14 +25,18 @@ protocol Client: AnyObject {
 }
 
 enum DriverKind: CaseIterable, CustomTestStringConvertible {
-    case system
+    case epoll
+    case ioUring
     case simulated
 
-    var testDescription: String { self == .system ? "epoll" : "simulated" }
+    var testDescription: String { "\(self)" }
 
     func makeWorld(configuration: EventLoop.Configuration = .init()) throws -> any World {
         switch self {
-        case .system: try SystemWorld(configuration: configuration)
+        case .epoll:
+            SystemWorld(driver: try Platform.makeDriver(.epoll), configuration: configuration)
+        case .ioUring:
+            SystemWorld(driver: try Platform.makeDriver(.ioUring), configuration: configuration)
         case .simulated: SimulatedWorld(configuration: configuration)
         }
     }
