@@ -1,14 +1,14 @@
 import NetPoll
 
-/// Endpoints by the moment at which something reaches them; a binary heap.
-struct ArrivalQueue {
-    private var heap: [(at: Instant, order: UInt64, endpoint: Endpoint)] = []
+/// What arrives, by the moment at which it does; a binary heap.
+struct ArrivalQueue<Element> {
+    private var heap: [(at: Instant, order: UInt64, element: Element)] = []
     private var pushed: UInt64 = 0
 
     var first: Instant? { heap.first?.at }
 
-    mutating func push(_ instant: Instant, _ endpoint: Endpoint) {
-        heap.append((instant, pushed, endpoint))
+    mutating func push(_ instant: Instant, _ element: Element) {
+        heap.append((instant, pushed, element))
         pushed += 1
         var child = heap.count - 1
         while child > 0, precedes(child, (child - 1) / 2) {
@@ -17,8 +17,8 @@ struct ArrivalQueue {
         }
     }
 
-    /// Takes the first endpoint whose moment has come, in the order of moments, then of pushes.
-    mutating func popDue(_ now: Instant) -> Endpoint? {
+    /// Takes the first element whose moment has come, in the order of moments, then of pushes.
+    mutating func popDue(_ now: Instant) -> Element? {
         guard let first = heap.first, first.at <= now else { return nil }
         heap.swapAt(0, heap.count - 1)
         heap.removeLast()
@@ -29,7 +29,7 @@ struct ArrivalQueue {
             where child < heap.count && precedes(child, least) {
                 least = child
             }
-            if least == parent { return first.endpoint }
+            if least == parent { return first.element }
             heap.swapAt(parent, least)
             parent = least
         }

@@ -28,12 +28,14 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     package let waker: any Waker = NoWaker()
-    private unowned let network: Simulation
+    unowned let network: Simulation
     private var sockets: [Int32: Socket] = [:]
     private var handles: [ObjectIdentifier: Int32] = [:]
     private var listening: [Int32: ListeningSocket] = [:]
     private var ready: [Endpoint] = []
     private var nextHandle: Int32 = 3
+    var attempts: [Int32: Attempt] = [:]
+    var connects = ArrivalQueue<Int32>()
 
     init(network: Simulation) {
         self.network = network
@@ -41,7 +43,8 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
 
     /// Whether ``deliver(to:)`` would deliver something.
     var hasEvents: Bool {
-        !ready.isEmpty || listening.values.contains { $0.isAccepting && !$0.waiting.isEmpty }
+        !ready.isEmpty || hasConnects
+            || listening.values.contains { $0.isAccepting && !$0.waiting.isEmpty }
     }
 
     package func now() -> Instant { network.now }
@@ -49,6 +52,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     package func wait(until deadline: Instant?) {}
 
     package func deliver(to loop: EventLoop) {
+        finishConnects(loop)
         for (handle, listener) in listening.sorted(by: { $0.key < $1.key }) {
             accept(handle, listener, loop)
         }
@@ -139,9 +143,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             listening[handle] != nil
         {
             budget -= 1
-            if let descriptorsMax = network.descriptorsMax,
-                sockets.count + listening.count >= descriptorsMax
-            {
+            guard hasFreeDescriptor else {
                 loop.acceptFailed(Platform.Errno.tooManyFiles, on: listener.token)
                 return
             }
@@ -151,8 +153,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             }
             let endpoint = listener.waiting.removeFirst()
             let socket = takeHandle()
-            handles[ObjectIdentifier(endpoint)] = socket
-            pending[socket] = endpoint
+            hold(endpoint, as: socket)
             loop.accepted(
                 SocketHandle(rawValue: socket), from: endpoint.address, on: listener.token)
         }
@@ -170,9 +171,15 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
 
     private var pending: [Int32: Endpoint] = [:]
 
+    /// Keeps a connected endpoint for the loop to adopt.
+    func hold(_ endpoint: Endpoint, as handle: Int32) {
+        handles[ObjectIdentifier(endpoint)] = handle
+        pending[handle] = endpoint
+    }
+
     package func adopt(_ socket: SocketHandle, token: Token) {
         guard let endpoint = pending.removeValue(forKey: socket.rawValue) else {
-            preconditionFailure("socket \(socket.rawValue) was not just accepted")
+            preconditionFailure("socket \(socket.rawValue) was not just accepted or connected")
         }
         sockets[socket.rawValue] = Socket(endpoint: endpoint, token: token)
         endpoint.owner = self
@@ -227,6 +234,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             network.removeListener(listener.address, self)
             return
         }
+        if attempts.removeValue(forKey: socket.rawValue) != nil { return }
         let endpoint =
             sockets.removeValue(forKey: socket.rawValue)?.endpoint
             ?? pending.removeValue(forKey: socket.rawValue)
@@ -238,11 +246,17 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     /// Handles are not reused, so a use after close is noticed.
-    private func takeHandle() -> Int32 {
+    func takeHandle() -> Int32 {
         defer { nextHandle += 1 }
         return nextHandle
     }
 
     /// Sockets and listeners that are open.
-    var openDescriptors: Int { sockets.count + listening.count + pending.count }
+    var openDescriptors: Int {
+        sockets.count + listening.count + pending.count + attempts.count
+    }
+
+    var hasFreeDescriptor: Bool {
+        network.descriptorsMax.map { openDescriptors < $0 } ?? true
+    }
 }

@@ -67,6 +67,12 @@ public final class SimulatedNetwork {
         simulation.connect(to: address, windowBytes: windowBytes)
     }
 
+    /// Decides what becomes of loops' attempts to connect to `address`, from now on and of those on
+    /// their way. Scripted peers are not affected.
+    public func setRoute(_ route: Route, to address: SocketAddress) {
+        simulation.setRoute(route, to: address)
+    }
+
     /// Runs loops and peers until none has anything to do at the present moment.
     ///
     /// - Parameter turnsMax: Traps beyond it: something spins.

@@ -15,7 +15,10 @@ final class Simulation {
     private var listeners: [SocketAddress: [SimulatedDriver]] = [:]
     private var nextListener = 0
     private var nextPort: UInt16 = 49_152
-    private var arrivals = ArrivalQueue()
+    private var arrivals = ArrivalQueue<Endpoint>()
+    private var routes: [SocketAddress: Route] = [:]
+    /// How many unread bytes each end of a loop's outgoing connection holds.
+    var windowBytes: Int { 64 << 10 }
     private var readyPeers: [SimulatedPeer] = []
     private var clients: [ObjectIdentifier: Endpoint] = [:]
 
@@ -37,19 +40,37 @@ final class Simulation {
     func connect(
         to address: SocketAddress, windowBytes: Int
     ) -> SimulatedPeer? {
-        guard let drivers = listeners[address], !drivers.isEmpty else { return nil }
         let from = SocketAddress.v4(0x0100_007f, port: unusedPort())
-        let server = Endpoint(network: self, address: from, windowBytes: windowBytes)
-        let client = Endpoint(network: self, address: address, windowBytes: windowBytes)
-        server.join(client)
-        let driver = drivers[nextListener % drivers.count]
-        nextListener += 1
-        guard driver.enqueue(server, to: address) else { return nil }
+        guard let client = open(from: from, to: address, windowBytes: windowBytes) else {
+            return nil
+        }
         let peer = SimulatedPeer(endpoint: client, network: self)
         client.owner = peer
         clients[ObjectIdentifier(client)] = client
         return peer
     }
+
+    /// Puts a new connection into a listener's backlog and returns the client's end; `nil` where
+    /// nothing listens or the backlog is full.
+    func open(
+        from local: SocketAddress, to address: SocketAddress, windowBytes: Int
+    ) -> Endpoint? {
+        guard let drivers = listeners[address], !drivers.isEmpty else { return nil }
+        let server = Endpoint(network: self, address: local, windowBytes: windowBytes)
+        let client = Endpoint(network: self, address: address, windowBytes: windowBytes)
+        server.join(client)
+        let driver = drivers[nextListener % drivers.count]
+        nextListener += 1
+        guard driver.enqueue(server, to: address) else {
+            server.part()
+            return nil
+        }
+        return client
+    }
+
+    func route(to address: SocketAddress) -> Route { routes[address] ?? .open }
+
+    func setRoute(_ route: Route, to address: SocketAddress) { routes[address] = route }
 
     // MARK: - Running
 
@@ -106,9 +127,12 @@ final class Simulation {
     }
 
     private var nextEvent: Instant? {
-        let timer = loops.compactMap(\.nextTimer).min()
-        guard let arrival = arrivals.first else { return timer }
-        return timer.map { min($0, arrival) } ?? arrival
+        var next = arrivals.first
+        for moment in loops.map(\.nextTimer) + drivers.map(\.nextConnect) {
+            guard let moment else { continue }
+            next = next.map { min($0, moment) } ?? moment
+        }
+        return next
     }
 
     private func step() -> Bool {

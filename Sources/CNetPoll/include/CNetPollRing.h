@@ -37,10 +37,13 @@ static inline void cnetpoll_ring_close(cnetpoll_ring *ring) {
     if (ring->sqes) munmap(ring->sqes, ring->sqes_bytes);
     if (ring->rings) munmap(ring->rings, ring->rings_bytes);
     if (ring->fd >= 0) close(ring->fd);
+    memset(ring, 0, sizeof *ring);
+    ring->fd = -1;
 }
 
 /// io_uring_setup(2): one issuing thread, work deferred to its own calls, disabled until
-/// cnetpoll_ring_enable. That thread may be another than the caller.
+/// cnetpoll_ring_enable. That thread may be another than the caller. A ring that failed to open may
+/// be closed too.
 static inline int cnetpoll_ring_open(cnetpoll_ring *ring, uint32_t entries, uint32_t completions) {
     struct io_uring_params params;
     memset(ring, 0, sizeof *ring);
@@ -52,7 +55,7 @@ static inline int cnetpoll_ring_open(cnetpoll_ring *ring, uint32_t entries, uint
     if (ring->fd < 0) return -errno;
     uint32_t needed = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_EXT_ARG;
     if ((params.features & needed) != needed) {
-        close(ring->fd);
+        cnetpoll_ring_close(ring);
         return -ENOSYS;
     }
     size_t sq_bytes = params.sq_off.array + params.sq_entries * sizeof(uint32_t);
@@ -63,7 +66,7 @@ static inline int cnetpoll_ring_open(cnetpoll_ring *ring, uint32_t entries, uint
                        IORING_OFF_SQ_RING);
     if (rings == MAP_FAILED) {
         int code = -errno;
-        close(ring->fd);
+        cnetpoll_ring_close(ring);
         return code;
     }
     ring->rings = rings;

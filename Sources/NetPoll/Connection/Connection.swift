@@ -90,6 +90,9 @@ public final class Connection {
     /// Whether this connection owns memory beside itself: a queue or a closing deadline.
     package var ownsBuffers: Bool { cold != nil }
 
+    /// The descriptor's number, or a simulated one.
+    package var descriptor: Int32 { socket.rawValue }
+
     /// Queues a copy of `bytes`, to be sent when the turn ends.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteOutcome {

@@ -34,11 +34,27 @@ package struct ListenOptions: Sendable {
     package var sharesPort: Bool
     /// The address is already held by the group's first listener.
     package var joinsShared: Bool
+    /// Options that accepted sockets get.
+    package var socket: SocketOptions
 
-    package init(backlog: Int32, sharesPort: Bool, joinsShared: Bool) {
+    package init(
+        backlog: Int32, sharesPort: Bool, joinsShared: Bool, socket: SocketOptions = .init()
+    ) {
         self.backlog = backlog
+        self.socket = socket
         self.sharesPort = sharesPort
         self.joinsShared = joinsShared
+    }
+}
+
+/// An outgoing socket's settings.
+package struct ConnectOptions: Sendable {
+    package var localAddress: SocketAddress?
+    package var socket: SocketOptions
+
+    package init(localAddress: SocketAddress?, socket: SocketOptions) {
+        self.localAddress = localAddress
+        self.socket = socket
     }
 }
 
@@ -54,7 +70,8 @@ package protocol Waker: Sendable {
 /// the driver learns so by readiness (epoll) or by completion is its own affair.
 ///
 /// All but ``waker`` is used on the loop's thread only. Events are delivered by calling the loop's
-/// `accepted`, `received`, `receivedEnd`, `sendable`, `failed` and `acceptFailed`.
+/// `accepted`, `received`, `receivedEnd`, `sendable`, `failed`, `acceptFailed`, `connected` and
+/// `connectFailed`.
 package protocol Driver: AnyObject {
     var waker: any Waker { get }
 
@@ -82,7 +99,14 @@ package protocol Driver: AnyObject {
     /// are exhausted; `false` where none could be taken.
     func shed(_ socket: SocketHandle) -> Bool
 
-    /// Registers an accepted socket and starts receiving.
+    /// Opens a socket and starts connecting it. Its end is told later, never from within the call,
+    /// with ``EventLoop/connected(_:)`` or ``EventLoop/connectFailed(_:on:)``; the loop then adopts
+    /// the socket under another token, or closes it. It may close it before, too.
+    func connect(
+        to address: SocketAddress, _ options: ConnectOptions, token: Token
+    ) throws(SystemError) -> SocketHandle
+
+    /// Registers an accepted or connected socket and starts receiving.
     func adopt(_ socket: SocketHandle, token: Token) throws(SystemError)
 
     /// Stops or resumes receiving.

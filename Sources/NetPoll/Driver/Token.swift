@@ -6,9 +6,11 @@ package struct Token: Hashable, Sendable {
     package enum Kind: UInt8, Sendable {
         case connection = 0
         case listener = 1
+        /// A socket that is being connected.
+        case attempt = 2
     }
 
-    /// Bits 0–30 slot, bit 31 kind, bits 32–63 generation.
+    /// Bits 0–28 slot, bits 29–31 kind, bits 32–63 generation.
     package let rawValue: UInt64
 
     package init(rawValue: UInt64) {
@@ -16,12 +18,21 @@ package struct Token: Hashable, Sendable {
     }
 
     init(slot: Int, generation: UInt32, kind: Kind) {
-        rawValue = UInt64(generation) << 32 | UInt64(kind.rawValue) << 31 | UInt64(slot)
+        rawValue = UInt64(generation) << 32 | UInt64(kind.rawValue) << 29 | UInt64(slot)
     }
 
-    var slot: Int { Int(truncatingIfNeeded: rawValue & 0x7fff_ffff) }
+    var slot: Int { Int(truncatingIfNeeded: rawValue & 0x1fff_ffff) }
     var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
-    package var kind: Kind { rawValue & 0x8000_0000 == 0 ? .connection : .listener }
+
+    @inline(__always)
+    package var kind: Kind {
+        switch rawValue >> 29 & 7 {
+        case 0: .connection
+        case 1: .listener
+        case 2: .attempt
+        case let kind: preconditionFailure("a token of kind \(kind), which none was made with")
+        }
+    }
 }
 
 /// Names one connection of one group for ever: it never names a later connection in its place.

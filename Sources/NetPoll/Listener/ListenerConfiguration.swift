@@ -18,6 +18,8 @@ extension Listener {
         public var backlog = 4_096
         /// Default ``ExhaustionPolicy/shed``.
         public var exhaustion = ExhaustionPolicy.shed
+        /// Options of each accepted socket.
+        public var options = SocketOptions()
         /// Bounds of each accepted connection.
         public var limits = Connection.Limits()
 

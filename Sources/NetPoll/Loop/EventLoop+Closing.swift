@@ -78,6 +78,7 @@ extension EventLoop {
     /// Closes every listener and aborts every connection, telling all handlers.
     package func shutDown() {
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
+        for token in slots.tokens(.attempt) { outgoing(for: token)?.abandon(.shutdown) }
         for token in slots.tokens(.connection) {
             guard let connection = connection(for: token)?.takeUnretainedValue() else { continue }
             terminate(connection, .shutdown)

@@ -131,6 +131,8 @@ extension EventLoop {
             return connection(for: token)?._withUnsafeGuaranteedRef { $0.socket.rawValue }
         case .listener:
             return object._withUnsafeGuaranteedRef { ($0 as? Listener)?.socket.rawValue }
+        case .attempt:
+            return outgoing(for: token)?.socket?.rawValue
         }
     }
 }

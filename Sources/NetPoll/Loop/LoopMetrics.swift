@@ -4,6 +4,10 @@ public struct LoopMetrics: Hashable, Sendable {
     public var turns = 0
     /// Connections accepted and registered.
     public var accepted = 0
+    /// Outgoing connections that came about.
+    public var connected = 0
+    /// Outgoing connections that did not.
+    public var connectFailures = 0
     /// Connections that ended.
     public var closed = 0
     /// Connections closed unread because descriptors or memory were exhausted.

@@ -2,7 +2,8 @@
 struct SlotTable: ~Copyable {
     private struct Slot {
         var generation: UInt32
-        var nextFree: UInt32
+        /// The next free slot; in use, the kind of the registration.
+        var link: UInt32
         var object: Unmanaged<AnyObject>?
     }
 
@@ -35,7 +36,8 @@ struct SlotTable: ~Copyable {
     /// Takes over one retain of `object` under the token just reserved.
     mutating func insert(_ object: AnyObject, at token: Token) {
         precondition(Int(freeHead) == token.slot, "slot \(token.slot) was not reserved last")
-        freeHead = slots[token.slot].nextFree
+        freeHead = slots[token.slot].link
+        slots[token.slot].link = UInt32(token.kind.rawValue)
         slots[token.slot].object = Unmanaged.passRetained(object)
         count += 1
     }
@@ -53,7 +55,7 @@ struct SlotTable: ~Copyable {
         guard let object = object(token) else { return }
         slots[token.slot].object = nil
         slots[token.slot].generation &+= 1
-        slots[token.slot].nextFree = freeHead
+        slots[token.slot].link = freeHead
         freeHead = UInt32(token.slot)
         count -= 1
         object.release()
@@ -62,23 +64,23 @@ struct SlotTable: ~Copyable {
     /// The tokens in use, of one kind; O(slots).
     func tokens(_ kind: Token.Kind) -> [Token] {
         (0..<used).compactMap { index in
-            guard let object = slots[index].object else { return nil }
-            let isListener = object._withUnsafeGuaranteedRef { $0 is Listener }
-            guard isListener == (kind == .listener) else { return nil }
+            guard slots[index].object != nil, slots[index].link == UInt32(kind.rawValue) else {
+                return nil
+            }
             return Token(slot: index, generation: slots[index].generation, kind: kind)
         }
     }
 
     private mutating func grow() {
         if used == capacity {
-            precondition(capacity < 1 << 30, "more than \(capacity) registrations on one loop")
+            precondition(capacity < 1 << 29, "more than \(capacity) registrations on one loop")
             let larger = UnsafeMutablePointer<Slot>.allocate(capacity: capacity * 2)
             larger.moveInitialize(from: slots, count: used)
             slots.deallocate()
             slots = larger
             capacity *= 2
         }
-        (slots + used).initialize(to: Slot(generation: 1, nextFree: freeHead, object: nil))
+        (slots + used).initialize(to: Slot(generation: 1, link: freeHead, object: nil))
         freeHead = UInt32(used)
         used += 1
     }

@@ -81,6 +81,7 @@
                 switch token.kind {
                 case .listener: accept(token, loop)
                 case .connection: deliver(event.events, token, loop)
+                case .attempt: finishConnect(token, loop)
                 }
             }
         }
@@ -175,6 +176,30 @@
 
         // MARK: - Connections
 
+        func connect(
+            to address: SocketAddress, _ options: ConnectOptions, token: Token
+        ) throws(SystemError) -> SocketHandle {
+            let socket = try Socket.connect(to: address, options)
+            do {
+                // Writability tells the end, and at once where connect(2) was done at once.
+                try register(socket.rawValue, token, .send)
+            } catch {
+                Glibc.close(socket.rawValue)
+                throw error
+            }
+            return socket
+        }
+
+        private func finishConnect(_ token: Token, _ loop: EventLoop) {
+            guard let fd = loop.descriptor(of: token) else { return }
+            let code = Socket.pendingError(fd)
+            if code == 0 {
+                loop.connected(token)
+            } else {
+                loop.connectFailed(code, on: token)
+            }
+        }
+
         func adopt(_ socket: SocketHandle, token: Token) throws(SystemError) {
             try register(socket.rawValue, token, .receive)
         }
@@ -221,7 +246,9 @@
                 interests.append(contentsOf: repeatElement([], count: max(64, interests.count)))
             }
             var event = Self.event(interest, token)
-            guard epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0 else {
+            // A connected socket is registered already, under its attempt's token.
+            let isKnown = interests[Int(fd)].contains(.registered)
+            guard epoll_ctl(epoll, isKnown ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0 else {
                 throw SystemError(code: errno, operation: "epoll_ctl")
             }
             interests[Int(fd)] = interest.union(.registered)

@@ -33,6 +33,21 @@ package enum Platform {
         code == EMFILE || code == ENFILE || code == ENOBUFS || code == ENOMEM
     }
 
+    /// What an error of connect(2) means.
+    static func connectReason(_ error: SystemError) -> ConnectError.Reason {
+        switch error.code {
+        case ECONNREFUSED: .refused
+        case ETIMEDOUT: .timedOut
+        case ENETUNREACH, EHOSTUNREACH: .unreachable
+        case ECANCELED: .shutdown
+        default: .failed(error)
+        }
+    }
+
+    static func cancelledError(_ operation: String) -> SystemError {
+        SystemError(code: ECANCELED, operation: operation)
+    }
+
     /// The error numbers that simulated networks speak.
     package enum Errno {
         package static var connectionReset: Int32 { ECONNRESET }
@@ -40,6 +55,9 @@ package enum Platform {
         package static var noBuffers: Int32 { ENOBUFS }
         package static var addressInUse: Int32 { EADDRINUSE }
         package static var notSupported: Int32 { ENOSYS }
+        package static var connectionRefused: Int32 { ECONNREFUSED }
+        package static var hostUnreachable: Int32 { EHOSTUNREACH }
+        package static var addressNotAvailable: Int32 { EADDRNOTAVAIL }
         static var cancelled: Int32 { ECANCELED }
     }
 }

@@ -14,26 +14,12 @@ enum Socket {
     static func listen(
         on address: SocketAddress, _ options: ListenOptions
     ) throws(SystemError) -> (SocketHandle, SocketAddress) {
-        let family: Int32
-        switch address {
-        case .v4: family = AF_INET
-        case .v6: family = AF_INET6
-        case .unix(let path):
-            family = AF_UNIX
-            guard path.utf8.count < 108 else {
-                throw SystemError(code: ENAMETOOLONG, operation: "bind \(address)")
-            }
-        }
-        let kind =
-            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
-            | Int32(SOCK_CLOEXEC.rawValue)
-        let fd = socket(family, kind, 0)
-        guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }
+        let fd = try open(address, "bind")
         do {
-            if family != AF_UNIX {
+            if address.port != nil {
                 set(fd, SOL_SOCKET, SO_REUSEADDR)
-                // Accepted sockets inherit it on Linux, which saves a call for each.
-                set(fd, Int32(IPPROTO_TCP), TCP_NODELAY)
+                // Accepted sockets inherit them on Linux, which saves calls for each.
+                apply(options.socket, fd)
             }
             if options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
             try check(
@@ -47,27 +33,67 @@ enum Socket {
         return (SocketHandle(rawValue: fd), localAddress(fd) ?? address)
     }
 
-    /// Sends without waiting; returns how many bytes the kernel took, or a negative errno.
-    static func send(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
-        while true {
-            let count = sendOnce(fd, segments)
-            if count >= 0 { return count }
-            let code = errno
-            if code == EAGAIN { return 0 }
-            if code != EINTR { return -Int(code) }
+    /// Opens a socket and starts connecting it (connect(2)).
+    static func connect(
+        to address: SocketAddress, _ options: ConnectOptions
+    ) throws(SystemError) -> SocketHandle {
+        let fd = try open(address, "connect")
+        do throws(SystemError) {
+            if address.port != nil { apply(options.socket, fd) }
+            if let local = options.localAddress {
+                // The port is chosen when the other end is known, so that ephemeral ports of
+                // different destinations may be shared (ip(7)).
+                if local.port == 0 { set(fd, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT) }
+                if local.port != nil { set(fd, SOL_SOCKET, SO_REUSEADDR) }
+                try check(Platform.withKernelAddress(local) { bind(fd, $0, $1) }, "bind \(local)")
+            }
+            let result = Platform.withKernelAddress(address) { Glibc.connect(fd, $0, $1) }
+            // An interrupted connect goes on by itself.
+            if result != 0, errno != EINPROGRESS, errno != EINTR {
+                throw SystemError(code: errno, operation: "connect")
+            }
+        } catch {
+            Glibc.close(fd)
+            throw error
         }
+        return SocketHandle(rawValue: fd)
     }
 
-    private static func sendOnce(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
-        if segments.count == 1 {
-            return Glibc.send(fd, segments[0].base, segments[0].count, Int32(MSG_NOSIGNAL))
+    /// Opens a non-blocking stream socket of the address's family.
+    private static func open(
+        _ address: SocketAddress, _ operation: String
+    ) throws(SystemError) -> Int32 {
+        let family: Int32
+        switch address {
+        case .v4: family = AF_INET
+        case .v6: family = AF_INET6
+        case .unix(let path):
+            family = AF_UNIX
+            guard path.utf8.count < 108 else {
+                throw SystemError(code: ENAMETOOLONG, operation: "\(operation) \(address)")
+            }
         }
-        var message = msghdr()
-        // Segment is laid out as iovec, and the kernel only reads through it.
-        let raw = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(segments.baseAddress))
-        message.msg_iov = raw?.assumingMemoryBound(to: iovec.self)
-        message.msg_iovlen = segments.count
-        return sendmsg(fd, &message, Int32(MSG_NOSIGNAL))
+        let kind =
+            Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
+            | Int32(SOCK_CLOEXEC.rawValue)
+        let fd = socket(family, kind, 0)
+        guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }
+        return fd
+    }
+
+    /// Sets TCP's options (tcp(7)).
+    private static func apply(_ options: SocketOptions, _ fd: Int32) {
+        let tcp = Int32(IPPROTO_TCP)
+        if options.noDelay { set(fd, tcp, TCP_NODELAY) }
+        guard let keepAlive = options.keepAlive else { return }
+        set(fd, SOL_SOCKET, SO_KEEPALIVE)
+        set(fd, tcp, TCP_KEEPIDLE, seconds(keepAlive.idle))
+        set(fd, tcp, TCP_KEEPINTVL, seconds(keepAlive.interval))
+        set(fd, tcp, TCP_KEEPCNT, Int32(clamping: max(1, keepAlive.probesMax)))
+    }
+
+    private static func seconds(_ duration: Duration) -> Int32 {
+        Int32(clamping: max(1, (duration.inNanoseconds + 999_999_999) / 1_000_000_000))
     }
 
     static func localAddress(_ fd: Int32) -> SocketAddress? {
@@ -79,24 +105,6 @@ enum Socket {
             }
         }
         return result == 0 ? Platform.address(from: storage, length: length) : nil
-    }
-
-    /// The peer's address; `nil` where the connection is lost already (getpeername(2)).
-    static func peerAddress(_ fd: Int32) -> SocketAddress? {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let result = withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                getpeername(fd, $0, &length)
-            }
-        }
-        return result == 0 ? Platform.address(from: storage, length: length) : nil
-    }
-
-    /// Whether bytes or connections wait.
-    static func isReadable(_ fd: Int32) -> Bool {
-        var request = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
-        return poll(&request, 1, 0) > 0
     }
 
     /// The pending error of a socket (SO_ERROR, socket(7)).
@@ -113,9 +121,11 @@ enum Socket {
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
     }
 
-    private static func set(_ fd: Int32, _ level: Int32, _ option: Int32) {
-        var on: Int32 = 1
-        setsockopt(fd, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
+    private static func set(
+        _ fd: Int32, _ level: Int32, _ option: Int32, _ value: Int32 = 1
+    ) {
+        var value = value
+        setsockopt(fd, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     private static func check(_ result: Int32, _ operation: String) throws(SystemError) {

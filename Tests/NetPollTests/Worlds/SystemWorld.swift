@@ -116,3 +116,8 @@ final class SystemClient: Client {
         }
     }
 }
+
+/// Removes a socket's file that a test made.
+func removeFile(_ path: String) {
+    unlink(path)
+}

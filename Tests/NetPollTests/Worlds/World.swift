@@ -24,10 +24,16 @@ protocol Client: AnyObject {
     func reset()
 }
 
-enum DriverKind: CaseIterable, CustomTestStringConvertible {
+enum DriverKind: String, Codable, CaseIterable, CustomTestStringConvertible {
     case epoll
     case ioUring
     case simulated
+
+    /// Those with real sockets.
+    static let kernels: [DriverKind] = [.epoll, .ioUring]
+
+    /// One of them, for what does not depend on the driver.
+    static let system = DriverKind.epoll
 
     var testDescription: String { "\(self)" }
 

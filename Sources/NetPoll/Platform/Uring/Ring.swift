@@ -19,7 +19,6 @@
             ring = .allocate(capacity: 1)
             let code = cnetpoll_ring_open(ring, UInt32(entries), UInt32(completions))
             guard code == 0 else {
-                ring.deallocate()
                 // Linux before 6.1 does not know the flags that are asked for.
                 throw SystemError(
                     code: -code == EINVAL ? ENOSYS : -code, operation: "io_uring_setup")

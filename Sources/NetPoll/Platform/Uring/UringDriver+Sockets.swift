@@ -10,7 +10,7 @@
             on address: SocketAddress, _ options: ListenOptions, token: Token
         ) throws(SystemError) -> (SocketHandle, SocketAddress) {
             let (socket, bound) = try Socket.listen(on: address, options)
-            sockets.open(socket.rawValue, token, [.listener, .wanted])
+            sockets.open(socket.rawValue, token, .wanted)
             armAccept(socket.rawValue)
             return (socket, bound)
         }
@@ -110,6 +110,16 @@
 
         // MARK: - Connections
 
+        package func connect(
+            to address: SocketAddress, _ options: ConnectOptions, token: Token
+        ) throws(SystemError) -> SocketHandle {
+            let socket = try Socket.connect(to: address, options)
+            sockets.open(socket.rawValue, token, [])
+            // Writability tells the end, and at once where connect(2) was done at once.
+            awaitReadiness(socket.rawValue, Int32(POLLOUT))
+            return socket
+        }
+
         package func adopt(_ socket: SocketHandle, token: Token) {
             sockets.open(socket.rawValue, token, .wanted)
             armReceive(socket.rawValue)
@@ -173,7 +183,7 @@
         package func close(_ socket: SocketHandle, reset: Bool) {
             let fd = socket.rawValue
             if reset { Socket.resetOnClose(fd) }
-            let isListener = sockets.isOpen(fd) && sockets[fd].flags.contains(.listener)
+            let isListener = sockets.isOpen(fd) && sockets[fd].token.kind == .listener
             if sockets.isOpen(fd) {
                 let entry = sockets[fd]
                 disarm(fd, isListener ? .accept : .receive)

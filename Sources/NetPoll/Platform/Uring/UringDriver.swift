@@ -197,10 +197,13 @@
         private func becameReady(_ id: RequestID, _ loop: EventLoop) {
             guard sockets.isLive(id) else { return }
             sockets[id.fd].flags.remove(.awaitsReadiness)
-            if sockets[id.fd].flags.contains(.listener) {
-                armAccept(id.fd)
-            } else {
-                loop.sendable(sockets[id.fd].token)
+            let token = sockets[id.fd].token
+            switch token.kind {
+            case .listener: armAccept(id.fd)
+            case .connection: loop.sendable(token)
+            case .attempt:
+                let code = Socket.pendingError(id.fd)
+                if code == 0 { loop.connected(token) } else { loop.connectFailed(code, on: token) }
             }
         }
 

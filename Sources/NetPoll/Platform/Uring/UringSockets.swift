@@ -6,7 +6,8 @@
             case accept = 0
             /// A multishot receive.
             case receive
-            /// Room to send, or connections that wait although descriptors are exhausted.
+            /// Room to send, the end of a connect, or connections that wait although descriptors
+            /// are exhausted.
             case readiness
             /// The break of a connection whose receiving is paused.
             case breakage
@@ -44,7 +45,6 @@
         struct Flags: OptionSet {
             let rawValue: UInt16
             static let open = Flags(rawValue: 1 << 0)
-            static let listener = Flags(rawValue: 1 << 1)
             /// The loop wants what arrives.
             static let wanted = Flags(rawValue: 1 << 2)
             /// A multishot request is with the kernel.
