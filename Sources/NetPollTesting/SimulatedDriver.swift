@@ -33,7 +33,6 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     private var handles: [ObjectIdentifier: Int32] = [:]
     private var listening: [Int32: ListeningSocket] = [:]
     private var ready: [Endpoint] = []
-    private var nextHandle: Int32 = 3
     var attempts: [Int32: Attempt] = [:]
     var connects = ArrivalQueue<Int32>()
 
@@ -178,12 +177,24 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     package func adopt(_ socket: SocketHandle, token: Token) {
-        guard let endpoint = pending.removeValue(forKey: socket.rawValue) else {
+        let endpoint =
+            pending.removeValue(forKey: socket.rawValue)
+            ?? network.inTransit.removeValue(forKey: socket.rawValue)
+        guard let endpoint else {
             preconditionFailure("socket \(socket.rawValue) was not just accepted or connected")
         }
+        handles[ObjectIdentifier(endpoint)] = socket.rawValue
         sockets[socket.rawValue] = Socket(endpoint: endpoint, token: token)
         endpoint.owner = self
         becameReady(endpoint)
+    }
+
+    package func release(_ socket: SocketHandle) {
+        guard let endpoint = pending.removeValue(forKey: socket.rawValue) else {
+            preconditionFailure("socket \(socket.rawValue) was not just accepted")
+        }
+        handles.removeValue(forKey: ObjectIdentifier(endpoint))
+        network.inTransit[socket.rawValue] = endpoint
     }
 
     package func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token) {
@@ -238,6 +249,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         let endpoint =
             sockets.removeValue(forKey: socket.rawValue)?.endpoint
             ?? pending.removeValue(forKey: socket.rawValue)
+            ?? network.inTransit.removeValue(forKey: socket.rawValue)
         guard let endpoint else {
             preconditionFailure("socket \(socket.rawValue) is closed twice")
         }
@@ -245,11 +257,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         endpoint.close(reset: reset)
     }
 
-    /// Handles are not reused, so a use after close is noticed.
-    func takeHandle() -> Int32 {
-        defer { nextHandle += 1 }
-        return nextHandle
-    }
+    func takeHandle() -> Int32 { network.takeHandle() }
 
     /// Sockets and listeners that are open.
     var openDescriptors: Int {

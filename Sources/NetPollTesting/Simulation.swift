@@ -16,6 +16,9 @@ final class Simulation {
     private var nextListener = 0
     private var nextPort: UInt16 = 49_152
     private var arrivals = ArrivalQueue<Endpoint>()
+    private var nextHandle: Int32 = 3
+    /// Accepted by one loop on behalf of another, which has not taken them yet.
+    var inTransit: [Int32: Endpoint] = [:]
     private var routes: [SocketAddress: Route] = [:]
     /// How many unread bytes each end of a loop's outgoing connection holds.
     var windowBytes: Int { 64 << 10 }
@@ -75,7 +78,11 @@ final class Simulation {
     // MARK: - Running
 
     func runUntilIdle(turnsMax: Int) {
-        for loop in loops { loop.bindToCurrentThread() }
+        for loop in loops {
+            loop.bindToCurrentThread()
+            // What a test does between turns counts from the present, too.
+            loop.readClock()
+        }
         var turns = 0
         while step() {
             turns += 1
@@ -109,7 +116,9 @@ final class Simulation {
         return true
     }
 
-    var openDescriptors: Int { drivers.reduce(0) { $0 + $1.openDescriptors } }
+    var openDescriptors: Int {
+        drivers.reduce(inTransit.count) { $0 + $1.openDescriptors }
+    }
 
     /// Ends every loop and forgets the rest, so that nothing keeps anything else alive.
     func end() {
@@ -171,6 +180,13 @@ final class Simulation {
     func forget(_ endpoint: Endpoint) { clients[ObjectIdentifier(endpoint)] = nil }
 
     func noteSend() { sends += 1 }
+
+    /// Handles are not reused, so a use after close is noticed; and a handle is of one network, so
+    /// that sockets may go from loop to loop.
+    func takeHandle() -> Int32 {
+        defer { nextHandle += 1 }
+        return nextHandle
+    }
 
     func becameReady(_ peer: SimulatedPeer) { readyPeers.append(peer) }
 

@@ -14,6 +14,8 @@ enum Exemptions {
             "a place is written before its job is posted and read by that loop alone",
         "Sources/NetPoll/Loop/EventLoop.swift":
             "everything but the inbox and the flags is touched on the loop's own thread only",
+        "Sources/NetPollTesting/SimulatedResolver.swift":
+            "used in the test's one thread, like all of a simulated network",
         "Sources/WSTransport/Server/ServerShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/WSFrame/Frames/PreparedMessage.swift":

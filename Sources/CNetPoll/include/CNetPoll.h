@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/sendfile.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,6 +24,12 @@ static inline int cnetpoll_accept(int fd, void *address, uint32_t *length) {
 /// A non-blocking, close-on-exec eventfd(2) with a zero counter.
 static inline int cnetpoll_eventfd(void) {
     return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+/// sendfile(2) from an offset; the file's own position stays as it is.
+static inline long cnetpoll_sendfile(int socket, int file, int64_t offset, unsigned long count) {
+    off_t from = offset;
+    return sendfile(socket, file, &from, count);
 }
 
 /// An identifier of the calling thread; never zero.

@@ -12,18 +12,25 @@ public struct ConnectError: Error, Hashable, Sendable {
         case cancelled
         /// The loop was shut down.
         case shutdown
+        /// The host's name has no address.
+        case unresolved(ResolveError)
         /// The kernel reported another failure.
         case failed(SystemError)
     }
 
     public let reason: Reason
 
-    /// Where the connection was to lead.
-    public let address: SocketAddress
+    /// Where the connection was to lead; of a host's addresses the one that failed last, or `nil`
+    /// where none was tried.
+    public let address: SocketAddress?
 
-    public init(_ reason: Reason, to address: SocketAddress) {
+    /// The name that was to be connected to; `nil` where it was an address.
+    public let host: String?
+
+    public init(_ reason: Reason, to address: SocketAddress?, host: String? = nil) {
         self.reason = reason
         self.address = address
+        self.host = host
     }
 
     init(_ error: SystemError, to address: SocketAddress) {
@@ -33,13 +40,29 @@ public struct ConnectError: Error, Hashable, Sendable {
 
 extension ConnectError: CustomStringConvertible {
     public var description: String {
-        switch reason {
-        case .refused: "connect \(address): refused"
-        case .timedOut: "connect \(address): no answer in time"
-        case .unreachable: "connect \(address): unreachable"
-        case .cancelled: "connect \(address): cancelled"
-        case .shutdown: "connect \(address): the loop was shut down"
-        case .failed(let error): "connect \(address): \(error)"
+        "connect \(destination): \(reason.text)"
+    }
+
+    private var destination: String {
+        switch (host, address) {
+        case (let host?, let address?): "\(host) (\(address))"
+        case (let host?, nil): host
+        case (nil, let address?): "\(address)"
+        case (nil, nil): "nowhere"
+        }
+    }
+}
+
+extension ConnectError.Reason {
+    fileprivate var text: String {
+        switch self {
+        case .refused: "refused"
+        case .timedOut: "no answer in time"
+        case .unreachable: "unreachable"
+        case .cancelled: "cancelled"
+        case .shutdown: "the loop was shut down"
+        case .unresolved(let error): "\(error)"
+        case .failed(let error): "\(error)"
         }
     }
 }

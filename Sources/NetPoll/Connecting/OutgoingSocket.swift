@@ -65,6 +65,7 @@ final class OutgoingSocket: TimerTarget, TurnTarget, Abandonable {
             handler: UnhandledConnection.shared)
         loop.slots.insert(connection, at: own)
         loop.counters.connected += 1
+        connection.startDeadlines()
         finish(.success(connection))
         if connection.state == .open { connection.handler.opened(connection) }
     }

@@ -28,6 +28,11 @@ public final class Connection {
         static let aboveHigh = Flags(rawValue: 1 << 4)
         static let dirty = Flags(rawValue: 1 << 5)
         static let peerEndedFirst = Flags(rawValue: 1 << 6)
+        static let awaitsFirstByte = Flags(rawValue: 1 << 7)
+        static let inputIsIncomplete = Flags(rawValue: 1 << 8)
+        static let awaitsInput = Flags(rawValue: 1 << 9)
+        /// The last instant of activity stands still while one of these is awaited.
+        static let holdsInstant: Flags = [.awaitsFirstByte, .awaitsInput]
     }
 
     /// What most connections never need: the queue of a slow peer, the deadline of a close.
@@ -35,6 +40,8 @@ public final class Connection {
         unowned let connection: Connection
         var queue = SendQueue()
         var closeTimer: TimerID?
+        /// When the kernel last took bytes, or the queue came to be; `nil` while it is empty.
+        var stalledSince: UInt32?
 
         init(_ connection: Connection) {
             self.connection = connection
@@ -53,9 +60,12 @@ public final class Connection {
     public var handler: any ConnectionHandler
 
     let token: Token
-    let socket: SocketHandle
     let settings: ConnectionSettings
     var cold: Cold?
+    // Fields of four bytes and less stand together: the object has no holes.
+    let socket: SocketHandle
+    /// When it was last heard of or sent something, on the loop's clock of milliseconds.
+    var lastActivity: UInt32
     var gatherHead = GatherBuffer.none
     var gatherTail = GatherBuffer.none
     var gatherBytes: UInt32 = 0
@@ -71,6 +81,7 @@ public final class Connection {
         self.socket = socket
         self.settings = settings
         self.handler = handler
+        lastActivity = loop.nowMilliseconds
     }
 
     /// Names this connection for ever.
@@ -111,6 +122,20 @@ public final class Connection {
         loop.write(bytes, keptAliveBy: owner, to: self)
     }
 
+    /// Sends `count` bytes of `file` from `offset`, after what was written before and before what is
+    /// written later, without reading them into memory where the kernel can (sendfile(2)).
+    ///
+    /// While a file waits, the connection counts as above its high watermark. Where the file turns
+    /// out to be shorter, the connection fails with EIO. At most ``filesQueuedMax`` wait.
+    @discardableResult
+    public func send(_ file: OpenFile, offset: Int, count: Int) -> WriteOutcome {
+        precondition(offset >= 0 && count >= 0, "\(count) bytes of a file from \(offset)")
+        return loop.send(file, offset: offset, count: count, to: self)
+    }
+
+    /// Files that may wait to be sent; further ones are refused.
+    public static var filesQueuedMax: Int { 64 }
+
     /// Sends what is queued, then end-of-file, waits for the peer's end-of-file and closes, all
     /// within ``Limits/closeTimeout``. Nothing more is delivered but the close.
     public func close() { loop.beginClose(self) }
@@ -132,6 +157,7 @@ public final class Connection {
     public func resumeReading() {
         guard state == .open, flags.contains(.readingPaused) else { return }
         flags.remove(.readingPaused)
+        lastActivity = loop.nowMilliseconds
         if !flags.contains(.readEnded) { loop.setReceiving(true, self) }
     }
 
@@ -161,13 +187,31 @@ public final class Connection {
 /// The settings that all connections of a listener share.
 final class ConnectionSettings: Sendable {
     let limits: Connection.Limits
+    /// Is told of each end, where one loop accepts for others.
+    let balancer: Balancer?
+    /// Deadlines in milliseconds; 0: none.
+    let firstByte, input, idle, writeStall: UInt32
+    let hasDeadlines: Bool
 
-    init(limits: Connection.Limits) {
+    init(limits: Connection.Limits, balancer: Balancer? = nil) {
+        self.balancer = balancer
+        firstByte = Self.milliseconds(limits.firstByteTimeout)
+        input = Self.milliseconds(limits.inputTimeout)
+        idle = Self.milliseconds(limits.idleTimeout)
+        writeStall = Self.milliseconds(limits.writeStallTimeout)
+        hasDeadlines = firstByte | input | idle | writeStall != 0
         precondition(
             limits.lowWatermark <= limits.highWatermark,
             "low watermark \(limits.lowWatermark) above high watermark \(limits.highWatermark)")
         precondition(
             limits.sendQueueBytesMax > 0, "send queue of \(limits.sendQueueBytesMax) bytes")
         self.limits = limits
+    }
+
+    private static func milliseconds(_ timeout: Duration?) -> UInt32 {
+        guard let timeout else { return 0 }
+        precondition(
+            timeout > .zero && timeout <= DeadlineTable.longest, "a deadline of \(timeout)")
+        return UInt32((timeout.inNanoseconds + 999_999) / 1_000_000)
     }
 }

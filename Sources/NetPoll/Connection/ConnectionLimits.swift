@@ -20,6 +20,20 @@ extension Connection {
         /// How long ``Connection/close()`` may take to send what is queued and to see the peer's
         /// end-of-file before the connection is aborted. Default 5 s.
         public var closeTimeout = Duration.seconds(5)
+        /// How long a new connection may take to send its first byte before it is aborted with
+        /// ``CloseReason/firstByteTimedOut``. `nil`, the default of this and the following: for
+        /// ever. None may be longer than 20 days; all are kept to the millisecond, and stand still
+        /// while reading is paused, but for the last.
+        public var firstByteTimeout: Duration?
+        /// How long ``Connection/inputIsIncomplete`` may last, however many bytes arrive meanwhile,
+        /// before the connection is aborted with ``CloseReason/inputTimedOut``.
+        public var inputTimeout: Duration?
+        /// How long nothing may be received or sent before the connection is aborted with
+        /// ``CloseReason/idleTimedOut``; does not run while one of the two before does.
+        public var idleTimeout: Duration?
+        /// How long bytes may wait of which the kernel takes none before the connection is aborted
+        /// with ``CloseReason/writeStalled``.
+        public var writeStallTimeout: Duration?
 
         public init() {}
     }

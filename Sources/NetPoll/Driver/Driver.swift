@@ -117,6 +117,16 @@ package protocol Driver: AnyObject {
         _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
     ) -> SendOutcome
 
+    /// Offers a file's bytes to the kernel without waiting; may take fewer than there is room for,
+    /// and then calls ``EventLoop/sendable(_:)`` as after a short send. A file that ends before
+    /// `count` bytes fails.
+    func sendFile(
+        _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
+    ) -> SendOutcome
+
+    /// Another loop will adopt this socket, just accepted and not yet adopted.
+    func release(_ socket: SocketHandle)
+
     /// Sends end-of-file after what was sent (shutdown(2), SHUT_WR).
     func shutdownSend(_ socket: SocketHandle)
 
@@ -127,4 +137,7 @@ package protocol Driver: AnyObject {
 extension Driver {
     // Most drivers keep nothing back.
     package func submit() {}
+
+    /// Descriptors belong to the process, so there is nothing to do.
+    package func release(_ socket: SocketHandle) {}
 }

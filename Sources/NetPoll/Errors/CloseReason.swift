@@ -10,6 +10,14 @@ public enum CloseReason: Hashable, Sendable {
     case sendQueueOverflow
     /// ``Connection/close()`` could not finish within ``Connection/Limits/closeTimeout``.
     case closeTimedOut
+    /// The peer sent nothing within ``Connection/Limits/firstByteTimeout``.
+    case firstByteTimedOut
+    /// ``Connection/inputIsIncomplete`` lasted longer than ``Connection/Limits/inputTimeout``.
+    case inputTimedOut
+    /// Nothing was received or sent for ``Connection/Limits/idleTimeout``.
+    case idleTimedOut
+    /// Bytes waited for ``Connection/Limits/writeStallTimeout`` and the kernel took none.
+    case writeStalled
     /// The loop was shut down.
     case shutdown
     /// The kernel reported another failure.

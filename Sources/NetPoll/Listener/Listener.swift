@@ -11,6 +11,10 @@ public final class Listener {
     let settings: ConnectionSettings
     let makeHandler: @Sendable (Connection, SocketAddress) -> any ConnectionHandler
 
+    /// The loops to hand connections to; `nil` where this loop takes all.
+    let targets: [EventLoop]?
+    var rate: RateLimit?
+
     private let token: Token
     let socket: SocketHandle
     private let exhaustion: ExhaustionPolicy
@@ -19,16 +23,22 @@ public final class Listener {
 
     init(
         loop: EventLoop, token: Token, socket: SocketHandle, address: SocketAddress,
-        configuration: Configuration,
+        configuration: Configuration, targets: [EventLoop]?,
         makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
     ) {
         self.loop = loop
+        self.targets = targets
+        rate = configuration.acceptsPerSecondMax.map {
+            RateLimit(perSecond: $0, burst: configuration.acceptBurstMax, now: loop.now)
+        }
         self.token = token
         self.socket = socket
         self.address = address
         self.makeHandler = makeHandler
         exhaustion = configuration.exhaustion
-        settings = ConnectionSettings(limits: configuration.limits)
+        settings = ConnectionSettings(
+            limits: configuration.limits,
+            balancer: targets.map { Balancer(configuration.balancing, loops: $0.count) })
     }
 
     /// Stops accepting and closes the listening socket; accepted connections live on.
@@ -68,13 +78,26 @@ public final class Listener {
         }
     }
 
+    /// How many connections may be accepted in this turn. Where the rate is used up, the listener
+    /// pauses until one may be.
+    var acceptBudget: Int {
+        guard rate != nil else { return loop.configuration.acceptsPerTurnMax }
+        let available = rate?.available(at: loop.now) ?? 0
+        if available <= 0, let wait = rate?.wait { stopAccepting(for: wait) }
+        return max(0, min(available, loop.configuration.acceptsPerTurnMax))
+    }
+
     private func pause(_ duration: Duration) {
+        let jitter = Int64.random(in: 0...max(0, duration.inNanoseconds), using: &loop.random)
+        stopAccepting(for: duration + .nanoseconds(jitter))
+    }
+
+    private func stopAccepting(for duration: Duration) {
         guard resumption == nil else { return }
         loop.counters.acceptPauses += 1
         driver.setAccepting(false, socket, token: token)
-        let jitter = Int64.random(in: 0...max(0, duration.inNanoseconds), using: &loop.random)
         let resumption = Resumption(self)
-        resumption.timer = loop.schedule(after: duration + .nanoseconds(jitter), resumption)
+        resumption.timer = loop.schedule(after: duration, resumption)
         self.resumption = resumption
     }
 
@@ -115,7 +138,7 @@ extension EventLoop {
 
     func listen(
         on address: SocketAddress, configuration: Listener.Configuration, sharesPort: Bool,
-        joinsShared: Bool,
+        joinsShared: Bool, targets: [EventLoop]? = nil,
         makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
     ) throws(SystemError) -> Listener {
         checkCurrent()
@@ -127,7 +150,7 @@ extension EventLoop {
         let (socket, bound) = try driver.listen(on: address, options, token: token)
         let listener = Listener(
             loop: self, token: token, socket: socket, address: bound, configuration: configuration,
-            makeHandler: makeHandler)
+            targets: targets, makeHandler: makeHandler)
         slots.insert(listener, at: token)
         return listener
     }

@@ -18,6 +18,15 @@ extension Listener {
         public var backlog = 4_096
         /// Default ``ExhaustionPolicy/shed``.
         public var exhaustion = ExhaustionPolicy.shed
+        /// The most connections accepted a second, counted by listening socket; the others wait in
+        /// the backlog. `nil`, the default: no limit.
+        public var acceptsPerSecondMax: Int?
+        /// How many may be accepted at once after a quiet time, where
+        /// ``acceptsPerSecondMax`` is set. Default 64.
+        public var acceptBurstMax = 64
+        /// Which loop of a group gets a connection; a single loop's listener takes all. Default
+        /// ``ListenerGroup/Balancing/kernel``.
+        public var balancing = ListenerGroup.Balancing.kernel
         /// Options of each accepted socket.
         public var options = SocketOptions()
         /// Bounds of each accepted connection.

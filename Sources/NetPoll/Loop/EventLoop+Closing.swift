@@ -27,7 +27,7 @@ extension EventLoop {
     func finishWriting(_ connection: Connection) {
         guard connection.state != .closed,
             connection.flags.contains(.writeEndWanted), !connection.flags.contains(.writeEnded),
-            connection.queuedBytes == 0
+            connection.queuedBytes == 0, !isBlocked(connection)
         else { return }
         connection.flags.insert(.writeEnded)
         driver.shutdownSend(connection.socket)
@@ -62,6 +62,8 @@ extension EventLoop {
             if connection.flags.contains(.dirty) { flushDirty() }
             if let timer = connection.cold?.closeTimer { wheel.cancel(timer) }
             connection.cold = nil
+            if connection.settings.hasDeadlines { deadlines.forget(connection) }
+            connection.settings.balancer?.ended(on: index)
             driver.close(connection.socket, reset: resets)
             slots.remove(connection.token)
             counters.closed += 1
@@ -78,7 +80,10 @@ extension EventLoop {
     /// Closes every listener and aborts every connection, telling all handlers.
     package func shutDown() {
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
-        for token in slots.tokens(.attempt) { outgoing(for: token)?.abandon(.shutdown) }
+        for token in slots.tokens(.attempt) {
+            let attempt = slots.object(token)?.takeUnretainedValue() as? any Abandonable
+            attempt?.abandon(.shutdown)
+        }
         for token in slots.tokens(.connection) {
             guard let connection = connection(for: token)?.takeUnretainedValue() else { continue }
             terminate(connection, .shutdown)

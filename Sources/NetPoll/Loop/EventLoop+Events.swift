@@ -15,7 +15,7 @@ extension EventLoop {
 
     /// How many connections a driver may still accept for this listener in this turn.
     package func acceptBudget(_ token: Token) -> Int {
-        listener(for: token) == nil ? 0 : configuration.acceptsPerTurnMax
+        listener(for: token)?.acceptBudget ?? 0
     }
 
     /// A connection was accepted.
@@ -25,20 +25,51 @@ extension EventLoop {
             driver.close(socket, reset: true)
             return
         }
+        listener.rate?.take()
+        guard let balancer = listener.settings.balancer else {
+            admit(socket, from: address, listener.settings, listener.makeHandler)
+            return
+        }
+        let chosen = balancer.choose(for: address)
+        guard let target = listener.targets?[chosen], target !== self else {
+            admit(socket, from: address, listener.settings, listener.makeHandler)
+            return
+        }
+        driver.release(socket)
+        let (settings, makeHandler) = (listener.settings, listener.makeHandler)
+        let willRun = target.execute {
+            target.admit(socket, from: address, settings, makeHandler)
+        }
+        if !willRun {
+            driver.close(socket, reset: true)
+            balancer.ended(on: chosen)
+        }
+    }
+
+    /// Registers a connection that this loop or another one accepted.
+    private func admit(
+        _ socket: SocketHandle, from address: SocketAddress, _ settings: ConnectionSettings,
+        _ makeHandler: @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+    ) {
         let own = slots.reserveToken(kind: .connection)
         do {
+            guard !isStopped else {
+                throw Platform.cancelledError("accept on a loop that was shut down")
+            }
             try driver.adopt(socket, token: own)
         } catch {
             counters.acceptFailures += 1
             driver.close(socket, reset: true)
+            settings.balancer?.ended(on: index)
             return
         }
         let connection = Connection(
-            loop: self, token: own, socket: socket, settings: listener.settings,
+            loop: self, token: own, socket: socket, settings: settings,
             handler: UnhandledConnection.shared)
         slots.insert(connection, at: own)
         counters.accepted += 1
-        connection.handler = listener.makeHandler(connection, address)
+        connection.startDeadlines()
+        connection.handler = makeHandler(connection, address)
         if connection.state == .open { connection.handler.opened(connection) }
     }
 
@@ -61,6 +92,7 @@ extension EventLoop {
         return unmanaged._withUnsafeGuaranteedRef { connection in
             // A closing connection's bytes are read only to see its end.
             guard connection.state == .open else { return connection.state == .closing }
+            connection.noteReceived()
             // The memory is the loop's receive buffer, which nothing else uses during the call.
             var span = MutableRawSpan(_unsafeBytes: bytes)
             connection.handler.received(&span, on: connection)

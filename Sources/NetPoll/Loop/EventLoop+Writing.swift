@@ -97,12 +97,12 @@ extension EventLoop {
         dirty.append(Unmanaged.passUnretained(connection))
     }
 
-    private func isBlocked(_ connection: Connection) -> Bool {
+    func isBlocked(_ connection: Connection) -> Bool {
         guard let cold = connection.cold else { return false }
         return !cold.queue.isEmpty
     }
 
-    private func outcome(_ connection: Connection) -> WriteOutcome {
+    func outcome(_ connection: Connection) -> WriteOutcome {
         connection.flags.contains(.aboveHigh) ? .aboveHighWatermark : .accepted
     }
 
@@ -138,7 +138,9 @@ extension EventLoop {
             switch driver.send(
                 connection.socket, .init(rebasing: segments[..<1]), token: connection.token)
             {
-            case .sent(let count): sent = count
+            case .sent(let count):
+                sent = count
+                if count > 0 { connection.noteSent() }
             case .failed(let errno):
                 terminate(connection, reason(ofBroken: errno))
                 return .closed
@@ -156,10 +158,14 @@ extension EventLoop {
     }
 
     /// Notes that the queue rose above the high watermark; the handler is told when the turn ends.
-    private func rose(_ connection: Connection) -> WriteOutcome {
-        guard connection.queuedBytes > connection.settings.limits.highWatermark else {
-            return outcome(connection)
+    func rose(_ connection: Connection) -> WriteOutcome {
+        if let cold = connection.cold, cold.stalledSince == nil, !cold.queue.isEmpty {
+            cold.stalledSince = nowMilliseconds
+            if connection.settings.writeStall > 0 { deadlines.watch(connection) }
         }
+        let isFileWaiting = connection.cold.map { $0.queue.files > 0 } ?? false
+        guard isFileWaiting || connection.queuedBytes > connection.settings.limits.highWatermark
+        else { return outcome(connection) }
         if !connection.flags.contains(.aboveHigh) {
             connection.flags.insert(.aboveHigh)
             risen.append(connection)
@@ -213,9 +219,11 @@ extension EventLoop {
                 connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
             {
             case .sent(let sent) where sent == offered:
+                connection.noteSent()
                 release(from: piece, to: following)
                 piece = following
             case .sent(let sent):
+                if sent > 0 { connection.noteSent() }
                 keepOrDrop(from: piece, skipping: sent, connection)
                 piece = GatherBuffer.none
                 if connection.queuedBytes > connection.settings.limits.sendQueueBytesMax {
@@ -260,29 +268,5 @@ extension EventLoop {
             gather.reference(piece)?.owner.release()
             piece = gather.next(after: piece)
         }
-    }
-
-    /// Sends from the queue after the kernel reported room; one send per event.
-    func sendQueued(_ connection: Connection) {
-        guard let cold = connection.cold, !cold.queue.isEmpty else { return }
-        let count = cold.queue.fill(segments)
-        counters.sends += 1
-        switch driver.send(
-            connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
-        {
-        case .sent(let sent):
-            cold.queue.consume(sent)
-        case .failed(let errno):
-            terminate(connection, reason(ofBroken: errno))
-            return
-        }
-        if cold.queue.isEmpty, cold.closeTimer == nil { connection.cold = nil }
-        if connection.flags.contains(.aboveHigh),
-            connection.queuedBytes <= connection.settings.limits.lowWatermark
-        {
-            connection.flags.remove(.aboveHigh)
-            if connection.state == .open { connection.handler.fellBelowLowWatermark(connection) }
-        }
-        finishWriting(connection)
     }
 }

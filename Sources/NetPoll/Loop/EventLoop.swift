@@ -39,7 +39,12 @@ public final class EventLoop: @unchecked Sendable {
     public let configuration: Configuration
 
     /// The present, read once per turn from the driver's clock; on the loop only.
-    public internal(set) var now: Instant
+    public internal(set) var now: Instant {
+        didSet { nowMilliseconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) }
+    }
+
+    /// ``now`` in the 32 bits that connections store; wraps after 49 days.
+    private(set) var nowMilliseconds: UInt32
 
     var counters = LoopMetrics()
 
@@ -49,6 +54,7 @@ public final class EventLoop: @unchecked Sendable {
     var gather: GatherBuffer
     var wheel: TimerWheel<any TimerTarget>
     var random: SplitMix64
+    let deadlines = DeadlineTable()
 
     /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
     var dirty: [Unmanaged<Connection>] = []
@@ -82,7 +88,9 @@ public final class EventLoop: @unchecked Sendable {
         self.driver = driver
         self.index = index
         self.configuration = configuration
-        now = driver.now()
+        let now = driver.now()
+        self.now = now
+        nowMilliseconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
         inbox = Inbox(waker: driver.waker)
         gather = GatherBuffer(capacity: configuration.gatherBufferBytes)
         wheel = TimerWheel(now: now)
@@ -182,6 +190,9 @@ public final class EventLoop: @unchecked Sendable {
         thread.store(Platform.currentThread, ordering: .relaxed)
     }
 
+    /// Brings ``now`` up to date, for who runs the turns and acts between them.
+    package func readClock() { now = driver.now() }
+
     /// Runs turns until the loop is stopped.
     func run() {
         bindToCurrentThread()
@@ -189,7 +200,10 @@ public final class EventLoop: @unchecked Sendable {
             turn(until: nil)
         }
         // Who posted before the end may wait for its job.
-        repeat { runJobs() } while nextJob < jobs.count || !inbox.closeIfEmpty()
+        repeat {
+            runJobs()
+            runTurnTargets()
+        } while nextJob < jobs.count || !inbox.closeIfEmpty()
     }
 
     /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).

@@ -73,8 +73,9 @@ public final class EventLoopGroup: Sendable {
         ending = Ending(running: 0)
     }
 
-    /// Listens on `address` with one listener per loop, all on the same port; a connection stays on
-    /// the loop whose listener accepted it (SO_REUSEPORT, socket(7)).
+    /// Listens on `address`: by default with one listener per loop, all on the same port, so that a
+    /// connection stays on the loop whose listener accepted it (SO_REUSEPORT, socket(7)); see
+    /// ``ListenerGroup/Balancing`` for other ways.
     ///
     /// - Throws: ``SystemError``, for example EADDRINUSE or EACCES; then nothing listens.
     public func listen(
@@ -83,13 +84,17 @@ public final class EventLoopGroup: Sendable {
     ) async throws(SystemError) -> ListenerGroup {
         let group = ListenerGroup(loops: loops)
         var bound = address
-        for loop in loops {
+        let isShared =
+            loops.count > 1 && configuration.balancing == .kernel && address.port != nil
+        for loop in isShared ? loops : Array(loops[..<1]) {
             let target = bound
             let result: Result<SocketAddress, SystemError>? = await loop.run { [loops] in
                 do throws(SystemError) {
                     let listener = try loop.listen(
-                        on: target, configuration: configuration, sharesPort: loops.count > 1,
-                        joinsShared: loop.index > 0, makeHandler: makeHandler)
+                        on: target, configuration: configuration, sharesPort: isShared,
+                        joinsShared: isShared && loop.index > 0,
+                        targets: isShared || loops.count == 1 ? nil : loops,
+                        makeHandler: makeHandler)
                     group.add(listener)
                     return .success(listener.address)
                 } catch {

@@ -225,6 +225,18 @@
             return .sent(sent)
         }
 
+        func sendFile(
+            _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
+        ) -> SendOutcome {
+            let sent = Socket.sendFile(socket.rawValue, descriptor, offset: offset, count: count)
+            guard sent >= 0 else { return .failed(Int32(-sent)) }
+            if sent < count {
+                let interest = interests[Int(socket.rawValue)]
+                setInterest(socket.rawValue, token, interest.union(.send))
+            }
+            return .sent(sent)
+        }
+
         func shutdownSend(_ socket: SocketHandle) {
             // Fails only where the connection is already broken, which receiving will tell.
             _ = shutdown(socket.rawValue, Int32(SHUT_WR))

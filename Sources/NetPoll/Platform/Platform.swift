@@ -58,6 +58,7 @@ package enum Platform {
         package static var connectionRefused: Int32 { ECONNREFUSED }
         package static var hostUnreachable: Int32 { EHOSTUNREACH }
         package static var addressNotAvailable: Int32 { EADDRNOTAVAIL }
+        static var badDescriptor: Int32 { EBADF }
         static var cancelled: Int32 { ECANCELED }
     }
 }
@@ -77,6 +78,14 @@ extension Platform {
             }
         #else
             #error("NetPoll has no driver for this system yet")
+        #endif
+    }
+
+    static func makeReadinessQueue() throws(SystemError) -> any ReadinessQueue {
+        #if os(Linux)
+            try EpollQueue()
+        #else
+            #error("NetPoll has no poller for this system yet")
         #endif
     }
 }

@@ -1,3 +1,5 @@
+internal import CNetPoll
+
 #if canImport(Glibc)
     internal import Glibc
 #endif
@@ -25,6 +27,22 @@ extension Socket {
         message.msg_iov = raw?.assumingMemoryBound(to: iovec.self)
         message.msg_iovlen = segments.count
         return sendmsg(fd, &message, Int32(MSG_NOSIGNAL))
+    }
+
+    private static var fileBytesPerTurnMax: Int { 1 << 20 }
+
+    /// Sends a part of a file without waiting, at most 1 MiB so that one long file does not hold
+    /// the loop up; returns how many bytes the kernel took, or a negative errno (sendfile(2)).
+    static func sendFile(_ fd: Int32, _ file: Int32, offset: Int, count: Int) -> Int {
+        let part = UInt(min(count, fileBytesPerTurnMax))
+        var sent = -1
+        repeat {
+            sent = cnetpoll_sendfile(fd, file, Int64(offset), part)
+        } while sent < 0 && errno == EINTR
+        // The file is shorter than was promised.
+        if sent == 0 { return -Int(EIO) }
+        guard sent < 0 else { return sent }
+        return errno == EAGAIN ? 0 : -Int(errno)
     }
 
     /// The peer's address; `nil` where the connection is lost already (getpeername(2)).

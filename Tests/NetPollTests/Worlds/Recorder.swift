@@ -7,6 +7,7 @@ final class Recorder: ConnectionHandler {
     private(set) var events: [String] = []
     private(set) var received: [UInt8] = []
     private(set) var closeReason: CloseReason?
+    private(set) var closedAt: Instant?
     var onReceive: ((inout MutableRawSpan, Connection) -> Void)?
     var onOpen: ((Connection) -> Void)?
     var closesAtEnd = true
@@ -34,6 +35,7 @@ final class Recorder: ConnectionHandler {
     func closed(_ connection: Connection, reason: CloseReason) {
         events.append("closed")
         closeReason = reason
+        closedAt = connection.loop.now
         self.connection = nil
     }
 }

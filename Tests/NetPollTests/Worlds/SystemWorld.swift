@@ -1,5 +1,6 @@
 import Glibc
 import NetPoll
+import Testing
 
 /// A driver of the system, turned in the test's thread, with real sockets as clients.
 final class SystemWorld: World {
@@ -121,3 +122,29 @@ final class SystemClient: Client {
 func removeFile(_ path: String) {
     unlink(path)
 }
+
+/// A file with this content that has no name.
+func makeFile(_ content: [UInt8]) throws -> OpenFile {
+    let path = "/tmp/netpoll-\(UInt64.random(in: 0...(.max)))"
+    let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL, 0o600)
+    unlink(path)
+    var written = 0
+    while descriptor >= 0, written < content.count {
+        let count = content.withUnsafeBytes {
+            write(descriptor, $0.baseAddress.map { $0 + written }, content.count - written)
+        }
+        guard count > 0 else { break }
+        written += count
+    }
+    #expect(written == content.count, "the file was not written")
+    return OpenFile(adopting: descriptor)
+}
+
+/// The memory that malloc set aside for an object.
+func usableBytes(of object: AnyObject) -> Int {
+    mallocUsableSize(Unmanaged.passUnretained(object).toOpaque())
+}
+
+// malloc_usable_size(3), which the Glibc overlay does not import.
+@_silgen_name("malloc_usable_size")
+private func mallocUsableSize(_ pointer: UnsafeMutableRawPointer) -> Int

@@ -166,6 +166,17 @@
             var offered = 0
             for segment in segments { offered += segment.count }
             let sent = Socket.send(socket.rawValue, segments)
+            return outcome(sent, of: offered, socket)
+        }
+
+        package func sendFile(
+            _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
+        ) -> SendOutcome {
+            let sent = Socket.sendFile(socket.rawValue, descriptor, offset: offset, count: count)
+            return outcome(sent, of: count, socket)
+        }
+
+        private func outcome(_ sent: Int, of offered: Int, _ socket: SocketHandle) -> SendOutcome {
             guard sent >= 0 else { return .failed(Int32(-sent)) }
             if sent < offered, sockets[socket.rawValue].flags.isDisjoint(with: .awaitsReadiness) {
                 awaitReadiness(socket.rawValue, Int32(POLLOUT))

@@ -9,8 +9,10 @@
     /// soon as the handler returned. All requests of a turn are submitted by the one call that waits
     /// for the next turn's events.
     ///
-    /// Sends are plain system calls: bytes need to live for the call only, its outcome is known at
-    /// once, and queued sends measure no better on loopback.
+    /// Sends are plain system calls: bytes need to live for the call only and its outcome is known at
+    /// once. Queued sends measured the same where messages are pipelined and 6 to 9 % less CPU per
+    /// message where 200 connections play ping-pong, which is not worth keeping every turn's bytes
+    /// until their completions.
     package final class UringDriver: Driver {
         /// Sizes of the ring and its buffers.
         package struct Settings: Sendable {

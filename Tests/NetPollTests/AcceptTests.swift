@@ -1,0 +1,141 @@
+import NetPollTesting
+import Testing
+
+@testable import NetPoll
+
+@Suite("Accepting for several loops, and at a rate", .timeLimit(.minutes(1)))
+struct AcceptTests {
+    private final class Setup {
+        let network = SimulatedNetwork(seed: 3)
+        let group: EventLoopGroup
+        let recorders = Recorders { $0.closesAtEnd = true }
+        let address: SocketAddress
+
+        init(
+            _ host: String = "10.0.0.1", _ change: (inout Listener.Configuration) -> Void
+        ) async throws {
+            group = network.makeGroup(loops: 4)
+            var configuration = Listener.Configuration()
+            change(&configuration)
+            address = try await group.listen(
+                on: SocketAddress(host: host, port: 80), configuration: configuration
+            ) { [recorders] in recorders.make($0, $1) }.address
+        }
+
+        func connect(_ count: Int) -> [SimulatedPeer] {
+            let peers = (0..<count).compactMap { _ in network.connect(to: address) }
+            network.runUntilIdle()
+            return peers
+        }
+
+        /// Open connections by loop.
+        var counts: [Int] {
+            group.loops.map { loop in
+                var count = 0
+                loop.forEachConnection { _ in count += 1 }
+                return count
+            }
+        }
+    }
+
+    @Test func `the kernel's way has a listener on every loop`() async throws {
+        let setup = try await Setup { _ in }
+        #expect(setup.group.loops.map(\.registrations) == [1, 1, 1, 1])
+        _ = setup.connect(8)
+        #expect(setup.counts == [2, 2, 2, 2])
+    }
+
+    @Test func `round robin hands connections to the loops in turn`() async throws {
+        let setup = try await Setup { $0.balancing = .roundRobin }
+        #expect(setup.group.loops.map(\.registrations) == [1, 0, 0, 0])
+        let peers = setup.connect(10)
+        #expect(setup.counts == [3, 3, 2, 2])
+        for peer in peers { peer.send([1]) }
+        setup.network.runUntilIdle()
+        #expect(setup.recorders.all.allSatisfy { $0.received == [1] })
+        for peer in peers { peer.close() }
+        setup.network.runUntilIdle()
+        #expect(setup.counts == [0, 0, 0, 0])
+        #expect(setup.network.openDescriptors == 1)
+    }
+
+    @Test func `least connections fills the loop that emptied`() async throws {
+        let setup = try await Setup { $0.balancing = .leastConnections }
+        _ = setup.connect(40)
+        #expect(setup.counts == [10, 10, 10, 10])
+        setup.group.loops[2].forEachConnection { $0.abort() }
+        setup.network.runUntilIdle()
+        #expect(setup.counts == [10, 10, 0, 10])
+        _ = setup.connect(9)
+        #expect(setup.counts == [10, 10, 9, 10])
+        _ = setup.connect(5)
+        #expect(setup.counts == [11, 11, 11, 11])
+    }
+
+    @Test func `source hash keeps a host on its loop`() async throws {
+        let setup = try await Setup { $0.balancing = .sourceHash }
+        // All scripted peers come from 127.0.0.1, each from a port of its own.
+        _ = setup.connect(20)
+        #expect(setup.counts.sorted() == [0, 0, 0, 20])
+        let balancer = Balancer(.sourceHash, loops: 4)
+        var counts = [0, 0, 0, 0]
+        for host in 0..<4_000 as Range<UInt32> {
+            counts[balancer.choose(for: .v4(host.byteSwapped, port: 1))] += 1
+        }
+        #expect(counts.allSatisfy { (800...1_200).contains($0) }, "\(counts)")
+    }
+
+    @Test func `a loop that was shut down resets what is handed to it`() async throws {
+        let setup = try await Setup { $0.balancing = .roundRobin }
+        setup.group.loops[1].shutDown()
+        let peers = setup.connect(4)
+        #expect(setup.counts == [1, 0, 1, 1])
+        #expect(peers.filter(\.isReset).count == 1)
+        #expect(setup.network.openDescriptors == 4)
+    }
+
+    @Test func `no more are accepted than the rate allows`() async throws {
+        let setup = try await Setup {
+            $0.balancing = .roundRobin
+            $0.acceptsPerSecondMax = 100
+            $0.acceptBurstMax = 20
+        }
+        _ = setup.connect(1_000)
+        #expect(setup.recorders.all.count == 20)
+        setup.network.run(for: .seconds(1))
+        #expect((115...120).contains(setup.recorders.all.count))
+        setup.network.run(for: .seconds(8))
+        #expect((880...920).contains(setup.recorders.all.count))
+        setup.network.run(for: .seconds(2))
+        #expect(setup.recorders.all.count == 1_000)
+        let timers = setup.group.loops.compactMap(\.nextTimer)
+        setup.network.run(for: .seconds(1))
+        #expect(timers.count <= 1 && setup.group.loops.allSatisfy { $0.nextTimer == nil })
+    }
+
+    @Test(arguments: 0..<50 as Range<UInt64>)
+    func `a rate is kept over any time, whatever the pattern`(seed: UInt64) {
+        var random = SeededGenerator(seed: seed)
+        let rate = Int.random(in: 1...10_000, using: &random)
+        let burst = Int.random(in: 1...100, using: &random)
+        var now: Int64 = 5
+        var limit = RateLimit(
+            perSecond: rate, burst: burst, now: Instant(nanoseconds: now))
+        var taken = 0
+        for _ in 0..<2_000 {
+            now += Int64.random(in: 0...5_000_000, using: &random)
+            let available = limit.available(at: Instant(nanoseconds: now))
+            #expect(available <= burst, "seed \(seed)")
+            for _ in 0..<Int.random(in: 0...max(0, available), using: &random) {
+                limit.take()
+                taken += 1
+            }
+            let most = Double(burst) + Double(now) * Double(rate) / 1e9 * 1.001 + 1
+            #expect(Double(taken) <= most, "seed \(seed)")
+        }
+        if taken > 0 {
+            now += 2_000_000_000
+            #expect(limit.available(at: Instant(nanoseconds: now)) > 0, "seed \(seed)")
+        }
+    }
+}

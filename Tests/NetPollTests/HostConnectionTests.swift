@@ -1,0 +1,155 @@
+import NetPoll
+import NetPollTesting
+import Synchronization
+import Testing
+
+@Suite("Connecting to a host by name", .timeLimit(.minutes(1)))
+struct HostConnectionTests {
+    private let world = SimulatedWorld(configuration: .init())
+    private let resolver: SimulatedResolver
+    private let servers = Recorders()
+
+    init() {
+        resolver = SimulatedResolver(loop: world.loop)
+    }
+
+    private func listen(_ host: String) throws -> SocketAddress {
+        try world.loop.listen(on: SocketAddress(host: host, port: 80)) { [servers] in
+            servers.make($0, $1)
+        }.address
+    }
+
+    /// The outcome and how long it took.
+    private func connect(_ host: String, timeout: Duration = .seconds(10)) -> (String, Duration) {
+        var configuration = ConnectConfiguration()
+        configuration.timeout = timeout
+        let start = world.network.now
+        var text = ""
+        world.loop.connect(
+            host: host, port: 80, configuration: configuration, resolver: resolver
+        ) { result in
+            switch result {
+            case .success(let connection):
+                text = "connected"
+                connection.abort()
+            case .failure(let error): text = "\(error.reason)"
+            }
+        }
+        #expect(text == "", "the completion is not called from within connect")
+        #expect(world.network.run(within: .seconds(60)) { text != "" })
+        let duration = world.network.now - start
+        world.network.runUntilIdle()
+        return (text, duration)
+    }
+
+    @Test func `an unreachable IPv6 costs nothing, a silent one 250 ms`() throws {
+        let listening = try listen("192.0.2.1")
+        let silent = try SocketAddress(host: "2001:db8::1", port: 80)
+        try resolver.answer("example", .v6, ["2001:db8::1"])
+        try resolver.answer("example", .v4, ["192.0.2.1"])
+        world.network.setRoute(.unreachable, to: silent)
+        #expect(connect("example") == ("connected", .zero))
+        world.network.setRoute(.blackHole, to: silent)
+        #expect(connect("example") == ("connected", .milliseconds(250)))
+        #expect(servers.all.count == 2)
+        // Of the losers nothing is left.
+        #expect(world.loop.registrations == 1)
+        #expect(world.network.openDescriptors == 1)
+        #expect(world.loop.nextTimer == nil)
+        #expect(listening.port == 80)
+    }
+
+    @Test func `an attempt that connects after another won is dropped`() throws {
+        let (first, _) = (try listen("2001:db8::1"), try listen("192.0.2.1"))
+        try resolver.answer("example", .v6, ["2001:db8::1"])
+        try resolver.answer("example", .v4, ["192.0.2.1"])
+        world.network.setRoute(.delayed(.milliseconds(300)), to: first)
+        #expect(connect("example") == ("connected", .milliseconds(250)))
+        world.network.run(for: .seconds(1))
+        #expect(servers.all.count == 1)
+        #expect(world.loop.registrations == 2)
+    }
+
+    @Test func `a slow IPv6 answer is waited for 50 ms`() throws {
+        _ = try listen("192.0.2.1")
+        try resolver.answer("example", .v6, ["2001:db8::1"], after: .seconds(3))
+        try resolver.answer("example", .v4, ["192.0.2.1"])
+        #expect(connect("example") == ("connected", .milliseconds(50)))
+    }
+
+    @Test func `the timeout bounds resolution and attempts together`() throws {
+        try resolver.answer("nobody", .v6, [], after: nil)
+        try resolver.answer("nobody", .v4, [], after: nil)
+        #expect(connect("nobody", timeout: .seconds(3)) == ("timedOut", .seconds(3)))
+        let silent = try SocketAddress(host: "192.0.2.9", port: 80)
+        world.network.setRoute(.blackHole, to: silent)
+        try resolver.answer("silent", .v4, ["192.0.2.9"], after: .seconds(2))
+        #expect(connect("silent", timeout: .seconds(3)) == ("timedOut", .seconds(3)))
+        #expect(world.loop.registrations == 0)
+        #expect(world.network.openDescriptors == 0)
+    }
+
+    @Test func `an unknown host and a failing resolver are told apart`() throws {
+        #expect(connect("unknown").0 == "unresolved(NetPoll.ResolveError.notFound)")
+        resolver.fail("later", .v4, .temporary)
+        #expect(connect("later").0 == "unresolved(NetPoll.ResolveError.temporary)")
+        try resolver.answer("refusing", .v4, ["192.0.2.1", "192.0.2.2"])
+        #expect(connect("refusing").0 == "refused")
+    }
+
+    @Test func `cancelling ends resolution and every attempt`() throws {
+        let silent = try SocketAddress(host: "192.0.2.9", port: 80)
+        world.network.setRoute(.blackHole, to: silent)
+        try resolver.answer("silent", .v4, ["192.0.2.9"])
+        for passed in [Duration.zero, .seconds(1)] {
+            var reasons: [ConnectError.Reason] = []
+            let attempt = world.loop.connect(host: "silent", port: 80, resolver: resolver) {
+                if case .failure(let error) = $0 { reasons.append(error.reason) }
+            }
+            world.network.run(for: passed)
+            attempt.cancel()
+            #expect(reasons == [.cancelled])
+            world.network.run(for: .seconds(20))
+            #expect(reasons == [.cancelled])
+            #expect(world.loop.registrations == 0)
+            #expect(world.network.openDescriptors == 0)
+        }
+    }
+
+    @Test func `a numeric host is not resolved`() throws {
+        _ = try listen("192.0.2.1")
+        #expect(connect("192.0.2.1") == ("connected", .zero))
+    }
+
+    @Test func `the system's resolver knows localhost and refuses what it cannot queue`() async {
+        let resolver = SystemResolver(threadsMax: 2, waitingMax: 500)
+        let found = await withCheckedContinuation { continuation in
+            resolver.resolve("localhost", port: 80, family: .v4) {
+                continuation.resume(returning: $0)
+            }
+        }
+        #expect(found.map { $0.first } == .success(.v4(UInt32(0x7f00_0001).bigEndian, port: 80)))
+        // No thread may answer until all are asked, so the bound is met exactly.
+        let gate = Mutex(())
+        let outcomes = AsyncStream<Bool> { continuation in
+            gate.withLock { _ in
+                for _ in 0..<600 {
+                    resolver.resolve("127.0.0.1", port: 80, family: .v4) { result in
+                        if case .failure(.overloaded) = result {
+                            continuation.yield(false)
+                        } else {
+                            gate.withLock { _ in }
+                            continuation.yield(true)
+                        }
+                    }
+                }
+            }
+        }
+        var (answered, refused) = (0, 0)
+        for await isAnswered in outcomes {
+            if isAnswered { answered += 1 } else { refused += 1 }
+            if answered + refused == 600 { break }
+        }
+        #expect((answered, refused) == (502, 98))
+    }
+}
