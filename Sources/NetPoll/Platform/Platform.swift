@@ -76,6 +76,12 @@ extension Platform {
             case .ioUring: return try UringDriver()
             case .kqueue: throw SystemError(code: ENOSYS, operation: "kqueue")
             }
+        #elseif canImport(Darwin)
+            switch choice {
+            case .automatic, .kqueue: return KqueueDriver(queue: try DarwinKernelQueue())
+            case .epoll: throw SystemError(code: ENOSYS, operation: "epoll_create1")
+            case .ioUring: throw SystemError(code: ENOSYS, operation: "io_uring_setup")
+            }
         #else
             #error("NetPoll has no driver for this system yet")
         #endif

@@ -6,6 +6,8 @@ internal import CNetPoll
 
 // What drivers do with open sockets.
 extension Socket {
+    static func close(_ fd: Int32) { _ = Glibc.close(fd) }
+
     /// Sends without waiting; returns how many bytes the kernel took, or a negative errno.
     static func send(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
         while true {

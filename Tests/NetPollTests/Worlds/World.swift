@@ -27,10 +27,12 @@ protocol Client: AnyObject {
 enum DriverKind: String, Codable, CaseIterable, CustomTestStringConvertible {
     case epoll
     case ioUring
+    /// The kqueue driver on a simulated kernel queue.
+    case kqueue
     case simulated
 
     /// Those with real sockets.
-    static let kernels: [DriverKind] = [.epoll, .ioUring]
+    static let kernels: [DriverKind] = [.epoll, .ioUring, .kqueue]
 
     /// One of them, for what does not depend on the driver.
     static let system = DriverKind.epoll
@@ -43,6 +45,9 @@ enum DriverKind: String, Codable, CaseIterable, CustomTestStringConvertible {
             SystemWorld(driver: try Platform.makeDriver(.epoll), configuration: configuration)
         case .ioUring:
             SystemWorld(driver: try Platform.makeDriver(.ioUring), configuration: configuration)
+        case .kqueue:
+            SystemWorld(
+                driver: KqueueDriver(queue: SimulatedKernelQueue()), configuration: configuration)
         case .simulated: SimulatedWorld(configuration: configuration)
         }
     }
