@@ -23,6 +23,16 @@ struct WSEcho: AsyncParsableCommand {
     @Option(help: "Event loops, a thread each (default: one per core).")
     var loops: Int?
 
+    @Option(
+        help: "The kernel's interface: automatic, epoll, ioUring or kqueue.",
+        transform: { text in
+            guard let choice = DriverChoice(rawValue: text) else {
+                throw ValidationError("There is no driver '\(text)'.")
+            }
+            return choice
+        })
+    var driver = DriverChoice.automatic
+
     func validate() throws {
         if let loops, !(1...1_024).contains(loops) {
             throw ValidationError("--loops must be from 1 to 1024.")
@@ -45,6 +55,7 @@ struct WSEcho: AsyncParsableCommand {
     private func serve() async throws {
         var groupConfiguration = EventLoopGroup.Configuration()
         if let loops { groupConfiguration.loops = loops }
+        groupConfiguration.driver = driver
         let group = try EventLoopGroup(configuration: groupConfiguration)
         let server = WebSocketServer(group: group, configuration: Self.settings) { _, _, _ in
             .upgrade(Echo.shared)

@@ -18,8 +18,8 @@ struct AllocationTests {
         let loop: EventLoop
         var clients: [LoopbackClient] = []
 
-        init() throws {
-            loop = EventLoop(driver: try Platform.makeDriver())
+        init(_ driver: DriverChoice) throws {
+            loop = EventLoop(driver: try Platform.makeDriver(driver))
             loop.bindToCurrentThread()
         }
 
@@ -55,6 +55,9 @@ struct AllocationTests {
         }
     }
 
+    /// Those with a kernel of their own; simulated ones allocate for what they simulate.
+    private static let drivers = [DriverChoice.epoll, .ioUring]
+
     private var anyPort: SocketAddress {
         get throws { try SocketAddress(host: "127.0.0.1", port: 0) }
     }
@@ -71,9 +74,12 @@ struct AllocationTests {
         #expect(list.isEmpty)
     }
 
-    @Test(.enabled(if: allocation_counter_is_active()), arguments: [64, 16 << 10])
-    func `an echo by a handler allocates nothing`(messageBytes: Int) throws {
-        let world = try EchoWorld()
+    @Test(
+        .enabled(if: allocation_counter_is_active()), arguments: Self.drivers, [64, 16 << 10])
+    func `an echo by a handler allocates nothing`(
+        driver: DriverChoice, messageBytes: Int
+    ) throws {
+        let world = try EchoWorld(driver)
         let address = try world.loop.listen(on: anyPort) { _, _ in Echo() }.address
         try world.connect(20, to: address)
         let message = [UInt8](repeating: 7, count: messageBytes)
@@ -83,9 +89,12 @@ struct AllocationTests {
         #expect(used == 0)
     }
 
-    @Test(.enabled(if: allocation_counter_is_active()), arguments: [64, 16 << 10])
-    func `an echo by a task allocates nothing and stays on its thread`(messageBytes: Int) throws {
-        let world = try EchoWorld()
+    @Test(
+        .enabled(if: allocation_counter_is_active()), arguments: Self.drivers, [64, 16 << 10])
+    func `an echo by a task allocates nothing and stays on its thread`(
+        driver: DriverChoice, messageBytes: Int
+    ) throws {
+        let world = try EchoWorld(driver)
         let listener = try world.loop.listenForTasks(on: anyPort)
         let loop = world.loop
         let strayed = Atomic<Int>(0)

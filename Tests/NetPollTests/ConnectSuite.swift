@@ -85,8 +85,11 @@ struct ConnectSuite {
         #expect(servers.addresses.first?.port != 0)
     }
 
-    @Test func `a local address of another machine is refused by the kernel`() throws {
-        let world = try DriverKind.system.makeWorld()
+    @Test(arguments: DriverKind.kernels)
+    func `a local address of another machine is refused by the kernel`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
         let address = try listen(world, Recorders()).address
         var configuration = ConnectConfiguration()
         configuration.localAddress = try SocketAddress(host: "192.0.2.1", port: 0)
@@ -104,8 +107,9 @@ struct ConnectSuite {
         #expect(world.loop.registrations == 1)
     }
 
-    @Test func `a Unix socket's path is connected to`() throws {
-        let world = try DriverKind.system.makeWorld()
+    @Test(arguments: DriverKind.kernels)
+    func `a Unix socket's path is connected to`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
         let path = "/tmp/netpoll-\(UInt64.random(in: 0...(.max)))"
         defer { removeFile(path) }
         let servers = Recorders {

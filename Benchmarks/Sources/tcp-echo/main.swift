@@ -11,7 +11,7 @@ final class Echo: ConnectionHandler, Sendable {
 
 struct Options: Sendable {
     static let usage = """
-        usage: tcp-echo [--host ADDRESS] [--port PORT] [--loops COUNT] [--driver automatic|epoll]
+        usage: tcp-echo [--host ADDRESS] [--port PORT] [--loops COUNT] [--driver automatic|epoll|ioUring]
                         [--style handler|async]
         """
 
@@ -20,6 +20,7 @@ struct Options: Sendable {
     var host = "127.0.0.1"
     var port: UInt16 = 9000
     var loops = 1
+    var driver = DriverChoice.automatic
     var style = Style.handler
 
     init(_ arguments: [String]) {
@@ -30,7 +31,7 @@ struct Options: Sendable {
             case "--host": host = value ?? host
             case "--port": port = Self.parsed(value.flatMap { UInt16($0) })
             case "--loops": loops = Self.parsed(value.flatMap { Int($0) })
-            case "--driver": _ = Self.parsed(["automatic", "epoll"].firstIndex(of: value ?? ""))
+            case "--driver": driver = Self.parsed(value.flatMap { DriverChoice(rawValue: $0) })
             case "--style": style = Self.parsed(value.flatMap { Style(rawValue: $0) })
             default: preconditionFailure(Self.usage)
             }
@@ -47,6 +48,7 @@ struct Options: Sendable {
 @concurrent func serve(_ options: Options) async throws {
     var configuration = EventLoopGroup.Configuration()
     configuration.loops = options.loops
+    configuration.driver = options.driver
     let group = try EventLoopGroup(configuration: configuration)
     let address = try SocketAddress(host: options.host, port: options.port)
     switch options.style {

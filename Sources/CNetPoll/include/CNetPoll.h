@@ -4,6 +4,8 @@
 // against those of the Glibc overlay.
 #pragma once
 
+#include "CNetPollRing.h"
+
 #if defined(__linux__)
 #include <fcntl.h>
 #include <pthread.h>

@@ -110,6 +110,9 @@ public final class Connection {
     /// Whether the connection ended, although its handler may not be told yet.
     package var isEnded: Bool { state == .closed }
 
+    /// The descriptor's number, or a simulated one.
+    package var descriptor: Int32 { socket.rawValue }
+
     /// Queues a copy of `bytes`, to be sent when the turn ends.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteOutcome {

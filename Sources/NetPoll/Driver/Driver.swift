@@ -81,6 +81,9 @@ package protocol Driver: AnyObject {
     /// Waits for events until `deadline` (`nil`: for ever; a past one: not at all).
     func wait(until deadline: Instant?) throws(SystemError)
 
+    /// Hands the kernel now what else the next wait would: closes may be among it.
+    func submit()
+
     /// Delivers to `loop` what ``wait(until:)`` found, within the loop's bounds per turn.
     func deliver(to loop: EventLoop)
 
@@ -154,6 +157,9 @@ package protocol Driver: AnyObject {
 }
 
 extension Driver {
+    // Most drivers keep nothing back.
+    package func submit() {}
+
     /// Descriptors belong to the process, so there is nothing to do.
     package func release(_ socket: SocketHandle) {}
 }

@@ -98,6 +98,7 @@ extension EventLoop {
             carryOutCloses()
             runReady()
         } while firstDoomed < doomed.count || !ready.isEmpty
+        driver.submit()
         // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
         wheel = TimerWheel(now: now)
         runTurnTargets()

@@ -6,6 +6,10 @@ public final class EventLoopGroup: Sendable {
     public struct Configuration: Hashable, Sendable {
         /// How many loops to run. Default: the machine's cores.
         public var loops = Platform.coreCount
+        /// The kernel's interface to use. Default ``DriverChoice/automatic``.
+        public var driver = DriverChoice.automatic
+        /// What to do where it is not to be had. Default ``DriverFallback/refuse``.
+        public var driverFallback = DriverFallback.refuse
         /// Settings of each loop.
         public var loop = EventLoop.Configuration()
 
@@ -15,21 +19,37 @@ public final class EventLoopGroup: Sendable {
     /// The loops, by ``EventLoop/index``.
     public let loops: [EventLoop]
 
+    /// Why the loops do not use the driver that was chosen; `nil` where they do.
+    public let fallbackReason: SystemError?
+
     private let ending: Ending
 
     /// Starts the loops.
     ///
-    /// - Throws: ``SystemError`` where descriptors or threads are exhausted.
+    /// - Throws: ``SystemError`` where descriptors or threads are exhausted, or the chosen driver is
+    ///   not to be had and ``Configuration/driverFallback`` refuses another.
     public init(configuration: Configuration = .init()) throws(SystemError) {
         precondition(configuration.loops > 0, "a group of \(configuration.loops) loops")
         var loops: [EventLoop] = []
+        var choice = configuration.driver
+        var reason: SystemError?
         for index in 0..<configuration.loops {
             let seed = UInt64.random(in: 0...(.max))
+            let driver: any Driver
+            do {
+                driver = try Platform.makeDriver(choice)
+            } catch {
+                // Later loops differ from the first only by what the first ones use up.
+                guard index == 0, configuration.driverFallback == .automatic else { throw error }
+                reason = error
+                choice = .automatic
+                driver = try Platform.makeDriver()
+            }
             loops.append(
                 EventLoop(
-                    driver: try Platform.makeDriver(), index: index,
-                    configuration: configuration.loop, seed: seed))
+                    driver: driver, index: index, configuration: configuration.loop, seed: seed))
         }
+        fallbackReason = reason
         self.loops = loops
         let ending = Ending(running: loops.count)
         self.ending = ending
@@ -49,6 +69,7 @@ public final class EventLoopGroup: Sendable {
     /// A group of loops that somebody else runs turn by turn.
     package init(loops: [EventLoop]) {
         self.loops = loops
+        fallbackReason = nil
         ending = Ending(running: 0)
     }
 

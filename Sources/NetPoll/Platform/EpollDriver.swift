@@ -19,7 +19,6 @@
         }
 
         private static var eventsPerWaitMax: Int { 1_024 }
-        private static var fileBytesPerTurnMax: Int { 1 << 20 }
         private static var wakerToken: UInt64 { .max }
 
         let waker: any Waker
@@ -28,8 +27,7 @@
         private let events: UnsafeMutablePointer<epoll_event>
         private var eventCount = 0
         var interests: [Interest] = []
-        /// Given up for a moment to shed connections when descriptors are exhausted.
-        private var reserve: Int32
+        private var reserve = ReserveDescriptor()
         let datagramBatch = DatagramBatch()
 
         init() throws(SystemError) {
@@ -42,7 +40,6 @@
                 throw error
             }
             waker = wakeup
-            reserve = Self.openReserve()
             events = .allocate(capacity: Self.eventsPerWaitMax)
             var event = epoll_event(
                 events: EPOLLIN.rawValue, data: epoll_data(u64: Self.wakerToken))
@@ -53,7 +50,6 @@
 
         deinit {
             events.deallocate()
-            if reserve >= 0 { Glibc.close(reserve) }
             Glibc.close(epoll)
         }
 
@@ -183,19 +179,7 @@
             }
         }
 
-        func shed(_ socket: SocketHandle) -> Bool {
-            guard reserve >= 0 else {
-                reserve = Self.openReserve()
-                return false
-            }
-            Glibc.close(reserve)
-            let fd = cnetpoll_accept(socket.rawValue, nil, nil)
-            if fd >= 0 { Glibc.close(fd) }
-            reserve = Self.openReserve()
-            return fd >= 0
-        }
-
-        private static func openReserve() -> Int32 { open("/dev/null", O_RDONLY | O_CLOEXEC) }
+        func shed(_ socket: SocketHandle) -> Bool { reserve.shed(socket.rawValue) }
 
         // MARK: - Connections
 
@@ -239,10 +223,8 @@
         ) -> SendOutcome {
             var offered = 0
             for segment in segments { offered += segment.count }
-            var count = sendOnce(socket.rawValue, segments)
-            while count < 0, errno == EINTR { count = sendOnce(socket.rawValue, segments) }
-            if count < 0, errno != EAGAIN { return .failed(errno) }
-            let sent = max(0, count)
+            let sent = Socket.send(socket.rawValue, segments)
+            guard sent >= 0 else { return .failed(Int32(-sent)) }
             if sent < offered {
                 let interest = interests[Int(socket.rawValue)]
                 setInterest(socket.rawValue, token, interest.union(.send))
@@ -253,32 +235,13 @@
         func sendFile(
             _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
         ) -> SendOutcome {
-            // A bounded part, so that one long file does not hold the loop up.
-            let part = min(count, Self.fileBytesPerTurnMax)
-            var sent = -1
-            repeat {
-                sent = cnetpoll_sendfile(socket.rawValue, descriptor, Int64(offset), UInt(part))
-            } while sent < 0 && errno == EINTR
-            if sent < 0, errno != EAGAIN { return .failed(errno) }
-            // The file is shorter than was promised.
-            if sent == 0 { return .failed(EIO) }
+            let sent = Socket.sendFile(socket.rawValue, descriptor, offset: offset, count: count)
+            guard sent >= 0 else { return .failed(Int32(-sent)) }
             if sent < count {
                 let interest = interests[Int(socket.rawValue)]
                 setInterest(socket.rawValue, token, interest.union(.send))
             }
-            return .sent(max(0, sent))
-        }
-
-        private func sendOnce(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
-            if segments.count == 1 {
-                return Glibc.send(fd, segments[0].base, segments[0].count, Int32(MSG_NOSIGNAL))
-            }
-            var message = msghdr()
-            // Segment is laid out as iovec, and the kernel only reads through it.
-            let raw = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(segments.baseAddress))
-            message.msg_iov = raw?.assumingMemoryBound(to: iovec.self)
-            message.msg_iovlen = segments.count
-            return sendmsg(fd, &message, Int32(MSG_NOSIGNAL))
+            return .sent(sent)
         }
 
         func shutdownSend(_ socket: SocketHandle) {
@@ -331,30 +294,6 @@
             if interest.contains(.receive) { bits |= EPOLLIN.rawValue }
             if interest.contains(.send) { bits |= EPOLLOUT.rawValue }
             return epoll_event(events: bits, data: epoll_data(u64: token.rawValue))
-        }
-    }
-
-    /// Wakes epoll from other threads (eventfd(2)).
-    private final class EventDescriptor: Waker {
-        let descriptor: Int32
-
-        init() throws(SystemError) {
-            descriptor = cnetpoll_eventfd()
-            guard descriptor >= 0 else { throw SystemError(code: errno, operation: "eventfd") }
-        }
-
-        deinit { Glibc.close(descriptor) }
-
-        func wake() {
-            var one: UInt64 = 1
-            // Fails only when the counter is full, and then the loop is woken anyway.
-            _ = write(descriptor, &one, 8)
-        }
-
-        func drain() {
-            var count: UInt64 = 0
-            // Fails only when the counter is zero already.
-            _ = read(descriptor, &count, 8)
         }
     }
 #endif

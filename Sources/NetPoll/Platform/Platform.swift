@@ -63,20 +63,44 @@ package enum Platform {
         package static var tooManyFiles: Int32 { EMFILE }
         package static var noBuffers: Int32 { ENOBUFS }
         package static var addressInUse: Int32 { EADDRINUSE }
+        package static var notSupported: Int32 { ENOSYS }
         package static var connectionRefused: Int32 { ECONNREFUSED }
         package static var hostUnreachable: Int32 { EHOSTUNREACH }
         package static var addressNotAvailable: Int32 { EADDRNOTAVAIL }
+        static var badDescriptor: Int32 { EBADF }
         static var cancelled: Int32 { ECANCELED }
     }
 }
 
 extension Platform {
-    /// The best driver of this system.
-    package static func makeDriver() throws(SystemError) -> any Driver {
+    /// Makes the driver that was chosen.
+    ///
+    /// - Throws: ``SystemError``, with ENOSYS where this system has no such interface.
+    package static func makeDriver(
+        _ choice: DriverChoice = .automatic
+    ) throws(SystemError) -> any Driver {
         #if os(Linux)
-            try EpollDriver()
+            switch choice {
+            case .automatic, .epoll: return try EpollDriver()
+            case .ioUring: return try UringDriver()
+            case .kqueue: throw SystemError(code: ENOSYS, operation: "kqueue")
+            }
+        #elseif canImport(Darwin)
+            switch choice {
+            case .automatic, .kqueue: return KqueueDriver(queue: try DarwinKernelQueue())
+            case .epoll: throw SystemError(code: ENOSYS, operation: "epoll_create1")
+            case .ioUring: throw SystemError(code: ENOSYS, operation: "io_uring_setup")
+            }
         #else
             #error("NetPoll has no driver for this system yet")
+        #endif
+    }
+
+    static func makeReadinessQueue() throws(SystemError) -> any ReadinessQueue {
+        #if os(Linux)
+            try EpollQueue()
+        #else
+            #error("NetPoll has no poller for this system yet")
         #endif
     }
 }

@@ -2,13 +2,13 @@ import Glibc
 import NetPoll
 import Testing
 
-/// The system's driver, turned in the test's thread, with real sockets as clients.
+/// A driver of the system, turned in the test's thread, with real sockets as clients.
 final class SystemWorld: World {
     let loop: EventLoop
     private var clients: [SystemClient] = []
 
-    init(configuration: EventLoop.Configuration) throws {
-        loop = EventLoop(driver: try Platform.makeDriver(), configuration: configuration)
+    init(driver: any Driver, configuration: EventLoop.Configuration = .init()) {
+        loop = EventLoop(driver: driver, configuration: configuration)
         loop.bindToCurrentThread()
     }
 

@@ -24,15 +24,30 @@ protocol Client: AnyObject {
     func reset()
 }
 
-enum DriverKind: CaseIterable, CustomTestStringConvertible {
-    case system
+enum DriverKind: String, Codable, CaseIterable, CustomTestStringConvertible {
+    case epoll
+    case ioUring
+    /// The kqueue driver on a simulated kernel queue.
+    case kqueue
     case simulated
 
-    var testDescription: String { self == .system ? "epoll" : "simulated" }
+    /// Those with real sockets.
+    static let kernels: [DriverKind] = [.epoll, .ioUring, .kqueue]
+
+    /// One of them, for what does not depend on the driver.
+    static let system = DriverKind.epoll
+
+    var testDescription: String { "\(self)" }
 
     func makeWorld(configuration: EventLoop.Configuration = .init()) throws -> any World {
         switch self {
-        case .system: try SystemWorld(configuration: configuration)
+        case .epoll:
+            SystemWorld(driver: try Platform.makeDriver(.epoll), configuration: configuration)
+        case .ioUring:
+            SystemWorld(driver: try Platform.makeDriver(.ioUring), configuration: configuration)
+        case .kqueue:
+            SystemWorld(
+                driver: KqueueDriver(queue: SimulatedKernelQueue()), configuration: configuration)
         case .simulated: SimulatedWorld(configuration: configuration)
         }
     }

@@ -1,0 +1,233 @@
+#if os(Linux)
+    internal import CNetPoll
+    internal import Glibc
+
+    // What the loop asks for; it reaches the kernel when the loop waits.
+    extension UringDriver {
+        // MARK: - Listeners
+
+        package func listen(
+            on address: SocketAddress, _ options: ListenOptions, token: Token
+        ) throws(SystemError) -> (SocketHandle, SocketAddress) {
+            let (socket, bound) = try Socket.listen(on: address, options)
+            sockets.open(socket.rawValue, token, .wanted)
+            armAccept(socket.rawValue)
+            return (socket, bound)
+        }
+
+        package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
+            if accepting {
+                sockets[socket.rawValue].flags.insert(.wanted)
+                armAccept(socket.rawValue)
+            } else {
+                sockets[socket.rawValue].flags.remove(.wanted)
+                disarm(socket.rawValue, .accept)
+            }
+        }
+
+        package func shed(_ socket: SocketHandle) -> Bool { reserve.shed(socket.rawValue) }
+
+        /// Accepts from now on, unless it does, or must not yet.
+        func armAccept(_ fd: Int32) {
+            let entry = sockets[fd]
+            guard entry.flags.contains(.wanted),
+                entry.flags.isDisjoint(with: [.armed, .awaitsReadiness, .stashed])
+            else { return }
+            sockets[fd].flags.insert(.armed)
+            ring.accept(fd, userData: RequestID(.accept, fd, entry.generation).rawValue)
+        }
+
+        func accepted(_ completion: Ring.Completion, _ id: RequestID, _ loop: EventLoop) {
+            guard sockets.isLive(id) else {
+                if completion.result >= 0 {
+                    loop.counters.staleEvents += 1
+                    Glibc.close(completion.result)
+                }
+                return
+            }
+            let fd = id.fd
+            if completion.result >= 0 {
+                arrivals.append(Arrival(fd: completion.result, listener: id))
+                if arrivals.count - firstArrival > loop.configuration.acceptsPerTurnMax {
+                    // Not accepted faster than they are served; `stashed` says so.
+                    sockets[fd].flags.insert(.stashed)
+                    disarm(fd, .accept)
+                }
+            }
+            guard !completion.hasMore else { return }
+            sockets[fd].flags.subtract([.armed, .cancelling])
+            let code = -completion.result
+            if code > 0, code != ECANCELED {
+                acceptFailed(code, id, loop)
+            } else {
+                armAccept(fd)
+            }
+        }
+
+        /// With descriptors exhausted the kernel fails at once, also where no connection waits: then
+        /// nothing is reported, and accepting goes on when one does.
+        private func acceptFailed(_ code: Int32, _ id: RequestID, _ loop: EventLoop) {
+            let fd = id.fd
+            if Socket.isReadable(fd) { loop.acceptFailed(code, on: sockets[fd].token) }
+            guard sockets.isLive(id), sockets[fd].flags.contains(.wanted),
+                sockets[fd].flags.isDisjoint(with: .awaitsReadiness)
+            else { return }
+            awaitReadiness(fd, Int32(POLLIN))
+        }
+
+        /// Reports accepted connections, as many as a turn may have.
+        func deliverArrivals(to loop: EventLoop) {
+            var budget = loop.configuration.acceptsPerTurnMax
+            while firstArrival < arrivals.count, budget > 0 {
+                let arrival = arrivals[firstArrival]
+                firstArrival += 1
+                budget -= 1
+                guard sockets.isLive(arrival.listener),
+                    let address = Socket.peerAddress(arrival.fd)
+                else {
+                    // The listener was closed, or the peer has reset the connection already.
+                    Glibc.close(arrival.fd)
+                    continue
+                }
+                loop.accepted(
+                    SocketHandle(rawValue: arrival.fd), from: address,
+                    on: sockets[arrival.listener.fd].token)
+                resumeAccepting(arrival.listener)
+            }
+            if firstArrival == arrivals.count {
+                arrivals.removeAll(keepingCapacity: true)
+                firstArrival = 0
+            }
+        }
+
+        private func resumeAccepting(_ listener: RequestID) {
+            guard firstArrival == arrivals.count, sockets.isLive(listener),
+                sockets[listener.fd].flags.contains(.stashed)
+            else { return }
+            sockets[listener.fd].flags.remove(.stashed)
+            armAccept(listener.fd)
+        }
+
+        // MARK: - Connections
+
+        package func connect(
+            to address: SocketAddress, _ options: ConnectOptions, token: Token
+        ) throws(SystemError) -> SocketHandle {
+            let socket = try Socket.connect(to: address, options)
+            sockets.open(socket.rawValue, token, [])
+            // Writability tells the end, and at once where connect(2) was done at once.
+            awaitReadiness(socket.rawValue, Int32(POLLOUT))
+            return socket
+        }
+
+        package func adopt(_ socket: SocketHandle, token: Token) {
+            sockets.open(socket.rawValue, token, .wanted)
+            armReceive(socket.rawValue)
+        }
+
+        package func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token) {
+            let fd = socket.rawValue
+            if receiving {
+                sockets[fd].flags.insert(.wanted)
+                if sockets[fd].flags.contains(.stashed) {
+                    resumed.append(RequestID(.receive, fd, sockets[fd].generation))
+                }
+                armReceive(fd)
+            } else {
+                sockets[fd].flags.remove(.wanted)
+                disarm(fd, .receive)
+                awaitBreakage(fd)
+            }
+        }
+
+        /// Receives from now on, unless it does; while receiving is paused only a break is awaited.
+        func armReceive(_ fd: Int32) {
+            let entry = sockets[fd]
+            guard entry.flags.contains(.wanted) else {
+                awaitBreakage(fd)
+                return
+            }
+            guard entry.flags.isDisjoint(with: [.armed, .ended]) else { return }
+            sockets[fd].flags.insert(.armed)
+            ring.receive(fd, userData: RequestID(.receive, fd, entry.generation).rawValue)
+        }
+
+        func awaitBreakage(_ fd: Int32) {
+            let entry = sockets[fd]
+            guard entry.flags.isDisjoint(with: [.armed, .awaitsBreakage]) else { return }
+            sockets[fd].flags.insert(.awaitsBreakage)
+            // Errors and hang-ups are reported whatever is asked for (poll(2)).
+            ring.poll(fd, 0, userData: RequestID(.breakage, fd, entry.generation).rawValue)
+        }
+
+        package func send(
+            _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
+        ) -> SendOutcome {
+            var offered = 0
+            for segment in segments { offered += segment.count }
+            let sent = Socket.send(socket.rawValue, segments)
+            return outcome(sent, of: offered, socket)
+        }
+
+        package func sendFile(
+            _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
+        ) -> SendOutcome {
+            let sent = Socket.sendFile(socket.rawValue, descriptor, offset: offset, count: count)
+            return outcome(sent, of: count, socket)
+        }
+
+        private func outcome(_ sent: Int, of offered: Int, _ socket: SocketHandle) -> SendOutcome {
+            guard sent >= 0 else { return .failed(Int32(-sent)) }
+            if sent < offered, sockets[socket.rawValue].flags.isDisjoint(with: .awaitsReadiness) {
+                awaitReadiness(socket.rawValue, Int32(POLLOUT))
+            }
+            return .sent(sent)
+        }
+
+        package func shutdownSend(_ socket: SocketHandle) {
+            // Fails only where the connection is already broken, which receiving will tell.
+            _ = shutdown(socket.rawValue, Int32(SHUT_WR))
+        }
+
+        /// The kernel's requests keep the socket alive until they are cancelled, which is submitted
+        /// with the next wait; the descriptor's number is free at once, and its generation over.
+        package func close(_ socket: SocketHandle, reset: Bool) {
+            let fd = socket.rawValue
+            if reset { Socket.resetOnClose(fd) }
+            let isListener = sockets.isOpen(fd) && sockets[fd].token.kind == .listener
+            if sockets.isOpen(fd) {
+                let entry = sockets[fd]
+                disarm(fd, isListener ? .accept : .receive)
+                if entry.flags.contains(.awaitsReadiness) { cancel(.readiness, fd) }
+                if entry.flags.contains(.awaitsBreakage) { cancel(.breakage, fd) }
+                if entry.flags.contains(.stashed) { stashes[fd] = nil }
+                sockets.close(fd)
+            }
+            Glibc.close(fd)
+            // So that the address is free when this returns.
+            if isListener { submit() }
+        }
+
+        // MARK: - Requests
+
+        private func disarm(_ fd: Int32, _ purpose: RequestID.Purpose) {
+            let flags = sockets[fd].flags
+            guard flags.contains(.armed), !flags.contains(.cancelling) else { return }
+            sockets[fd].flags.insert(.cancelling)
+            cancel(purpose, fd)
+        }
+
+        private func awaitReadiness(_ fd: Int32, _ events: Int32) {
+            sockets[fd].flags.insert(.awaitsReadiness)
+            ring.poll(
+                fd, events,
+                userData: RequestID(.readiness, fd, sockets[fd].generation).rawValue)
+        }
+
+        private func cancel(_ purpose: RequestID.Purpose, _ fd: Int32) {
+            ring.cancel(
+                RequestID(purpose, fd, sockets[fd].generation).rawValue,
+                userData: Self.cancellation)
+        }
+    }
+#endif

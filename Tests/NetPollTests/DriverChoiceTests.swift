@@ -1,0 +1,71 @@
+import NetPoll
+import Testing
+
+@Suite("The choice of a driver", .timeLimit(.minutes(2)))
+struct DriverChoiceTests {
+    @Test(arguments: [DriverChoice.automatic, .epoll, .ioUring])
+    func `a group on each driver runs jobs of other threads and serves its connections`(
+        choice: DriverChoice
+    ) async throws {
+        var configuration = EventLoopGroup.Configuration()
+        configuration.loops = 2
+        configuration.driver = choice
+        let group = try EventLoopGroup(configuration: configuration)
+        #expect(group.fallbackReason == nil)
+        let listener = try await group.listen(on: .v4(0x0100_007f, port: 0)) { _, _ in
+            let recorder = Recorder()
+            recorder.onReceive = { bytes, connection in connection.write(bytes.bytes) }
+            return recorder
+        }
+        let ran = await withTaskGroup(of: Int.self) { tasks in
+            for index in 0..<200 {
+                tasks.addTask { await group.loops[index % 2].run { 1 } ?? 0 }
+            }
+            return await tasks.reduce(0, +)
+        }
+        #expect(ran == 200)
+        let address = listener.address
+        let echoed: [UInt8] = await withCheckedContinuation { continuation in
+            group.loops[0].execute {
+                group.loops[0].connect(to: address) { result in
+                    guard case .success(let connection) = result else {
+                        continuation.resume(returning: [])
+                        return
+                    }
+                    let recorder = Recorder()
+                    recorder.onReceive = { _, connection in
+                        guard recorder.received.count == 3, connection.isOpen else { return }
+                        continuation.resume(returning: recorder.received)
+                        connection.close()
+                    }
+                    connection.handler = recorder
+                    connection.write(bytes: [1, 2, 3])
+                }
+            }
+        }
+        #expect(echoed == [1, 2, 3])
+        await group.shutdown()
+    }
+
+    @Test func `a driver that the system has not is refused with its reason`() {
+        var configuration = EventLoopGroup.Configuration()
+        configuration.driver = .kqueue
+        let error = #expect(throws: SystemError.self) {
+            _ = try EventLoopGroup(configuration: configuration)
+        }
+        #expect(error?.operation == "kqueue")
+        #expect(error?.code == Platform.Errno.notSupported)
+    }
+
+    @Test func `a group may fall back and tells why`() async throws {
+        var configuration = EventLoopGroup.Configuration()
+        configuration.loops = 2
+        configuration.driver = .kqueue
+        configuration.driverFallback = .automatic
+        let group = try EventLoopGroup(configuration: configuration)
+        #expect(group.fallbackReason?.operation == "kqueue")
+        let ran = await group.loops[1].run { true }
+        #expect(ran == true)
+        await group.shutdown()
+    }
+}

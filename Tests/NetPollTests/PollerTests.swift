@@ -1,0 +1,203 @@
+import Glibc
+import NetPoll
+import Testing
+
+@Suite("Poller", .timeLimit(.minutes(1)))
+struct PollerTests {
+    /// Two connected descriptors, closed with the test.
+    private final class Pair {
+        let (near, far): (Int32, Int32)
+        private var isFarOpen = true
+
+        /// A pipe's reading and writing end.
+        static func pipe() -> Pair {
+            var ends: [Int32] = [0, 0]
+            Glibc.pipe(&ends)
+            return Pair(ends[0], ends[1])
+        }
+
+        static func sockets() -> Pair {
+            var ends: [Int32] = [0, 0]
+            socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends)
+            return Pair(ends[0], ends[1])
+        }
+
+        private init(_ near: Int32, _ far: Int32) { (self.near, self.far) = (near, far) }
+
+        deinit {
+            close(near)
+            if isFarOpen { close(far) }
+        }
+
+        func closeFar() {
+            isFarOpen = false
+            close(far)
+        }
+
+        func sendFromFar() { _ = write(far, "x", 1) }
+
+        func readNear() {
+            var byte: UInt8 = 0
+            _ = read(near, &byte, 1)
+        }
+    }
+
+    private func events(_ poller: Poller) throws -> [Poller.Event] {
+        var events: [Poller.Event] = []
+        try poller.wait(for: .zero) { events.append($0) }
+        return events
+    }
+
+    @Test func `a descriptor is told as long as there is something to read`() throws {
+        let poller = try Poller()
+        let pipe = Pair.pipe()
+        let registration = try poller.register(pipe.near, .read)
+        #expect(try events(poller).isEmpty)
+        pipe.sendFromFar()
+        for _ in 0..<2 {
+            let found = try events(poller)
+            #expect(found.map(\.registration) == [registration])
+            #expect(found.map(\.readiness) == [.read])
+        }
+        pipe.readNear()
+        #expect(try events(poller).isEmpty)
+    }
+
+    @Test func `an edge is told once for each change`() throws {
+        let poller = try Poller()
+        let pipe = Pair.pipe()
+        try poller.register(pipe.near, [.read, .edge])
+        pipe.sendFromFar()
+        #expect(try events(poller).count == 1)
+        #expect(try events(poller).isEmpty)
+        pipe.sendFromFar()
+        #expect(try events(poller).count == 1)
+    }
+
+    @Test func `a one-shot is told once until it is asked for again`() throws {
+        let poller = try Poller()
+        let pipe = Pair.pipe()
+        let registration = try poller.register(pipe.near, [.read, .oneShot])
+        pipe.sendFromFar()
+        #expect(try events(poller).count == 1)
+        pipe.sendFromFar()
+        #expect(try events(poller).isEmpty)
+        try poller.modify(registration, [.read, .oneShot])
+        #expect(try events(poller).count == 1)
+    }
+
+    @Test func `what is waited for can be changed`() throws {
+        let poller = try Poller()
+        let sockets = Pair.sockets()
+        let registration = try poller.register(sockets.near, .read)
+        #expect(try events(poller).isEmpty)
+        try poller.modify(registration, [.read, .write])
+        #expect(try events(poller).map(\.readiness) == [.write])
+        sockets.sendFromFar()
+        #expect(try events(poller).map(\.readiness) == [[.read, .write]])
+        try poller.modify(registration, [])
+        #expect(try events(poller).isEmpty)
+    }
+
+    @Test func `ends are told apart from bytes`() throws {
+        let poller = try Poller()
+        let sockets = Pair.sockets()
+        let registration = try poller.register(sockets.near, .read)
+        shutdown(sockets.far, Int32(SHUT_WR))
+        #expect(try events(poller).first?.readiness == [.read, .readEnded])
+        sockets.closeFar()
+        #expect(try events(poller).first?.readiness.contains(.hangUp) == true)
+        try poller.modify(registration, [])
+        #expect(try events(poller).first?.readiness == .hangUp, "told whatever the interest")
+        let pipe = Pair.pipe()
+        try poller.modify(registration, [])
+        poller.deregister(registration)
+        try poller.register(pipe.near, .read)
+        pipe.closeFar()
+        #expect(try events(poller).first?.readiness == .hangUp)
+    }
+
+    @Test func `a stale event never reaches who registered the number anew`() throws {
+        let poller = try Poller()
+        let (first, second, third) = (Pair.pipe(), Pair.pipe(), Pair.pipe())
+        var calls: [String] = []
+        var watches: [Poller.Watch] = []
+        // Whichever is told first ends the other, whose number then names the third pipe.
+        for (name, own, other) in [("first", first, second), ("second", second, first)] {
+            watches.append(
+                try poller.start(own.near, .read) { watch, _ in
+                    calls.append(name)
+                    let ended = watches.first { $0 !== watch }
+                    #expect(ended?.stop() == true)
+                    dup2(third.near, other.near)
+                    let anew = try? poller.start(other.near, .read) { _, _ in
+                        calls.append("anew")
+                    }
+                    #expect(anew != nil)
+                })
+        }
+        first.sendFromFar()
+        second.sendFromFar()
+        try poller.wait(for: .zero)
+        #expect(calls.count == 1 && calls != ["anew"])
+        #expect(poller.staleEvents == 1)
+        #expect(poller.count == 2)
+        watches.first { $0.descriptor == (calls == ["first"] ? first : second).near }?.stop()
+        third.sendFromFar()
+        try poller.wait(for: .zero)
+        #expect(calls.last == "anew")
+    }
+
+    @Test func `a watch can be paused, resumed and stopped`() throws {
+        let poller = try Poller()
+        let pipe = Pair.pipe()
+        var calls = 0
+        final class Held {}
+        var held: Held? = Held()
+        weak let watched = held
+        let watch = try poller.start(pipe.near, [.read, .oneShot]) { [held] _, readiness in
+            _ = held
+            #expect(readiness == .read)
+            calls += 1
+        }
+        held = nil
+        pipe.sendFromFar()
+        for _ in 0..<2 { try poller.wait(for: .zero) }
+        #expect(calls == 1)
+        try watch.resume()
+        try poller.wait(for: .zero)
+        #expect(calls == 2)
+        try watch.resume()
+        try watch.pause()
+        try poller.wait(for: .zero)
+        #expect(calls == 2)
+        #expect(watch.stop())
+        #expect(!watch.stop())
+        #expect(throws: SystemError.self) { try watch.resume() }
+        #expect(poller.count == 0)
+        #expect(watched != nil, "the watch itself still holds it")
+    }
+
+    @Test func `a wake ends a wait without end and is told to nobody`() throws {
+        let poller = try Poller()
+        let waking = poller.waker
+        waking.wake()
+        #expect(try poller.wait(for: nil) == 0)
+        #expect(try poller.wait(for: .zero) == 0)
+    }
+
+    @Test func `what cannot be watched is a typed error`() throws {
+        let poller = try Poller()
+        let pipe = Pair.pipe()
+        let registration = try poller.register(pipe.near, .read)
+        let twice = #expect(throws: SystemError.self) { try poller.register(pipe.near, .read) }
+        #expect(twice?.code == EEXIST)
+        let closed = #expect(throws: SystemError.self) { try poller.register(-1, .read) }
+        #expect(closed?.code == EBADF)
+        #expect(poller.deregister(registration))
+        #expect(!poller.deregister(registration))
+        let ended = #expect(throws: SystemError.self) { try poller.modify(registration, .read) }
+        #expect(ended?.code == EBADF)
+        #expect(poller.count == 0)
+    }
+}

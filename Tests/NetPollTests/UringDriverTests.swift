@@ -1,0 +1,238 @@
+import Glibc
+import NetPoll
+import NetPollTesting
+import Testing
+
+/// What only io_uring can get wrong: buffers that run out, requests that end, completions that come
+/// after their descriptor was closed.
+@Suite("The io_uring driver", .timeLimit(.minutes(2)))
+struct UringDriverTests {
+    private let any = SocketAddress.v4(0x0100_007f, port: 0)
+
+    /// A loop on a driver of these sizes and one open connection.
+    private struct Setup {
+        let driver: UringDriver
+        let world: SystemWorld
+        let recorders: Recorders
+        let listener: Listener
+        let client: any Client
+        let recorder: Recorder
+
+        init(
+            _ configuration: EventLoop.Configuration = .init(),
+            _ adjust: (inout UringDriver.Settings) -> Void = { _ in },
+            prepare: @escaping (Recorder) -> Void = { _ in }
+        ) throws {
+            var settings = UringDriver.Settings()
+            adjust(&settings)
+            let driver = try UringDriver(settings: settings)
+            let world = SystemWorld(driver: driver, configuration: configuration)
+            let recorders = Recorders(prepare)
+            listener = try world.loop.listen(on: .v4(0x0100_007f, port: 0)) {
+                recorders.make($0, $1)
+            }
+            client = try #require(world.connect(to: listener.address))
+            #expect(world.run { recorders.all.first?.connection != nil })
+            recorder = try #require(recorders.all.first)
+            (self.driver, self.world, self.recorders) = (driver, world, recorders)
+        }
+    }
+
+    private static func pattern(_ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    }
+
+    @Test(arguments: [(1, 64), (4, 64), (2, 1_000), (256, 16_384)])
+    func `a message longer than a buffer arrives whole, also when all buffers are taken`(
+        buffers: Int, bufferBytes: Int
+    ) throws {
+        let setup = try Setup {
+            ($0.buffers, $0.bufferBytes) = (buffers, bufferBytes)
+        }
+        let bytes = Self.pattern(300_000)
+        setup.client.send(bytes)
+        #expect(setup.world.run { setup.recorder.received.count == bytes.count })
+        #expect(setup.recorder.received == bytes)
+        if buffers < 256 {
+            let exhaustions = setup.driver.exhaustions
+            #expect(exhaustions > 0, "the buffers were to run out")
+        }
+        setup.client.sendEnd()
+        #expect(setup.world.run { setup.recorder.closeReason == .peer })
+    }
+
+    @Test func `requests and completions beyond the rings' sizes are not lost`() throws {
+        let setup = try Setup {
+            ($0.entries, $0.completions, $0.buffers, $0.bufferBytes) = (2, 4, 4, 64)
+        } prepare: {
+            $0.onReceive = { bytes, connection in connection.write(bytes.bytes) }
+        }
+        let bytes = Self.pattern(5_000)
+        let clients = (0..<40).compactMap { _ in setup.world.connect(to: setup.listener.address) }
+        #expect(clients.count == 40)
+        for client in clients { client.send(bytes) }
+        #expect(setup.world.run { clients.allSatisfy { $0.received.count == bytes.count } })
+        #expect(clients.allSatisfy { $0.received == bytes })
+        for client in clients { client.close() }
+        #expect(setup.world.run { setup.world.loop.registrations == 2 })
+    }
+
+    @Test func `what the kernel had received before a pause comes after it, in order`() throws {
+        let setup = try Setup {
+            ($0.buffers, $0.bufferBytes) = (64, 64)
+        } prepare: { recorder in
+            recorder.onReceive = { _, connection in
+                if recorder.received.count == 64 { connection.pauseReading() }
+            }
+        }
+        let bytes = Self.pattern(2_000)
+        setup.client.send(bytes)
+        setup.client.sendEnd()
+        let turns = setup.world.loop.metrics.turns
+        #expect(setup.world.run { setup.world.loop.metrics.turns > turns + 5 })
+        #expect(setup.recorder.received == Array(bytes[..<64]))
+        #expect(setup.recorder.events == ["opened"], "the end comes after the bytes")
+        setup.recorder.onReceive = nil
+        setup.recorder.connection?.resumeReading()
+        #expect(setup.world.run { setup.recorder.closeReason == .peer })
+        #expect(setup.recorder.received == bytes)
+        #expect(setup.recorder.events == ["opened", "end", "closed"])
+    }
+
+    @Test func `pausing and resuming within one turn goes on receiving`() throws {
+        let setup = try Setup()
+        for round in 1...50 {
+            setup.recorder.connection?.pauseReading()
+            setup.recorder.connection?.resumeReading()
+            if round.isMultiple(of: 2) { setup.recorder.connection?.pauseReading() }
+            setup.client.send([UInt8(round)])
+            if round.isMultiple(of: 2) { setup.recorder.connection?.resumeReading() }
+            #expect(setup.world.run { setup.recorder.received.count == round })
+        }
+        #expect(setup.recorder.received == Array(1...50))
+    }
+
+    private final class Ending: TimerTarget {
+        let act: () -> Void
+
+        init(_ act: @escaping () -> Void) {
+            self.act = act
+        }
+
+        func timerFired(_ id: TimerID, on loop: EventLoop) { act() }
+    }
+
+    /// In a process of its own, where nobody else takes the descriptor's number.
+    @Test func `bytes for a closed connection never reach the next one of its descriptor`() async {
+        await #expect(processExitsWith: .success) {
+            let lowest = open("/dev/null", O_RDONLY)
+            let setup = try Setup()
+            let first = setup.recorder
+            let number = first.connection?.descriptor
+            let spare = try setup.world.loop.listen(on: .v4(0x0100_007f, port: 0)) { _, _ in
+                Recorder()
+            }
+            let ending = Ending {
+                // Closing a listener enters the kernel, which so completes the receive after this
+                // turn's completions were delivered and before the connection is closed.
+                setup.client.send(Array("stale".utf8))
+                spare.close()
+                first.connection?.abort()
+            }
+            setup.world.loop.schedule(after: .zero, ending)
+            #expect(setup.world.run { first.closeReason == .local })
+            // The client's socket takes the place of `lowest`, and where that fails a later
+            // connection takes the number.
+            close(lowest)
+            var client = setup.client
+            for count in 2..<20 where setup.recorders.all.last?.connection?.descriptor != number {
+                client = try #require(setup.world.connect(to: setup.listener.address))
+                #expect(setup.world.run { setup.recorders.all.count == count })
+            }
+            let second = try #require(setup.recorders.all.last)
+            let reused = second.connection?.descriptor
+            #expect(reused == number, "the number was to be used again")
+            client.send(Array("fresh".utf8))
+            #expect(setup.world.run { !second.received.isEmpty })
+            #expect(second.received == Array("fresh".utf8))
+            #expect(first.received.isEmpty)
+            let stale = setup.world.loop.metrics.staleEvents
+            #expect(stale == 1, "the completion was to come late")
+            #expect(setup.world.run { setup.client.isReset || setup.client.isEnded })
+        }
+    }
+
+    /// In a process of its own, for the limit is the process's.
+    @Test(arguments: DriverKind.kernels)
+    func `a listener out of descriptors sheds who waits and accepts again when there are some`(
+        driver: DriverKind
+    ) async {
+        await #expect(processExitsWith: .success) { [driver] in
+            let world = try driver.makeWorld()
+            let recorders = Recorders()
+            let address = try world.loop.listen(on: .v4(0x0100_007f, port: 0)) {
+                recorders.make($0, $1)
+            }.address
+            let clients = (0..<10).compactMap { _ in world.connect(to: address) }
+            var limit = rlimit()
+            let top = open("/dev/null", O_RDONLY)
+            limit.rlim_cur = rlim_t(top)
+            limit.rlim_max = 4_096
+            close(top)
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            #expect(world.run { clients.allSatisfy(\.isEnded) })
+            let shed = world.loop.metrics.shed
+            #expect(shed == 10)
+            limit.rlim_cur = 4_096
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            let late = try #require(world.connect(to: address))
+            late.send([1])
+            #expect(world.run { recorders.all.last?.received == [1] })
+        }
+    }
+
+    @Test func `a turn reports no more accepted connections than its bound`() throws {
+        var configuration = EventLoop.Configuration()
+        configuration.acceptsPerTurnMax = 3
+        let setup = try Setup(configuration)
+        let clients = (0..<50).compactMap { _ in setup.world.connect(to: setup.listener.address) }
+        #expect(clients.count == 50)
+        var accepted = setup.world.loop.metrics.accepted
+        var most = 0
+        #expect(
+            setup.world.run {
+                let present = setup.world.loop.metrics.accepted
+                most = max(most, present - accepted)
+                accepted = present
+                return accepted == 51
+            })
+        #expect(most == 3)
+    }
+
+    @Test func `a listener closed with connections under way resets them and frees its port`()
+        throws
+    {
+        var configuration = EventLoop.Configuration()
+        configuration.acceptsPerTurnMax = 1
+        let setup = try Setup(configuration)
+        let clients = (0..<10).compactMap { _ in setup.world.connect(to: setup.listener.address) }
+        setup.world.loop.turn(until: setup.world.loop.now)
+        setup.listener.close()
+        let recorders = setup.recorders
+        try setup.world.loop.listen(on: setup.listener.address) { recorders.make($0, $1) }
+        let late = try #require(setup.world.connect(to: setup.listener.address))
+        late.send([7])
+        #expect(setup.world.run { setup.recorders.all.last?.received == [7] })
+        #expect(setup.world.run { clients.filter { $0.isReset || $0.isEnded }.count >= 8 })
+    }
+
+    @Test func `a ring the kernel refuses is a typed error`() {
+        var settings = UringDriver.Settings()
+        settings.entries = 0
+        let error = #expect(throws: SystemError.self) {
+            _ = try UringDriver(settings: settings)
+        }
+        #expect(error?.operation == "io_uring_setup")
+        #expect(error?.code == Platform.Errno.notSupported)
+    }
+}
