@@ -18,6 +18,7 @@ let package = Package(
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
+        .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
@@ -27,7 +28,8 @@ let package = Package(
         .target(name: "CNetPoll"),
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
-        .target(name: "WSFrame", swiftSettings: settings),
+        .target(name: "CWSFrame"),
+        .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(
@@ -59,13 +61,26 @@ let package = Package(
             path: "Examples/WSEcho",
             swiftSettings: settings
         ),
+        .executableTarget(
+            name: "WSWalker",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/WSWalker",
+            swiftSettings: settings
+        ),
         .testTarget(
-            name: "NetPollTests", dependencies: ["NetPoll", "NetPollTesting"],
+            name: "NetPollTests",
+            dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
             swiftSettings: settings),
         .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",
-            dependencies: ["NetPoll", "NetPollTesting", "WSFrame", "WSTransport"],
+            dependencies: [
+                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "WSFrame",
+                "WSTransport",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "HubTests",
@@ -85,5 +100,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
+        .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
+        .target(
+            name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),
     ]
 )

@@ -13,6 +13,16 @@ let package = Package(
                 .product(name: "WSTransport", package: "longwire"),
             ],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
-        )
+        ),
+        .executableTarget(
+            name: "tcp-echo",
+            dependencies: [.product(name: "NetPoll", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
+        .executableTarget(
+            name: "codec",
+            dependencies: [.product(name: "WSFrame", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
     ]
 )

@@ -57,7 +57,7 @@ class Comparison:
         rows = [self._row(name, measured, limit) for name, measured in windows.items()]
         columns = [_plural(case.unit) + "/s", "of the limit", "p50 µs", "p99 µs", "p99.9 µs"]
         columns += [f"server CPU ns/{case.unit}", "server CPU", "client CPU"]
-        heading = f"### {case.letter}: {case.title}\n\n`wsload {' '.join(case.arguments)}`"
+        heading = f"### {case.letter}: {case.title}\n\n`{self.wsload.name} {' '.join(case.arguments)}`"
         return heading + "\n\n" + report.table(["server", *columns], rows)
 
     def _row(self, name: str, measured: list[Window], limit: float) -> list[str]:

@@ -10,7 +10,7 @@ struct WSEcho: AsyncParsableCommand {
         commandName: "ws-echo",
         abstract: "Echoes every WebSocket message, at any path.",
         discussion: """
-            Messages may have 16 MiB and 65,536 fragments, more than the library's own defaults. \
+            Messages may have 16 MiB and 131,072 fragments, more than the library's own defaults. \
             Connections are not pinged. Ends with SIGINT or SIGTERM.
             """)
 
@@ -70,7 +70,7 @@ struct WSEcho: AsyncParsableCommand {
         var settings = WebSocketServer.Configuration()
         settings.limits.framePayloadBytesMax = 16 << 20
         settings.limits.messageBytesMax = 16 << 20
-        settings.limits.fragmentsMax = 65_536
+        settings.limits.fragmentsMax = 131_072
         // Room for one message of the greatest length and what is in front of it.
         settings.connection.sendQueueBytesMax = 64 << 20
         settings.heartbeat = nil

@@ -209,7 +209,6 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             preconditionFailure("send on socket \(socket.rawValue), which is not open")
         }
         if endpoint.resetArrived || network.random.happens(network.faults.resets) {
-            endpoint.partner?.close(reset: true)
             return .failed(Platform.Errno.connectionReset)
         }
         let offered = segments.reduce(0) { $0 + $1.count }

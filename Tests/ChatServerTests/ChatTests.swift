@@ -58,7 +58,6 @@ struct ChatTests {
                 group: network.makeGroup(loops: 2),
                 configuration: chat.configuration(connectionsMax: 100), application: chat,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            chat.attach(to: hub)
             address = try await hub.listen(on: address)
         }
 

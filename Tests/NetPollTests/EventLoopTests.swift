@@ -44,6 +44,26 @@ struct EventLoopTests {
         #expect(!loop.cancel(id))
     }
 
+    @Test func `a timer that arms itself for the present leaves the turn`() {
+        final class Eager: TimerTarget {
+            var fired = 0
+            func timerFired(_ id: TimerID, on loop: EventLoop) {
+                fired += 1
+                if fired < 1_000 { loop.schedule(after: .zero, self) }
+            }
+        }
+        let network = SimulatedNetwork()
+        var configuration = EventLoop.Configuration()
+        configuration.timersPerTurnMax = 10
+        let loop = network.makeLoop(configuration: configuration)
+        let eager = Eager()
+        loop.schedule(after: .zero, eager)
+        loop.turn(until: network.now)
+        #expect(eager.fired == 10)
+        network.runUntilIdle()
+        #expect(eager.fired == 1_000)
+    }
+
     @Test func `jobs run in the order they were posted, a bounded number per turn`() {
         let network = SimulatedNetwork()
         var configuration = EventLoop.Configuration()

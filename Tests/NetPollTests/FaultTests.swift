@@ -35,6 +35,24 @@ struct FaultTests {
         #expect(network.openDescriptors == 1, "seed \(seed)")
     }
 
+    @Test func `a peer sees the reset that a fault made`() throws {
+        let network = SimulatedNetwork(seed: 1)
+        let loop = network.makeLoop()
+        let recorders = Recorders {
+            $0.onReceive = { bytes, connection in connection.write(bytes.bytes) }
+        }
+        let address = try loop.listen(on: .v4(0x0100_007f, port: 0)) {
+            recorders.make($0, $1)
+        }.address
+        let peer = try #require(network.connect(to: address))
+        network.runUntilIdle()
+        network.faults.resets = 1
+        peer.send([1])
+        network.runUntilIdle()
+        #expect(peer.isReset)
+        #expect(recorders.all.first?.closeReason == .reset)
+    }
+
     @Test(arguments: 0..<200 as Range<UInt64>)
     func `resets and failed accepts leak nothing and tell every handler once`(seed: UInt64) throws {
         var faults = Faults.cuts

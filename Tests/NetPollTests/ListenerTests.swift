@@ -124,6 +124,25 @@ struct ListenerTests {
         #expect(loop.metrics.acceptFailures > 0)
     }
 
+    @Test func `a connect on a loop that was shut down fails and is told so`() async throws {
+        let group = try EventLoopGroup()
+        let loop = group.loops[0]
+        let error: ConnectError? = await withCheckedContinuation { continuation in
+            loop.execute {
+                loop.shutDown()
+                loop.connect(to: .v4(0x0100_007f, port: 1)) { result in
+                    guard case .failure(let error) = result else {
+                        continuation.resume(returning: nil)
+                        return
+                    }
+                    continuation.resume(returning: error)
+                }
+            }
+        }
+        #expect(error != nil)
+        await group.shutdown()
+    }
+
     @Test func `a group serves on every loop and ends with all its threads`() async throws {
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = 2

@@ -4,13 +4,15 @@ extension Rule {
         "CNetPoll": [],
         "NetPoll": ["CNetPoll", "Synchronization"],
         "NetPollTesting": ["NetPoll", "Synchronization"],
-        "WSFrame": [],
+        "CWSFrame": [],
+        "WSFrame": ["CWSFrame"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
+        "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
     ]
 

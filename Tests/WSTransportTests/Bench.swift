@@ -16,7 +16,9 @@ final class Bench: @unchecked Sendable {
 
         func decide() -> WebSocketServer.Decision {
             guard let bench else { return .respond(HTTPResponse(status: .serviceUnavailable)) }
-            return bench.response.map { .respond($0) } ?? .upgrade(self)
+            bench.decisions += 1
+            return bench.response.map { .respond($0) }
+                ?? .upgrade(self, subprotocol: bench.subprotocol)
         }
 
         func opened(_ connection: WebSocketConnection) { bench?.opened(connection) }
@@ -43,7 +45,10 @@ final class Bench: @unchecked Sendable {
     var failures: [String] = []
     var calls: [String] = []
     var echoes = true
+    var onMessage: ((WebSocketConnection) -> Void)?
     var response: HTTPResponse?
+    var subprotocol: String?
+    var decisions = 0
 
     init(
         seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 1,
@@ -72,6 +77,7 @@ final class Bench: @unchecked Sendable {
     ) {
         messages.append((kind, message.withUnsafeBytes { Array($0) }))
         if echoes { connection.send(message, kind: kind) }
+        onMessage?(connection)
     }
 
     private func closed(_ reason: WebSocketCloseReason) {

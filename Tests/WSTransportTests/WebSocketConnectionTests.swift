@@ -117,6 +117,17 @@ struct WebSocketConnectionTests {
         #expect(peer.isReset)
     }
 
+    @Test func `after an abort nothing more is delivered`() async throws {
+        let bench = try await Bench()
+        bench.echoes = false
+        let peer = try bench.upgraded()
+        bench.onMessage = { $0.abort() }
+        peer.send(Bench.frame("one") + Bench.frame("two"))
+        bench.network.runUntilIdle()
+        #expect(bench.messages.count == 1)
+        #expect(bench.calls == ["opened", "closed"])
+    }
+
     @Test(arguments: [
         ([0x83, 0x80, 0, 0, 0, 0] as [UInt8], 1002),  // A reserved opcode.
         ([0x81, 0x01, 0x41], 1002),  // Not masked.

@@ -18,7 +18,7 @@ struct WebSocketServerTests {
         bench.network.run(for: .milliseconds(1_100))
         #expect(peer.text.hasPrefix("HTTP/1.1 408 "))
         #expect(peer.isEnded)
-        #expect(bench.failures == ["timed out before the request was whole"])
+        #expect(bench.failures == ["timed out before the request was whole; answered 408"])
     }
 
     @Test func `a connection that says nothing is closed without an answer`() async throws {
@@ -113,7 +113,7 @@ struct WebSocketServerTests {
         first.close()
         bench.network.runUntilIdle()
         _ = try bench.upgraded()
-        #expect(bench.failures == ["connectionsMax reached"])
+        #expect(bench.failures == ["connectionsMax reached; answered 503"])
     }
 
     @Test func `beyond handshakesMax a connection is answered 503 at once`() async throws {
@@ -164,6 +164,51 @@ struct WebSocketServerTests {
         bench.network.run(for: .milliseconds(200))
         #expect(isDone.isSet)
         #expect(peers.allSatisfy { $0.isReset })
+    }
+
+    @Test func `all who wait for the end of draining are told`() async throws {
+        let bench = try await Bench()
+        let peer = try bench.upgraded()
+        let (first, second) = (Flag(), Flag())
+        bench.server.beginDrain(code: .goingAway, deadline: .seconds(5)) { first.set() }
+        bench.server.beginDrain(code: .goingAway, deadline: .seconds(5)) { second.set() }
+        bench.network.runUntilIdle()
+        peer.send(Bench.close(1001))
+        bench.network.runUntilIdle()
+        peer.close()
+        bench.network.runUntilIdle()
+        #expect(first.isSet && second.isSet)
+    }
+
+    @Test func `HEAD gets the length of the page also where the connection closes`() async throws {
+        let bench = try await Bench()
+        bench.response = HTTPResponse(status: .ok, text: "page")
+        let peer = try bench.connect()
+        peer.send(Array("HEAD / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".utf8))
+        bench.network.runUntilIdle()
+        #expect(peer.text.contains("Content-Length: 4\r\n"))
+        #expect(peer.text.hasSuffix("\r\n\r\n"))
+    }
+
+    @Test func `requests behind an ended connection are not served`() async throws {
+        let bench = try await Bench { $0.connection.sendQueueBytesMax = 100_000 }
+        bench.response = HTTPResponse(status: .ok, text: String(repeating: "x", count: 10_000))
+        let peer = try bench.connect()
+        peer.stall()
+        let request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        peer.send(Array(String(repeating: request, count: 1_000).utf8))
+        bench.network.runUntilIdle()
+        #expect(bench.decisions < 40)
+    }
+
+    @Test func `a subprotocol that was not offered is not chosen`() async throws {
+        let bench = try await Bench()
+        bench.subprotocol = "chat"
+        let peer = try bench.connect()
+        peer.send(Bench.upgrade)
+        bench.network.runUntilIdle()
+        #expect(peer.text.hasPrefix("HTTP/1.1 101 "))
+        #expect(!peer.text.contains("Sec-WebSocket-Protocol"))
     }
 
     @Test func `draining a server that never had a connection ends at once`() async throws {

@@ -1,6 +1,5 @@
 import Hub
 import NetPoll
-import Synchronization
 import WSFrame
 
 /// The chat: rooms are topics, members are the topics' users.
@@ -13,16 +12,6 @@ final class Chat: HubApplication {
 
     let limits = ChatLimits()
     let directory = RoomDirectory()
-    private let attached = Mutex<HubServer?>(nil)
-
-    /// The hub that the chat was attached to.
-    var hub: HubServer {
-        guard let hub = attached.withLock({ $0 }) else {
-            preconditionFailure("a chat was used before it was attached to a hub")
-        }
-        return hub
-    }
-
     /// Settings of a hub for this chat.
     func configuration(connectionsMax: Int) -> HubConfiguration {
         var configuration = HubConfiguration()
@@ -36,13 +25,9 @@ final class Chat: HubApplication {
         return configuration
     }
 
-    /// Tells the chat its hub, before that listens.
-    func attach(to hub: HubServer) {
-        attached.withLock { $0 = hub }
-    }
-
-    func admit(_ request: HTTPRequest, from address: SocketAddress) -> Admission {
-        .accept(ChatSession(chat: self))
+    func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
+    {
+        .accept(ChatSession(chat: self, hub: hub))
     }
 
     func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage? {

@@ -19,14 +19,16 @@ final class ChatSession: SessionHandler {
     private static let helloTimeout = Duration.seconds(10)
 
     private let chat: Chat
+    private let hub: HubServer
     private let rules: ChatRules
     private var state = State.awaitingHello(nil)
     private var bucket: TokenBucket
     /// Cleared when it ends: the session holds this handler.
     private var session: Session?
 
-    init(chat: Chat) {
+    init(chat: Chat, hub: HubServer) {
         self.chat = chat
+        self.hub = hub
         rules = ChatRules(limits: chat.limits)
         bucket = TokenBucket(
             perSecond: chat.limits.messagesPerSecond, burst: chat.limits.messagesBurst)
@@ -94,7 +96,7 @@ final class ChatSession: SessionHandler {
             // Typing that cannot be told now is not worth telling later.
             try joinedTopic(room, of: session).publish(Publication(message, durability: .transient))
         case .rooms:
-            session.send(chat.directory.answer(for: chat.hub, at: session.loop.now))
+            session.send(chat.directory.answer(for: hub, at: session.loop.now))
         case .ping(let ref):
             try rules.check(ref: ref)
             session.send(ServerMessage.pong(ref: ref))
@@ -116,7 +118,7 @@ final class ChatSession: SessionHandler {
         throws(ChatError)
     {
         try rules.check(room: room)
-        guard let topic = chat.hub.topic(room) else {
+        guard let topic = hub.topic(room) else {
             throw ChatError(.tooManyRooms, "the server has too many rooms")
         }
         var position: TopicPosition?

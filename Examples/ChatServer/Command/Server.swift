@@ -31,7 +31,6 @@ struct Server {
             group: group,
             configuration: chat.configuration(connectionsMax: settings.connectionsMax),
             application: chat, logger: logger)
-        chat.attach(to: hub)
         let address = try await hub.listen(on: settings.address)
         logger.info(
             "listening", metadata: ["url": "http://\(address)/", "loops": "\(settings.loops)"])

@@ -32,6 +32,11 @@ static inline long cnetpoll_sendfile(int socket, int file, int64_t offset, unsig
     return sendfile(socket, file, &from, count);
 }
 
+/// getrandom(2) without flags.
+static inline intptr_t cnetpoll_getrandom(void *buffer, size_t count) {
+    return (intptr_t)syscall(SYS_getrandom, buffer, count, 0);
+}
+
 /// An identifier of the calling thread; never zero.
 static inline uint64_t cnetpoll_thread_id(void) {
     return (uint64_t)pthread_self();

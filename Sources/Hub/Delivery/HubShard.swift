@@ -10,6 +10,9 @@ import WSTransport
 /// the inbox is behind a lock. Locks nest in the order topic, then nothing: a topic's lock is never
 /// held while a shard is told.
 final class HubShard: @unchecked Sendable {
+    /// About what one topic sends to each subscriber per turn; far below any send queue.
+    private static let deliveredBytesPerTurn = 128 << 10
+
     let loop: EventLoop
     let application: any HubApplication
     let configuration: HubConfiguration
@@ -47,6 +50,10 @@ final class HubShard: @unchecked Sendable {
             markDirty(topic)
             return
         }
+        postForNextTurn(topic)
+    }
+
+    private func postForNextTurn(_ topic: Topic) {
         let isFirst = inbox.withLock { inbox in
             inbox.append(topic)
             return inbox.count == 1
@@ -72,21 +79,31 @@ final class HubShard: @unchecked Sendable {
 
     /// Sends what the loop has not read of the list's topic to its subscribers, each of which is
     /// flushed once when the turn ends.
+    ///
+    /// What is more than a turn's worth is left for the next one, so that the network can take the
+    /// first part before the second is queued.
     private func deliver(_ list: SubscriberList) {
-        list.topic.take(for: loop.index, into: &batch)
-        deliverBatch(to: list)
-    }
-
-    private func deliverBatch(to list: SubscriberList) {
-        guard !batch.isEmpty else { return }
+        let taken = list.topic.take(
+            for: loop.index, into: &batch, bytesMax: Self.deliveredBytesPerTurn)
         // A connection tells of its end, and of what it queues, only after the turn's passes: the
-        // list does not change under this loop.
-        for subscriber in list.subscribers {
-            subscriber.connection._withUnsafeGuaranteedRef { connection in
-                for message in batch { connection.send(message) }
+        // list does not change under these loops.
+        if list.allLiveFrom <= taken.start {
+            for subscriber in list.subscribers {
+                subscriber.connection._withUnsafeGuaranteedRef { connection in
+                    for message in batch { connection.send(message) }
+                }
+            }
+        } else {
+            for subscriber in list.subscribers {
+                let known =
+                    subscriber.liveFrom > taken.start ? subscriber.liveFrom - taken.start : 0
+                subscriber.connection._withUnsafeGuaranteedRef { connection in
+                    for message in batch.dropFirst(Int(known)) { connection.send(message) }
+                }
             }
         }
         batch.removeAll(keepingCapacity: batch.capacity <= 1_024)
+        if taken.hasMore { postForNextTurn(list.topic) }
     }
 
     // MARK: - Sessions
@@ -126,9 +143,11 @@ final class HubShard: @unchecked Sendable {
         _ session: Session, to topic: Topic, after position: TopicPosition?, usersMax: Int
     ) throws(SubscribeError) -> TopicSnapshot {
         guard let connection = session.connection else { throw .sessionEnded }
-        if session.position(of: topic) != nil {
-            let list = list(for: topic)
-            let snapshot = catchUp(list, isFirst: false, after: position, usersMax: usersMax)
+        if let known = session.position(of: topic) {
+            let subscription = session.subscriptions[known]
+            let (snapshot, liveFrom) = topic.attach(
+                loop: loop.index, isFirst: false, after: position, usersMax: usersMax)
+            subscription.list.caughtUp(at: subscription.index, liveFrom: liveFrom)
             return snapshot
         }
         guard session.subscriptions.count < configuration.subscriptionsPerSessionMax else {
@@ -137,11 +156,12 @@ final class HubShard: @unchecked Sendable {
         guard topic.admitSubscriber() else { throw .topicFull }
         if let user = session.user, topic.userJoined(user) { publishPresenceLater(topic) }
         let list = list(for: topic)
-        // Those who are subscribed get what is under way first: the snapshot then ends, for the new
-        // subscriber, exactly where its live messages begin.
-        let snapshot = catchUp(
-            list, isFirst: list.subscribers.isEmpty, after: position, usersMax: usersMax)
-        let index = list.append(session, connection, position: session.subscriptions.count)
+        // What is under way to the others and in the snapshot is skipped for the new subscriber.
+        let (snapshot, liveFrom) = topic.attach(
+            loop: loop.index, isFirst: list.subscribers.isEmpty, after: position,
+            usersMax: usersMax)
+        let index = list.append(
+            session, connection, liveFrom: liveFrom, position: session.subscriptions.count)
         session.subscriptions.append(Session.Subscription(list: list, index: index))
         return snapshot
     }
@@ -166,15 +186,6 @@ final class HubShard: @unchecked Sendable {
         let list = SubscriberList(topic: topic)
         lists[ObjectIdentifier(topic)] = list
         return list
-    }
-
-    private func catchUp(
-        _ list: SubscriberList, isFirst: Bool, after position: TopicPosition?, usersMax: Int
-    ) -> TopicSnapshot {
-        let snapshot = list.topic.attach(
-            loop: loop.index, isFirst: isFirst, after: position, usersMax: usersMax, unread: &batch)
-        deliverBatch(to: list)
-        return snapshot
     }
 
     // MARK: - Presence

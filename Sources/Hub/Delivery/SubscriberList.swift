@@ -10,22 +10,31 @@ final class SubscriberList {
         let session: Unmanaged<Session>
         /// The session's, which holds it as long as it has subscriptions.
         let connection: Unmanaged<WebSocketConnection>
+        /// The place in the topic's live sequence of the first message that it has not got by its
+        /// snapshot.
+        var liveFrom: UInt64
         /// The index in ``Session/subscriptions``.
         var position: Int
     }
 
     let topic: Topic
     private(set) var subscribers: ContiguousArray<Subscriber> = []
+    /// The latest of all ``Subscriber/liveFrom``: from there on nobody skips anything.
+    private(set) var allLiveFrom: UInt64 = 0
 
     init(topic: Topic) {
         self.topic = topic
     }
 
     /// Adds a subscriber and returns its index.
-    func append(_ session: Session, _ connection: WebSocketConnection, position: Int) -> Int {
+    func append(
+        _ session: Session, _ connection: WebSocketConnection, liveFrom: UInt64, position: Int
+    ) -> Int {
+        allLiveFrom = max(allLiveFrom, liveFrom)
         subscribers.append(
             Subscriber(
                 session: .passUnretained(session), connection: .passUnretained(connection),
+                liveFrom: liveFrom,
                 position: position))
         return subscribers.count - 1
     }
@@ -37,6 +46,12 @@ final class SubscriberList {
         subscribers[index] = last
         let session = last.session.takeUnretainedValue()
         session.subscriptions[last.position].index = index
+    }
+
+    /// Notes that the subscriber got another snapshot.
+    func caughtUp(at index: Int, liveFrom: UInt64) {
+        allLiveFrom = max(allLiveFrom, liveFrom)
+        subscribers[index].liveFrom = liveFrom
     }
 
     /// Notes that the session moved its subscription.

@@ -8,7 +8,13 @@ public import WSFrame
 public protocol HubApplication: AnyObject, Sendable {
     /// Decides on a client that asks for a session; the origin and the hub's limits are checked
     /// before, the handshake itself after.
-    func admit(_ request: HTTPRequest, from address: SocketAddress) -> Admission
+    ///
+    /// - Parameters:
+    ///   - request: The request to upgrade, with its path, query and header fields.
+    ///   - address: The client's address, or that of a proxy in front of it.
+    ///   - hub: Where the session will be; its handler may keep it.
+    /// - Returns: Whether there will be a session, and who looks after it.
+    func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
 
     /// Encodes a notice of who came and went, which is published to the topic as a transient message.
     ///

@@ -12,17 +12,18 @@ public struct HubConfiguration: Sendable {
         public var historyMessagesMax = 100
         /// Bytes of stored messages kept; the newest message is kept in any case.
         ///
-        /// Default 1 MiB.
-        public var historyBytesMax = 1 << 20
+        /// Default 512 KiB. Whoever sends it to a client at once needs
+        /// ``HubConfiguration/sendQueueBytesMax`` to be larger.
+        public var historyBytesMax = 512 << 10
         /// Messages that the slowest loop may be behind; beyond, ``PublishOutcome/overloaded``.
         ///
-        /// Default 65,536.
-        public var undeliveredMessagesMax = 65_536
+        /// Default 8,192.
+        public var undeliveredMessagesMax = 8_192
         /// Bytes of messages that the slowest loop may be behind; beyond,
         /// ``PublishOutcome/overloaded``.
         ///
-        /// Default 16 MiB.
-        public var undeliveredBytesMax = 16 << 20
+        /// Default 8 MiB.
+        public var undeliveredBytesMax = 8 << 20
         /// Subscribers; beyond, ``SubscribeError/topicFull``.
         ///
         /// Default 1,000,000.

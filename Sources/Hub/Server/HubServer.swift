@@ -11,7 +11,7 @@ import WSTransport
 /// try await hub.listen(on: SocketAddress(host: "127.0.0.1", port: 8080))
 /// ```
 ///
-/// Any thread may use it. What it tells the application, it tells on the loops of its group.
+/// Keep it as long as it shall serve. Any thread may use it. What it tells the application, it tells on the loops of its group.
 public final class HubServer: Sendable {
     private let configuration: HubConfiguration
     private let group: EventLoopGroup
@@ -55,6 +55,7 @@ public final class HubServer: Sendable {
         ) { request, loop, address in
             gate.decide(request, on: loop, from: address)
         }
+        gate.attach(to: self)
     }
 
     // MARK: - Life

@@ -10,12 +10,23 @@ final class UpgradeGate: Sendable {
     private let edge: HTTPEdge
     private let limiter: AddressLimiter
     private let isDraining = Atomic(false)
+    private let owner = Mutex(Owner())
+
+    /// The hub, which owns the gate and is gone before it where requests still come in.
+    private struct Owner {
+        weak var hub: HubServer?
+    }
 
     init(shards: [HubShard], configuration: HubConfiguration) {
         self.shards = shards
         self.configuration = configuration
         edge = HTTPEdge(files: configuration.files)
         limiter = AddressLimiter(connectionsMax: configuration.sessionsPerAddressMax)
+    }
+
+    /// Tells the gate its hub, before that listens.
+    func attach(to hub: HubServer) {
+        owner.withLock { $0.hub = hub }
     }
 
     /// From now on no session begins.
@@ -35,7 +46,7 @@ final class UpgradeGate: Sendable {
                 HTTPResponse(
                     status: .upgradeRequired, headers: [HTTPHeader("Upgrade", "websocket")]))
         }
-        guard !isDraining else {
+        guard !isDraining, let hub = owner.withLock({ $0.hub }) else {
             return .respond(HTTPResponse(status: .serviceUnavailable, text: "shutting down\n"))
         }
         let origin = request.header("Origin")
@@ -47,7 +58,7 @@ final class UpgradeGate: Sendable {
                 HTTPResponse(status: .tooManyRequests, text: "too many from this address\n"))
         }
         let shard = shards[loop.index]
-        switch shard.application.admit(request, from: address) {
+        switch shard.application.admit(request, from: address, to: hub) {
         case .refuse(let response):
             return .respond(response)
         case .accept(let handler):

@@ -3,7 +3,7 @@ public import WSTransport
 
 /// What an application does for one session.
 ///
-/// Made for each session by ``HubApplication/admit(_:from:)`` and kept until the session has ended. All
+/// Made for each session by ``HubApplication/admit(_:from:to:)`` and kept until the session has ended. All
 /// methods are called on the session's loop, one at a time; they must not block.
 public protocol SessionHandler: AnyObject {
     /// The session has begun. Called once, before all others.

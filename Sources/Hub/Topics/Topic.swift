@@ -106,19 +106,14 @@ public final class Topic: Sendable {
         }
     }
 
-    /// Begins or goes on with the reading of a loop, and tells what the topic holds at the same
-    /// point of its order: what `batch` gets comes before the snapshot, all else after it.
+    /// Begins the reading of a loop where the subscriber is its first, and tells what the topic holds
+    /// and from which place of its order on live messages are not in that.
     func attach(
-        loop: Int, isFirst: Bool, after position: TopicPosition?, usersMax: Int,
-        unread batch: inout [PreparedMessage]
-    ) -> TopicSnapshot {
+        loop: Int, isFirst: Bool, after position: TopicPosition?, usersMax: Int
+    ) -> (snapshot: TopicSnapshot, liveFrom: UInt64) {
         state.withLock { state in
-            if isFirst {
-                state.log.attach(loop)
-            } else {
-                state.log.take(for: loop, into: &batch)
-            }
-            return state.snapshot(after: position, usersMax: usersMax)
+            if isFirst { state.log.attach(loop) }
+            return (state.snapshot(after: position, usersMax: usersMax), state.log.liveEnd)
         }
     }
 
@@ -130,9 +125,11 @@ public final class Topic: Sendable {
         }
     }
 
-    /// Hands over what `loop` has not delivered yet.
-    func take(for loop: Int, into batch: inout [PreparedMessage]) {
-        state.withLock { $0.log.take(for: loop, into: &batch) }
+    /// Hands over what `loop` has not delivered yet, about `bytesMax` of it.
+    func take(
+        for loop: Int, into batch: inout [PreparedMessage], bytesMax: Int
+    ) -> TopicLog<PreparedMessage>.OnTake {
+        state.withLock { $0.log.take(for: loop, into: &batch, bytesMax: bytesMax) }
     }
 
     // MARK: - Presence

@@ -30,6 +30,13 @@ struct TopicLog<Message> {
         case refused
     }
 
+    struct OnTake: Hashable {
+        /// The live sequence's place of the first message taken.
+        let start: UInt64
+        /// Whether there is more.
+        let hasMore: Bool
+    }
+
     struct Entry {
         let message: Message
         let bytes: Int
@@ -63,7 +70,8 @@ struct TopicLog<Message> {
         self.readers = Array(repeating: Reader(), count: loops)
     }
 
-    private var liveEnd: UInt64 { liveStart + UInt64(live.count) }
+    /// The place in the live sequence that the next message gets.
+    var liveEnd: UInt64 { liveStart + UInt64(live.count) }
 
     /// Whether another message of `bytes` would be taken.
     func hasRoom(for bytes: Int) -> Bool {
@@ -106,14 +114,25 @@ struct TopicLog<Message> {
         dropRead()
     }
 
-    /// Appends everything that `loop` has not read to `batch`, oldest first.
-    mutating func take(for loop: Int, into batch: inout [Message]) {
+    /// Appends what `loop` has not read to `batch`, oldest first, until it has `bytesMax` or all.
+    ///
+    /// A loop that did not get all counts as woken: it has to come again by itself.
+    mutating func take(for loop: Int, into batch: inout [Message], bytesMax: Int) -> OnTake {
         readers[loop].isWoken = false
-        guard readers[loop].isAttached else { return }
-        let unread = Int(readers[loop].cursor - liveStart)..<live.count
-        for index in unread { batch.append(live[index].message) }
-        readers[loop].cursor = liveEnd
+        guard readers[loop].isAttached else { return OnTake(start: liveEnd, hasMore: false) }
+        let start = readers[loop].cursor
+        var index = Int(start - liveStart)
+        var bytes = 0
+        while index < live.count, bytes < bytesMax {
+            batch.append(live[index].message)
+            bytes += live[index].bytes
+            index += 1
+        }
+        let hasMore = index < live.count
+        readers[loop].isWoken = hasMore
+        readers[loop].cursor = liveStart + UInt64(index)
         dropRead()
+        return OnTake(start: start, hasMore: hasMore)
     }
 
     /// Stored messages after `position`, oldest first, and whether they are all there were.

@@ -23,7 +23,7 @@ final class OutgoingSocket: TimerTarget, TurnTarget, Abandonable {
     ) {
         self.loop = loop
         self.address = address
-        settings = ConnectionSettings(limits: configuration.limits)
+        settings = ConnectionSettings(loop: loop, limits: configuration.limits)
         self.completion = completion
     }
 
@@ -61,7 +61,7 @@ final class OutgoingSocket: TimerTarget, TurnTarget, Abandonable {
             return
         }
         let connection = Connection(
-            loop: loop, token: own, socket: socket, settings: settings,
+            token: own, socket: socket, settings: settings,
             handler: UnhandledConnection.shared)
         loop.slots.insert(connection, at: own)
         loop.counters.connected += 1

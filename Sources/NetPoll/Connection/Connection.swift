@@ -26,13 +26,19 @@ public final class Connection {
         static let writeEnded = Flags(rawValue: 1 << 2)
         static let readingPaused = Flags(rawValue: 1 << 3)
         static let aboveHigh = Flags(rawValue: 1 << 4)
-        static let dirty = Flags(rawValue: 1 << 5)
+        /// Its handler will be told of the high watermark when the turn ends.
+        static let risenPending = Flags(rawValue: 1 << 14)
+        /// Its handler was told of the high watermark, and not of the low one since.
+        static let highTold = Flags(rawValue: 1 << 15)
         static let peerEndedFirst = Flags(rawValue: 1 << 6)
         static let awaitsFirstByte = Flags(rawValue: 1 << 7)
         static let inputIsIncomplete = Flags(rawValue: 1 << 8)
         static let awaitsInput = Flags(rawValue: 1 << 9)
         /// The last instant of activity stands still while one of these is awaited.
         static let holdsInstant: Flags = [.awaitsFirstByte, .awaitsInput]
+        /// Either of these: nothing more may be written. A constant, because a literal of several
+        /// options allocates where the optimiser does not see through it.
+        static let writeEnding = Flags(rawValue: 1 << 1 | 1 << 2)
     }
 
     /// What most connections never need: the queue of a slow peer, the deadline of a close.
@@ -54,34 +60,34 @@ public final class Connection {
     }
 
     /// The loop that owns this connection.
-    public let loop: EventLoop
+    public var loop: EventLoop { settings.loop }
 
     /// Receives the events. May be replaced, for example when HTTP becomes WebSocket.
     public var handler: any ConnectionHandler
 
+    // An idle connection is this object and 16 bytes of its slot. In this order it takes 71 bytes,
+    // and malloc 80 for them.
     let token: Token
     let settings: ConnectionSettings
     var cold: Cold?
-    // Fields of four bytes and less stand together: the object has no holes.
     let socket: SocketHandle
     /// When it was last heard of or sent something, on the loop's clock of milliseconds.
     var lastActivity: UInt32
-    var gatherHead = GatherBuffer.none
-    var gatherTail = GatherBuffer.none
-    var gatherBytes: UInt32 = 0
-    var state = State.open
+    /// Where the loop keeps what this turn gathered for it; ``GatherBuffer/none`` while it has
+    /// nothing to flush.
+    var gathered = GatherBuffer.none
     var flags: Flags = []
+    var state = State.open
 
     init(
-        loop: EventLoop, token: Token, socket: SocketHandle, settings: ConnectionSettings,
+        token: Token, socket: SocketHandle, settings: ConnectionSettings,
         handler: any ConnectionHandler
     ) {
-        self.loop = loop
         self.token = token
         self.socket = socket
         self.settings = settings
         self.handler = handler
-        lastActivity = loop.nowMilliseconds
+        lastActivity = settings.loop.nowMilliseconds
     }
 
     /// Names this connection for ever.
@@ -91,11 +97,11 @@ public final class Connection {
     }
 
     /// Bytes written here that the kernel has not taken.
-    public var queuedBytes: Int { Int(gatherBytes) + (cold?.queue.bytes ?? 0) }
+    public var queuedBytes: Int { loop.gatheredBytes(self) + (cold?.queue.bytes ?? 0) }
 
     /// Whether the connection accepts writes.
     public var isOpen: Bool {
-        state == .open && flags.isDisjoint(with: [.writeEnded, .writeEndWanted])
+        state == .open && flags.isDisjoint(with: .writeEnding)
     }
 
     /// Whether this connection owns memory beside itself: a queue or a closing deadline.
@@ -103,6 +109,9 @@ public final class Connection {
 
     /// The descriptor's number, or a simulated one.
     package var descriptor: Int32 { socket.rawValue }
+
+    /// Whether the connection ended, although its handler may not be told yet.
+    package var isEnded: Bool { state == .closed }
 
     /// Queues a copy of `bytes`, to be sent when the turn ends.
     @discardableResult
@@ -181,37 +190,5 @@ public final class Connection {
         let made = Cold(self)
         cold = made
         return made
-    }
-}
-
-/// The settings that all connections of a listener share.
-final class ConnectionSettings: Sendable {
-    let limits: Connection.Limits
-    /// Is told of each end, where one loop accepts for others.
-    let balancer: Balancer?
-    /// Deadlines in milliseconds; 0: none.
-    let firstByte, input, idle, writeStall: UInt32
-    let hasDeadlines: Bool
-
-    init(limits: Connection.Limits, balancer: Balancer? = nil) {
-        self.balancer = balancer
-        firstByte = Self.milliseconds(limits.firstByteTimeout)
-        input = Self.milliseconds(limits.inputTimeout)
-        idle = Self.milliseconds(limits.idleTimeout)
-        writeStall = Self.milliseconds(limits.writeStallTimeout)
-        hasDeadlines = firstByte | input | idle | writeStall != 0
-        precondition(
-            limits.lowWatermark <= limits.highWatermark,
-            "low watermark \(limits.lowWatermark) above high watermark \(limits.highWatermark)")
-        precondition(
-            limits.sendQueueBytesMax > 0, "send queue of \(limits.sendQueueBytesMax) bytes")
-        self.limits = limits
-    }
-
-    private static func milliseconds(_ timeout: Duration?) -> UInt32 {
-        guard let timeout else { return 0 }
-        precondition(
-            timeout > .zero && timeout <= DeadlineTable.longest, "a deadline of \(timeout)")
-        return UInt32((timeout.inNanoseconds + 999_999) / 1_000_000)
     }
 }

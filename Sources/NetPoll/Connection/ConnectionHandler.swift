@@ -11,7 +11,8 @@ public protocol ConnectionHandler: AnyObject {
 
     /// The peer will send no more (end-of-file); this side may still write.
     ///
-    /// Not called where this side has sent its end too: then the connection is over. The default closes the connection once all that was written is sent.
+    /// Not called where this side has sent its end too: then the connection is over. The default
+    /// closes the connection once all that was written is sent.
     func receivedEnd(on connection: Connection)
 
     /// The bytes queued passed ``Connection/Limits/highWatermark``: the producer should stop.

@@ -115,3 +115,12 @@ struct GatherBuffer: ~Copyable {
 
     private static func aligned(_ count: Int) -> Int { (count + 7) & ~7 }
 }
+
+/// What a turn gathered for one connection; its pieces are in the ``GatherBuffer``.
+struct GatheredWrites {
+    /// Kept alive by its slot until its end is carried out.
+    let connection: Unmanaged<Connection>
+    var head = GatherBuffer.none
+    var tail = GatherBuffer.none
+    var bytes: UInt32 = 0
+}

@@ -11,8 +11,8 @@ public final class Listener {
     let settings: ConnectionSettings
     let makeHandler: @Sendable (Connection, SocketAddress) -> any ConnectionHandler
 
-    /// The loops to hand connections to; `nil` where this loop takes all.
-    let targets: [EventLoop]?
+    /// The settings on each loop to hand connections to; `nil` where this loop takes all.
+    let targets: [ConnectionSettings]?
     var rate: RateLimit?
 
     private let token: Token
@@ -20,6 +20,10 @@ public final class Listener {
     private let exhaustion: ExhaustionPolicy
     private var resumption: Resumption?
     private var isClosed = false
+    /// Whether its user has enough connections for now.
+    private var isHeld = false
+    /// Called once, when the listener is closed.
+    var onClose: (() -> Void)?
 
     init(
         loop: EventLoop, token: Token, socket: SocketHandle, address: SocketAddress,
@@ -27,7 +31,6 @@ public final class Listener {
         makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
     ) {
         self.loop = loop
-        self.targets = targets
         rate = configuration.acceptsPerSecondMax.map {
             RateLimit(perSecond: $0, burst: configuration.acceptBurstMax, now: loop.now)
         }
@@ -36,9 +39,11 @@ public final class Listener {
         self.address = address
         self.makeHandler = makeHandler
         exhaustion = configuration.exhaustion
-        settings = ConnectionSettings(
-            limits: configuration.limits,
-            balancer: targets.map { Balancer(configuration.balancing, loops: $0.count) })
+        let balancer = targets.map { Balancer(configuration.balancing, loops: $0.count) }
+        settings = ConnectionSettings(loop: loop, limits: configuration.limits, balancer: balancer)
+        self.targets = targets?.map {
+            ConnectionSettings(loop: $0, limits: configuration.limits, balancer: balancer)
+        }
     }
 
     /// Stops accepting and closes the listening socket; accepted connections live on.
@@ -51,6 +56,15 @@ public final class Listener {
         resumption = nil
         driver.close(socket, reset: false)
         loop.slots.remove(token)
+        onClose?()
+        onClose = nil
+    }
+
+    /// Stops accepting until the user wants more connections, who wait in the backlog meanwhile.
+    func setHeld(_ held: Bool) {
+        guard !isClosed, held != isHeld else { return }
+        isHeld = held
+        if resumption == nil { driver.setAccepting(!held, socket, token: token) }
     }
 
     private var driver: any Driver { loop.driver }
@@ -103,7 +117,7 @@ public final class Listener {
 
     fileprivate func resume() {
         resumption = nil
-        driver.setAccepting(true, socket, token: token)
+        if !isHeld { driver.setAccepting(true, socket, token: token) }
     }
 
     /// The end of a pause.

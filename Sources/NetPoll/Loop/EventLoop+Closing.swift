@@ -57,9 +57,12 @@ extension EventLoop {
     func carryOutCloses() {
         let end = min(doomed.count, firstDoomed + configuration.closesPerTurnMax)
         while firstDoomed < end {
-            let (connection, reason, resets) = doomed[firstDoomed]
+            let (reason, resets) = (doomed[firstDoomed].reason, doomed[firstDoomed].resets)
+            // Taken out, so that the memory of very many is given back over turns as well.
+            let taken = doomed[firstDoomed].connection.take()
             firstDoomed += 1
-            if connection.flags.contains(.dirty) { flushDirty() }
+            guard let connection = taken else { continue }
+            if connection.gathered != GatherBuffer.none { flushDirty() }
             if let timer = connection.cold?.closeTimer { wheel.cancel(timer) }
             connection.cold = nil
             if connection.settings.hasDeadlines { deadlines.forget(connection) }
@@ -88,8 +91,17 @@ extension EventLoop {
             guard let connection = connection(for: token)?.takeUnretainedValue() else { continue }
             terminate(connection, .shutdown)
         }
-        while firstDoomed < doomed.count { carryOutCloses() }
-        driver.submit()
         isStopped = true
+        // Tasks that waited for these connections learn of their end, and may end others.
+        repeat {
+            carryOutCloses()
+            runReady()
+        } while firstDoomed < doomed.count || !ready.isEmpty
+        // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
+        wheel = TimerWheel(now: now)
+        runTurnTargets()
+        while !ready.isEmpty { runReady() }
+        turnTargets = []
+        driver.submit()
     }
 }

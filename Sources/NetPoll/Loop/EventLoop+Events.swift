@@ -31,12 +31,12 @@ extension EventLoop {
             return
         }
         let chosen = balancer.choose(for: address)
-        guard let target = listener.targets?[chosen], target !== self else {
+        guard let settings = listener.targets?[chosen], settings.loop !== self else {
             admit(socket, from: address, listener.settings, listener.makeHandler)
             return
         }
         driver.release(socket)
-        let (settings, makeHandler) = (listener.settings, listener.makeHandler)
+        let (target, makeHandler) = (settings.loop, listener.makeHandler)
         let willRun = target.execute {
             target.admit(socket, from: address, settings, makeHandler)
         }
@@ -64,7 +64,7 @@ extension EventLoop {
             return
         }
         let connection = Connection(
-            loop: self, token: own, socket: socket, settings: settings,
+            token: own, socket: socket, settings: settings,
             handler: UnhandledConnection.shared)
         slots.insert(connection, at: own)
         counters.accepted += 1

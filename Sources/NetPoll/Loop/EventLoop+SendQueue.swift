@@ -40,7 +40,13 @@ extension EventLoop {
             connection.queuedBytes <= connection.settings.limits.lowWatermark
         {
             connection.flags.remove(.aboveHigh)
-            if connection.state == .open { connection.handler.fellBelowLowWatermark(connection) }
+            // Who was not told of the rise is not told of the fall either.
+            if connection.flags.contains(.highTold) {
+                connection.flags.remove(.highTold)
+                if connection.state == .open {
+                    connection.handler.fellBelowLowWatermark(connection)
+                }
+            }
         }
         finishWriting(connection)
     }

@@ -47,7 +47,7 @@ extension EventLoop {
         }
         append(
             piece: gather.start(.init(segment: segment, owner: .passRetained(owner))), connection)
-        connection.gatherBytes += UInt32(bytes.count)
+        dirty[Int(connection.gathered)].bytes += UInt32(bytes.count)
         return .accepted
     }
 
@@ -72,9 +72,12 @@ extension EventLoop {
             flushDirty()
             guard connection.isOpen, !isBlocked(connection) else { return nil }
         }
-        connection.gatherBytes += UInt32(count)
-        if connection.gatherTail != GatherBuffer.none, gather.isExtensible(connection.gatherTail) {
-            return gather.extend(connection.gatherTail, by: count)
+        markDirty(connection)
+        let index = Int(connection.gathered)
+        dirty[index].bytes += UInt32(count)
+        let tail = dirty[index].tail
+        if tail != GatherBuffer.none, gather.isExtensible(tail) {
+            return gather.extend(tail, by: count)
         }
         let (piece, place) = gather.start(count)
         append(piece: piece, connection)
@@ -82,19 +85,37 @@ extension EventLoop {
     }
 
     private func append(piece: UInt32, _ connection: Connection) {
-        if connection.gatherHead == GatherBuffer.none {
-            connection.gatherHead = piece
-        } else {
-            gather.link(connection.gatherTail, to: piece)
-        }
-        connection.gatherTail = piece
         markDirty(connection)
+        let index = Int(connection.gathered)
+        if dirty[index].head == GatherBuffer.none {
+            dirty[index].head = piece
+        } else {
+            gather.link(dirty[index].tail, to: piece)
+        }
+        dirty[index].tail = piece
     }
 
     func markDirty(_ connection: Connection) {
-        guard !connection.flags.contains(.dirty) else { return }
-        connection.flags.insert(.dirty)
-        dirty.append(Unmanaged.passUnretained(connection))
+        guard connection.gathered == GatherBuffer.none else { return }
+        connection.gathered = UInt32(dirty.count)
+        dirty.append(GatheredWrites(connection: Unmanaged.passUnretained(connection)))
+    }
+
+    /// Bytes that this turn gathered for `connection` so far.
+    func gatheredBytes(_ connection: Connection) -> Int {
+        let index = connection.gathered
+        return index == GatherBuffer.none ? 0 : Int(dirty[Int(index)].bytes)
+    }
+
+    /// Takes the chain of pieces gathered for `connection`, of which the caller sees to all.
+    private func takeGathered(_ connection: Connection) -> UInt32 {
+        let index = Int(connection.gathered)
+        guard connection.gathered != GatherBuffer.none else { return GatherBuffer.none }
+        let head = dirty[index].head
+        dirty[index].head = GatherBuffer.none
+        dirty[index].tail = GatherBuffer.none
+        dirty[index].bytes = 0
+        return head
     }
 
     func isBlocked(_ connection: Connection) -> Bool {
@@ -168,7 +189,10 @@ extension EventLoop {
         else { return outcome(connection) }
         if !connection.flags.contains(.aboveHigh) {
             connection.flags.insert(.aboveHigh)
-            risen.append(connection)
+            if !connection.flags.contains(.risenPending) {
+                connection.flags.insert(.risenPending)
+                risen.append(connection)
+            }
         }
         return .aboveHighWatermark
     }
@@ -176,7 +200,11 @@ extension EventLoop {
     /// Tells the handlers whose connections rose above their high watermark in this turn.
     func tellRisen() {
         while let connection = risen.popLast() {
-            guard connection.state == .open, connection.flags.contains(.aboveHigh) else { continue }
+            connection.flags.remove(.risenPending)
+            guard connection.state == .open, connection.flags.contains(.aboveHigh),
+                !connection.flags.contains(.highTold)
+            else { continue }
+            connection.flags.insert(.highTold)
             connection.handler.roseAboveHighWatermark(connection)
         }
     }
@@ -186,10 +214,11 @@ extension EventLoop {
     /// Sends what every connection gathered, one send each, and empties the gather buffer.
     func flushDirty() {
         // Flushing calls no handler, so nothing is written meanwhile.
-        for unmanaged in dirty {
-            unmanaged._withUnsafeGuaranteedRef { connection in
-                connection.flags.remove(.dirty)
+        // By index: an iterator may hold the array, which emptying would then copy.
+        for index in 0..<dirty.count {
+            dirty[index].connection._withUnsafeGuaranteedRef { connection in
                 flush(connection)
+                connection.gathered = GatherBuffer.none
             }
         }
         dirty.removeAll(keepingCapacity: true)
@@ -198,10 +227,7 @@ extension EventLoop {
 
     /// Sends what `connection` gathered; what the kernel does not take moves to its queue.
     func flush(_ connection: Connection) {
-        var piece = connection.gatherHead
-        connection.gatherHead = GatherBuffer.none
-        connection.gatherTail = GatherBuffer.none
-        connection.gatherBytes = 0
+        var piece = takeGathered(connection)
         while piece != GatherBuffer.none {
             guard connection.state != .closed, !isBlocked(connection) else {
                 keepOrDrop(from: piece, skipping: 0, connection)

@@ -5,7 +5,7 @@ import Synchronization
 /// Everything registered with a loop is owned by it and touched on its thread only; nothing of it
 /// is locked. Other threads reach it through ``execute(_:)``. A turn runs in this order:
 ///
-///     wait ▶ events ▶ inbox ▶ timers ▶ end-of-turn targets ▶ flush ▶ closes
+///     wait ▶ events ▶ inbox ▶ timers ▶ tasks ▶ end-of-turn targets ▶ flush ▶ closes
 ///
 /// Accepts, reads, jobs and closes per turn are bounded, so that no source starves another.
 ///
@@ -26,6 +26,9 @@ public final class EventLoop: @unchecked Sendable {
         public var readsPerConnectionMax = 4
         /// The most jobs per turn. Default 1,024.
         public var jobsPerTurnMax = 1_024
+        /// The most timers fired per turn, so that a timer that arms itself again at once starves
+        /// nobody. Default 8,192.
+        public var timersPerTurnMax = 8_192
         /// The most connections whose end is carried out per turn. Default 512.
         public var closesPerTurnMax = 512
 
@@ -57,16 +60,19 @@ public final class EventLoop: @unchecked Sendable {
     let deadlines = DeadlineTable()
 
     /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
-    var dirty: [Unmanaged<Connection>] = []
+    var dirty: [GatheredWrites] = []
     /// Connections whose queues rose above the high watermark in this turn.
     var risen: [Connection] = []
     /// Connections that ended and whose handlers are not told yet.
-    var doomed: [(connection: Connection, reason: CloseReason, resets: Bool)] = []
+    var doomed: [(connection: Connection?, reason: CloseReason, resets: Bool)] = []
     var firstDoomed = 0
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []
     var isStopped = false
 
+    /// Jobs of tasks that were resumed on this loop.
+    var ready = JobRing()
+    var inboundBuffers = InboundBufferPool()
     private var jobs: [Inbox.Job] = []
     private var nextJob = 0
     private let thread = Atomic<UInt64>(0)
@@ -202,9 +208,13 @@ public final class EventLoop: @unchecked Sendable {
         // Who posted before the end may wait for its job.
         repeat {
             runJobs()
+            runReady()
             runTurnTargets()
-        } while nextJob < jobs.count || !inbox.closeIfEmpty()
+        } while nextJob < jobs.count || !ready.isEmpty || !inbox.closeIfEmpty { unbind() }
     }
+
+    /// The thread is the loop's no longer.
+    func unbind() { thread.store(0, ordering: .relaxed) }
 
     /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).
     package func turn(until limit: Instant?) {
@@ -218,6 +228,7 @@ public final class EventLoop: @unchecked Sendable {
         driver.deliver(to: self)
         runJobs()
         fireTimers()
+        runReady()
         runTurnTargets()
         flushDirty()
         tellRisen()
@@ -227,7 +238,7 @@ public final class EventLoop: @unchecked Sendable {
     /// Whether a turn has something to do before any event or timer.
     package var hasWork: Bool {
         nextJob < jobs.count || !inbox.isEmpty || firstDoomed < doomed.count || !dirty.isEmpty
-            || !turnTargets.isEmpty || !risen.isEmpty
+            || !turnTargets.isEmpty || !risen.isEmpty || !ready.isEmpty
     }
 
     /// When the next timer is due.
@@ -249,7 +260,10 @@ public final class EventLoop: @unchecked Sendable {
         while nextJob < end {
             let job = jobs[nextJob]
             nextJob += 1
-            job()
+            switch job {
+            case .call(let body): body()
+            case .task(let task): run(task)
+            }
         }
         // Dropped at once: a job may hold what its poster wants to see released.
         if nextJob == jobs.count {
@@ -259,17 +273,19 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private func fireTimers() {
-        while let (id, target) = wheel.popExpired(now: now) {
+        var left = configuration.timersPerTurnMax
+        while left > 0, let (id, target) = wheel.popExpired(now: now) {
+            left -= 1
             target.timerFired(id, on: self)
         }
     }
 
-    private func runTurnTargets() {
+    func runTurnTargets() {
         // A target that asks again is called in this turn too, so that what it wrote is flushed.
         var rounds = 0
         while !turnTargets.isEmpty, rounds < 8 {
             swap(&turnTargets, &spareTargets)
-            for target in spareTargets { target.turnEnded(on: self) }
+            for index in 0..<spareTargets.count { spareTargets[index].turnEnded(on: self) }
             spareTargets.removeAll(keepingCapacity: true)
             rounds += 1
         }

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Several loops, each on a thread of its own.
+/// Several loops, each on a thread of its own, until ``shutdown()``.
 public final class EventLoopGroup: Sendable {
     /// Settings of a group.
     public struct Configuration: Hashable, Sendable {
@@ -76,6 +76,8 @@ public final class EventLoopGroup: Sendable {
     /// Listens on `address`: by default with one listener per loop, all on the same port, so that a
     /// connection stays on the loop whose listener accepted it (SO_REUSEPORT, socket(7)); see
     /// ``ListenerGroup/Balancing`` for other ways.
+    ///
+    /// The path of a Unix socket cannot be shared: that takes a group of one loop.
     ///
     /// - Throws: ``SystemError``, for example EADDRINUSE or EACCES; then nothing listens.
     public func listen(

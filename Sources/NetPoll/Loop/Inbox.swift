@@ -5,12 +5,19 @@ import Synchronization
 /// A burst of posts costs one wakeup: only the post that finds the inbox unannounced wakes the
 /// loop, and the loop takes the whole batch under one lock.
 final class Inbox: Sendable {
-    typealias Job = @Sendable () -> Void
+    /// Something to run on the loop.
+    enum Job: Sendable {
+        case call(@Sendable () -> Void)
+        case task(UnownedJob)
+    }
 
     private struct State {
         var jobs: [Job] = []
         var isAnnounced = false
         var isClosed = false
+        /// Jobs of tasks that came after the inbox was closed.
+        var late: [UnownedJob] = []
+        var runsLate = false
     }
 
     private let state = Mutex(State())
@@ -21,7 +28,12 @@ final class Inbox: Sendable {
     }
 
     /// - Returns: Whether the job will run: `false` once the inbox is closed.
-    func post(_ job: @escaping Job) -> Bool {
+    func post(_ job: @escaping @Sendable () -> Void) -> Bool { post(.call(job)) }
+
+    /// - Returns: Whether the job was taken: `false` once the inbox is closed.
+    func post(_ job: UnownedJob) -> Bool { post(.task(job)) }
+
+    private func post(_ job: Job) -> Bool {
         let (isTaken, wasAnnounced) = state.withLock { state in
             guard !state.isClosed else { return (false, true) }
             state.jobs.append(job)
@@ -32,11 +44,13 @@ final class Inbox: Sendable {
         return isTaken
     }
 
-    /// Closes the inbox if it is empty, so that every job taken before will have run.
-    func closeIfEmpty() -> Bool {
+    /// Closes the inbox if it is empty, so that every job taken before will have run; calls `then`
+    /// before another thread can learn of it.
+    func closeIfEmpty(_ then: () -> Void) -> Bool {
         state.withLock { state in
             guard state.jobs.isEmpty else { return false }
             state.isClosed = true
+            then()
             return true
         }
     }
@@ -51,4 +65,31 @@ final class Inbox: Sendable {
     }
 
     var isEmpty: Bool { state.withLock { $0.jobs.isEmpty } }
+
+    // MARK: - After the loop
+
+    /// Keeps a job that came too late.
+    ///
+    /// - Returns: Whether the caller has to see to it that late jobs are run: nobody does so now.
+    func addLate(_ job: UnownedJob) -> Bool {
+        state.withLock { state in
+            state.late.append(job)
+            defer { state.runsLate = true }
+            return !state.runsLate
+        }
+    }
+
+    func takeLate() -> UnownedJob? {
+        state.withLock { $0.late.isEmpty ? nil : $0.late.removeFirst() }
+    }
+
+    /// Ends running late jobs if there are none; calls `then` before another thread can begin.
+    func endLate(_ then: () -> Void) -> Bool {
+        state.withLock { state in
+            guard state.late.isEmpty else { return false }
+            state.runsLate = false
+            then()
+            return true
+        }
+    }
 }

@@ -12,9 +12,9 @@ public struct LoopMetrics: Hashable, Sendable {
     public var closed = 0
     /// Connections closed unread because descriptors or memory were exhausted.
     public var shed = 0
-    /// Accepts that failed for want of descriptors or memory.
+    /// Accepts that failed, whatever the reason.
     public var acceptFailures = 0
-    /// Times a listener paused after such a failure.
+    /// Times a listener paused for want of descriptors or memory.
     public var acceptPauses = 0
     /// Sends offered to the kernel.
     public var sends = 0

@@ -55,9 +55,12 @@ struct SlotTable: ~Copyable {
         guard let object = object(token) else { return }
         slots[token.slot].object = nil
         slots[token.slot].generation &+= 1
-        slots[token.slot].link = freeHead
-        freeHead = UInt32(token.slot)
         count -= 1
+        // A slot whose generations are used up is retired, so that no token ever comes back.
+        if slots[token.slot].generation != .max {
+            slots[token.slot].link = freeHead
+            freeHead = UInt32(token.slot)
+        }
         object.release()
     }
 

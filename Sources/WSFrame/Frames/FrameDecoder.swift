@@ -74,6 +74,7 @@ public struct FrameDecoder: Sendable {
                 isLast: piece.isLast
             )
         }
+        if let header = usualHeader(in: input, at: &cursor, limits) { return .header(header) }
         let header = try input.withUnsafeBytes { (buffer) throws(ProtocolViolation) in
             try nextHeader(in: buffer, at: &cursor, payloadBytesMax: limits.framePayloadBytesMax)
         }
@@ -91,6 +92,55 @@ public struct FrameDecoder: Sendable {
     /// Whether the header of the frame at the cursor has been decoded.
     var isInsideFrame: Bool {
         if case .awaitingPayload = state { true } else { false }
+    }
+
+    /// Reads a header of which no byte is missing and in which there is nothing to refuse.
+    ///
+    /// - Returns: `nil` for any other, which ``nextHeader(in:at:payloadBytesMax:)`` judges.
+    @inline(__always)
+    private mutating func usualHeader(
+        in input: RawSpan, at cursor: inout Int, _ limits: ProtocolLimits
+    ) -> FrameHeader? {
+        guard case .awaitingHeader = state, input.byteCount &- cursor >= FrameHeader.bytesMax else {
+            return nil
+        }
+        // unsafe: FrameHeader.bytesMax bytes lie behind the cursor, more than any load here needs.
+        let head = input.unsafeLoadUnaligned(fromUncheckedByteOffset: cursor, as: UInt64.self)
+            .littleEndian
+        let first = UInt8(truncatingIfNeeded: head)
+        let second = UInt8(truncatingIfNeeded: head &>> 8)
+        // A bit for each opcode with a meaning: 0x0–0x2 and 0x8–0xA.
+        let isKnown = (0x0707 as UInt32) &>> UInt32(first & 0xF) & 1 == 1
+        guard first & 0x70 == 0, isKnown, (second & 0x80 != 0) == (role == .server) else {
+            return nil
+        }
+        guard first & 0x8 == 0 || first & 0x80 != 0 && second & 0x7F < 126 else { return nil }
+        var length = Int(second & 0x7F)
+        var lengthEnd = 2
+        if length >= 126 {
+            if length == 126 {
+                length = Int(UInt16(truncatingIfNeeded: head &>> 16).byteSwapped)
+                guard length >= 126 else { return nil }
+                lengthEnd = 4
+            } else {
+                let word = input.unsafeLoadUnaligned(
+                    fromUncheckedByteOffset: cursor &+ 2, as: UInt64.self)
+                length = Int(truncatingIfNeeded: UInt64(bigEndian: word))
+                guard length >= 0x10000 else { return nil }
+                lengthEnd = 10
+            }
+        }
+        guard length <= limits.framePayloadBytesMax else { return nil }
+        let word = input.unsafeLoadUnaligned(
+            fromUncheckedByteOffset: cursor &+ lengthEnd, as: UInt32.self)
+        let header = FrameHeader(
+            isFinal: first & 0x80 != 0,
+            opcode: Opcode(rawValue: first & 0xF),
+            payloadBytes: length,
+            maskingKey: role == .server ? MaskingKey(word: word) : nil
+        )
+        let headerBytes = role == .server ? lengthEnd &+ 4 : lengthEnd
+        return headerEnded((header, first, headerBytes), consumed: headerBytes, at: &cursor)
     }
 
     mutating func nextHeader(
@@ -131,6 +181,7 @@ public struct FrameDecoder: Sendable {
         return nil
     }
 
+    @inline(__always)
     private mutating func headerEnded(
         _ found: (header: FrameHeader, firstByte: UInt8, bytes: Int),
         consumed: Int,
@@ -229,6 +280,7 @@ public struct FrameDecoder: Sendable {
 
     /// The piece of the current frame's payload that the input holds, or `nil` if it holds none of
     /// it.
+    @inline(__always)
     mutating func nextPiece(inputBytes: Int, at cursor: inout Int) -> Piece? {
         guard case .awaitingPayload(let remaining, let key, let firstByte) = state else {
             preconditionFailure("payload asked for outside a frame")

@@ -2,8 +2,8 @@
 ///
 /// A server's frames are not masked; a client passes a fresh ``MaskingKey`` with each.
 public enum FrameEncoder {
-    /// The most bytes that a control frame of a server takes.
-    public static let controlFrameBytesMax = 127
+    /// The most bytes that a control frame takes, with the masking key of a client.
+    public static let controlFrameBytesMax = 131
 
     /// The most bytes of a close reason (RFC 6455 §5.5.1).
     public static let closeReasonBytesMax = 123
@@ -91,28 +91,30 @@ public enum FrameEncoder {
         return headerBytes + count
     }
 
-    /// Writes a server's close frame.
+    /// Writes a close frame.
     ///
     /// - Parameters:
     ///   - code: Why; `nil` for a frame without a code. Traps if it is not valid on the wire.
     ///   - reason: For the log of the peer; cut after the last character that fits 123 bytes of
     ///     UTF-8. Not sent without a code.
+    ///   - maskingKey: A fresh key for a client's frame, `nil` for a server's.
     /// - Returns: The frame, at most ``controlFrameBytesMax`` bytes.
-    public static func closeFrame(_ code: CloseCode?, reason: String = "") -> [UInt8] {
-        guard let code else { return [0x80 | Opcode.close.rawValue, 0] }
+    public static func closeFrame(
+        _ code: CloseCode?,
+        reason: String = "",
+        maskingKey: MaskingKey? = nil
+    ) -> [UInt8] {
+        guard let code else {
+            return frame(RawSpan(), opcode: .close, maskingKey: maskingKey)
+        }
         precondition(code.isValidOnWire, "close code \(code) is not allowed on the wire")
-        var reasonBytes: [UInt8] = []
+        var payload = [UInt8(code.rawValue >> 8), UInt8(truncatingIfNeeded: code.rawValue)]
         for scalar in reason.unicodeScalars {
             let bytes = UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter
-            guard reasonBytes.count + bytes.count <= closeReasonBytesMax else { break }
-            reasonBytes += bytes
+            guard payload.count + bytes.count <= closeReasonBytesMax + 2 else { break }
+            payload += bytes
         }
-        return [
-            0x80 | Opcode.close.rawValue,
-            UInt8(reasonBytes.count + 2),
-            UInt8(code.rawValue >> 8),
-            UInt8(truncatingIfNeeded: code.rawValue),
-        ] + reasonBytes
+        return frame(payload.span.bytes, opcode: .close, maskingKey: maskingKey)
     }
 
     /// Makes a whole, unfragmented frame; for where the allocation does not matter.

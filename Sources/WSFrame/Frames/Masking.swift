@@ -11,19 +11,26 @@ public enum Masking {
     /// - Returns: The key for the byte after `bytes`.
     @discardableResult
     public static func apply(_ key: MaskingKey, to bytes: inout MutableRawSpan) -> MaskingKey {
+        apply(key, to: &bytes, with: .best)
+    }
+
+    /// Masks or unmasks with the vector loops of `level`, which this machine must have.
+    @inline(__always)
+    package static func apply(
+        _ key: MaskingKey, to bytes: inout MutableRawSpan, with level: VectorLevel
+    ) -> MaskingKey {
         bytes.withUnsafeMutableBytes { buffer in
             guard let base = buffer.baseAddress else { return }
             // unsafe: base and count are one buffer, lent for this closure.
-            _ = transform(from: base, to: base, count: buffer.count, key: key)
+            _ = transform(from: base, to: base, count: buffer.count, key: key, with: level)
         }
         return key.advanced(by: bytes.byteCount)
     }
 
-    /// Writes `source` XOR `key` to `target`, 16 bytes at a time.
+    /// Writes `source` XOR `key` to `target`, 16 or 32 bytes at a time.
     ///
-    /// The two may be the same memory, but must not overlap otherwise. From 4 bytes on, the tail is
-    /// one overlapping word: it is read before the loop writes any byte of it, so that no byte loop
-    /// is needed.
+    /// The two may be the same memory, but must not overlap otherwise. The tail is one overlapping
+    /// word: it is read before any byte of it is written, so that no byte loop is needed.
     ///
     /// - Returns: All words written, ORed: no bit of 0x80 in it means that every byte is ASCII.
     @inline(__always)
@@ -31,11 +38,58 @@ public enum Masking {
         from source: UnsafeRawPointer,
         to target: UnsafeMutableRawPointer,
         count: Int,
+        key: MaskingKey,
+        with level: VectorLevel = .best
+    ) -> UInt64 {
+        if count < 4 {
+            return transformTiny(from: source, to: target, count: count, key: key)
+        }
+        if count < 16 {
+            return transformWords(from: source, to: target, count: count, key: key)
+        }
+        if count >= VectorLevel.maskBytesMin, level == .bits256 {
+            return VectorLevel.mask256(from: source, to: target, count: count, key: doubled(key))
+        }
+        return transformVectors(from: source, to: target, count: count, key: key)
+    }
+
+    /// Up to three bytes.
+    @inline(__always)
+    private static func transformTiny(
+        from source: UnsafeRawPointer,
+        to target: UnsafeMutableRawPointer,
+        count: Int,
         key: MaskingKey
     ) -> UInt64 {
-        if count >= 16 {
-            return transformVectors(from: source, to: target, count: count, key: key)
+        let word = UInt32(littleEndian: key.word)
+        if count == 1 {
+            // unsafe: there is one byte.
+            let only = source.load(as: UInt8.self) ^ UInt8(truncatingIfNeeded: word)
+            target.storeBytes(of: only, as: UInt8.self)
+            return UInt64(only)
         }
+        guard count > 0 else { return 0 }
+        let lastAt = count &- 1
+        let lastKey = word &>> UInt32(truncatingIfNeeded: lastAt &* 8)
+        // unsafe: all offsets are below count, which is 2 or 3.
+        let last =
+            source.load(fromByteOffset: lastAt, as: UInt8.self)
+            ^ UInt8(truncatingIfNeeded: lastKey)
+        let head =
+            source.loadUnaligned(as: UInt16.self) ^ UInt16(truncatingIfNeeded: word).littleEndian
+        target.storeBytes(of: head, as: UInt16.self)
+        target.storeBytes(of: last, toByteOffset: lastAt, as: UInt8.self)
+        return UInt64(UInt8(truncatingIfNeeded: head | head &>> 8) | last)
+    }
+
+    /// 4 to 15 bytes, in two words that may overlap.
+    @inline(__always)
+    private static func transformWords(
+        from source: UnsafeRawPointer,
+        to target: UnsafeMutableRawPointer,
+        count: Int,
+        key: MaskingKey
+    ) -> UInt64 {
         let tailKey = key.advanced(by: count)
         if count >= 8 {
             let tailAt = count &- 8
@@ -47,29 +101,16 @@ public enum Masking {
             target.storeBytes(of: tail, toByteOffset: tailAt, as: UInt64.self)
             return head | tail
         }
-        if count >= 4 {
-            let tailAt = count &- 4
-            // unsafe: 4 <= count, so that both words lie within the two buffers.
-            let head = source.loadUnaligned(as: UInt32.self) ^ key.word
-            let tail = source.loadUnaligned(fromByteOffset: tailAt, as: UInt32.self) ^ tailKey.word
-            target.storeBytes(of: head, as: UInt32.self)
-            target.storeBytes(of: tail, toByteOffset: tailAt, as: UInt32.self)
-            return UInt64(head | tail)
-        }
-        var seen: UInt8 = 0
-        var shifted = UInt32(littleEndian: key.word)
-        for offset in 0..<count {
-            // unsafe: offset < count.
-            let byte =
-                source.load(fromByteOffset: offset, as: UInt8.self)
-                ^ UInt8(truncatingIfNeeded: shifted)
-            target.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
-            seen |= byte
-            shifted &>>= 8
-        }
-        return UInt64(seen)
+        let tailAt = count &- 4
+        // unsafe: 4 <= count, so that both words lie within the two buffers.
+        let head = source.loadUnaligned(as: UInt32.self) ^ key.word
+        let tail = source.loadUnaligned(fromByteOffset: tailAt, as: UInt32.self) ^ tailKey.word
+        target.storeBytes(of: head, as: UInt32.self)
+        target.storeBytes(of: tail, toByteOffset: tailAt, as: UInt32.self)
+        return UInt64(head | tail)
     }
 
+    /// 16 bytes and more.
     private static func transformVectors(
         from source: UnsafeRawPointer,
         to target: UnsafeMutableRawPointer,

@@ -4,7 +4,7 @@ public struct MaskingKey: Hashable, Sendable {
     let word: UInt32
 
     @inline(__always)
-    init(word: UInt32) {
+    package init(word: UInt32) {
         self.word = word
     }
 

@@ -1,9 +1,11 @@
-/// A request head that cannot be served; answer with ``status`` and close the connection.
+/// A head that cannot be read; answer a request with ``status`` and close the connection.
 public struct HTTPParseError: Error, Hashable, Sendable {
     /// The rule or limit that was broken.
     public enum Reason: Hashable, Sendable {
         /// The request line is not `method SP target SP version` (RFC 9112 §3).
         case malformedRequestLine
+        /// The status line is not `version SP status SP phrase` (RFC 9112 §4).
+        case malformedStatusLine
         /// The target holds a byte that no URI has, or has none of the four forms (RFC 9112 §3.2).
         case malformedTarget
         /// Neither HTTP/1.0 nor HTTP/1.1.
@@ -26,7 +28,7 @@ public struct HTTPParseError: Error, Hashable, Sendable {
         case conflictingFraming
         /// A transfer coding other than `chunked` (RFC 9112 §6.1).
         case unsupportedTransferCoding
-        /// The request line is longer than ``HTTPLimits/requestLineBytesMax``.
+        /// The request line or status line is longer than ``HTTPLimits/requestLineBytesMax``.
         case oversizedRequestLine(max: Int)
         /// A header line is longer than ``HTTPLimits/headerLineBytesMax``.
         case oversizedHeaderLine(max: Int)
@@ -45,7 +47,8 @@ public struct HTTPParseError: Error, Hashable, Sendable {
     /// The status to answer with.
     public var status: HTTPStatus {
         switch reason {
-        case .malformedRequestLine, .malformedTarget, .malformedHeader, .whitespaceBeforeColon,
+        case .malformedRequestLine, .malformedStatusLine, .malformedTarget, .malformedHeader,
+            .whitespaceBeforeColon,
             .foldedHeader, .controlByte, .invalidHost, .invalidContentLength, .conflictingFraming:
             .badRequest
         case .unsupportedVersion: .httpVersionNotSupported
@@ -66,20 +69,21 @@ extension HTTPParseError: CustomStringConvertible {
     public var description: String {
         switch reason {
         case .malformedRequestLine: "malformed request line"
+        case .malformedStatusLine: "malformed status line"
         case .malformedTarget: "malformed request target"
         case .unsupportedVersion: "unsupported HTTP version"
         case .malformedHeader: "malformed header line"
         case .whitespaceBeforeColon: "white space before the colon of a header"
         case .foldedHeader: "folded header line"
-        case .controlByte(let byte): "control byte \(byte) in the request head"
+        case .controlByte(let byte): "control byte \(byte) in the head"
         case .invalidHost: "not exactly one Host header"
         case .invalidContentLength: "invalid Content-Length"
         case .conflictingFraming: "Transfer-Encoding where it must not be"
         case .unsupportedTransferCoding: "unsupported transfer coding"
-        case .oversizedRequestLine(let max): "request line exceeds \(max) bytes"
+        case .oversizedRequestLine(let max): "first line exceeds \(max) bytes"
         case .oversizedHeaderLine(let max): "header line exceeds \(max) bytes"
         case .excessiveHeaders(let max): "more than \(max) header lines"
-        case .oversizedHead(let max): "request head exceeds \(max) bytes"
+        case .oversizedHead(let max): "head exceeds \(max) bytes"
         }
     }
 }

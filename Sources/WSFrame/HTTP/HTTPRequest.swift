@@ -12,16 +12,8 @@ public struct HTTPRequest: Sendable {
         case chunked
     }
 
-    /// A slice of the head.
-    struct Slice: Sendable {
-        var lower: Int32
-        var upper: Int32
-    }
-
-    struct Field: Sendable {
-        let name: Slice
-        let value: Slice
-    }
+    typealias Slice = HTTPFields.Slice
+    typealias Field = HTTPFields.Field
 
     public let version: HTTPVersion
     public let body: Body
@@ -30,8 +22,7 @@ public struct HTTPRequest: Sendable {
     /// `false` also for a request with a body: whoever does not read the body cannot find the next
     /// request.
     public let keepsAlive: Bool
-    private let head: [UInt8]
-    private let fields: [Field]
+    private let fields: HTTPFields
     private let methodSlice: Slice
     private let targetSlice: Slice
 
@@ -42,8 +33,7 @@ public struct HTTPRequest: Sendable {
         version: HTTPVersion,
         fields: [Field]
     ) throws(HTTPParseError) {
-        self.head = head
-        self.fields = fields
+        self.fields = HTTPFields(head: head, fields: fields)
         self.version = version
         methodSlice = method
         targetSlice = target
@@ -80,41 +70,31 @@ public struct HTTPRequest: Sendable {
 
     /// The header line at `index`, in the order they came.
     public func header(at index: Int) -> (name: String, value: String) {
-        (string(fields[index].name), string(fields[index].value))
+        fields.header(at: index)
     }
 
     /// The value of the first header line of this name, without regard to case.
     ///
     /// Complexity: O(head bytes).
     public func header(_ name: String) -> String? {
-        firstField(name).map { string($0.value) }
+        fields.header(name)
     }
 
     /// The values of all header lines of this name, in the order they came.
     public func headers(_ name: String) -> [String] {
-        fields.filter { isNamed($0, name) }.map { string($0.value) }
+        fields.headers(name)
     }
 
     // MARK: - Bytes
 
     /// Calls `body` with the value of each header line of this name, which must be lowercase.
     func forEachValue(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
-        head.withUnsafeBytes { head in
-            for field in fields where HTTPSyntax.matches(head.slice(field.name), name) {
-                body(head.slice(field.value))
-            }
-        }
+        fields.forEachValue(name, body)
     }
 
     /// Whether a header of this name lists `token`, without regard to case; both must be lowercase.
     func lists(_ token: StaticString, in name: StaticString) -> Bool {
-        var found = false
-        forEachValue(name) { value in
-            HTTPSyntax.forEachListElement(of: value) { element in
-                found = found || HTTPSyntax.matches(element, token)
-            }
-        }
-        return found
+        fields.lists(token, in: name)
     }
 
     private var pathAndQuery: Slice {
@@ -129,31 +109,11 @@ public struct HTTPRequest: Sendable {
         }
     }
 
-    private func firstField(_ name: String) -> Field? {
-        fields.first { isNamed($0, name) }
-    }
-
-    private func isNamed(_ field: Field, _ name: String) -> Bool {
-        withBytes(of: field.name) { bytes in
-            bytes.count == name.utf8.count
-                && zip(bytes, name.utf8).allSatisfy {
-                    HTTPSyntax.lowercased($0) == HTTPSyntax.lowercased($1)
-                }
-        }
-    }
-
     private func string(_ slice: Slice) -> String {
-        withBytes(of: slice) { String(decoding: $0, as: UTF8.self) }
+        fields.string(slice)
     }
 
     private func withBytes<R>(of slice: Slice, _ body: (UnsafeRawBufferPointer) -> R) -> R {
-        head.withUnsafeBytes { body($0.slice(slice)) }
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// The bytes of `slice`, counted from 0.
-    func slice(_ slice: HTTPRequest.Slice) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[Int(slice.lower)..<Int(slice.upper)])
+        fields.withBytes(of: slice, body)
     }
 }

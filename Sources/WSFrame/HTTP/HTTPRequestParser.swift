@@ -14,12 +14,6 @@ public struct HTTPRequestParser: Sendable {
         case request(HTTPRequest, consumed: Int)
     }
 
-    private enum State: Hashable, Sendable {
-        case requestLine
-        case headerLines
-        case failed
-    }
-
     private struct RequestLine: Sendable {
         var method = HTTPRequest.Slice(lower: 0, upper: 0)
         var target = HTTPRequest.Slice(lower: 0, upper: 0)
@@ -27,22 +21,21 @@ public struct HTTPRequestParser: Sendable {
     }
 
     private let limits: HTTPLimits
-    private var state = State.requestLine
-    private var head: [UInt8] = []
+    private var reader: HTTPHeadReader
     private var requestLine = RequestLine()
-    private var fields: [HTTPRequest.Field] = []
-    /// Where in `head` the current line begins.
-    private var lineStart = 0
     private var skippedEmptyLine = false
+    private var hasFailed = false
+
     /// How many times a byte was looked at so far; the measure of linearity.
-    package private(set) var bytesExamined = 0
+    package var bytesExamined: Int { reader.bytesExamined }
 
     public init(limits: HTTPLimits = HTTPLimits()) {
         self.limits = limits
+        reader = HTTPHeadReader(limits: limits)
     }
 
     /// Whether no byte of a request has come yet.
-    public var isIdle: Bool { state == .requestLine && head.isEmpty }
+    public var isIdle: Bool { reader.isInFirstLine && reader.bytes.isEmpty && !hasFailed }
 
     /// Reads on.
     ///
@@ -52,117 +45,57 @@ public struct HTTPRequestParser: Sendable {
     /// - Returns: Whether the head is complete.
     /// - Throws: ``HTTPParseError``. Later calls are a programmer error.
     public mutating func parse(_ bytes: RawSpan) throws(HTTPParseError) -> OnBytes {
-        precondition(state != .failed, "parser used after an HTTPParseError")
+        precondition(!hasFailed, "parser used after an HTTPParseError")
         do throws(HTTPParseError) {
             return try bytes.withUnsafeBytes { (buffer) throws(HTTPParseError) in
                 try parse(buffer)
             }
         } catch {
             self = HTTPRequestParser(limits: limits)
-            state = .failed
+            hasFailed = true
             throw error
         }
     }
 
     private mutating func parse(_ input: UnsafeRawBufferPointer) throws(HTTPParseError) -> OnBytes {
         var cursor = 0
-        while cursor < input.count {
-            let stop = HTTPSyntax.firstControlByte(in: input, from: cursor)
-            bytesExamined += min(stop + 1, input.count) - cursor
-            try append(UnsafeRawBufferPointer(rebasing: input[cursor..<stop]))
-            cursor = stop
-            guard stop < input.count else { break }
-            let control = input[stop]
-            cursor += 1
-            if control == 0x0D, !endsInCR {
-                head.append(control)
-            } else if control == 0x0A, endsInCR {
-                head.append(control)
-                if let request = try lineEnded() { return .request(request, consumed: cursor) }
-            } else {
-                throw HTTPParseError(.controlByte(control))
-            }
-            try checkHeadBytes()
+        while let line = try reader.nextLine(in: input, at: &cursor) {
+            if let request = try lineEnded(line) { return .request(request, consumed: cursor) }
         }
         return .needsMore
     }
 
-    /// Whether a CR was the last byte of the line so far; only an LF may follow it.
-    private var endsInCR: Bool { head.count > lineStart && head.last == 0x0D }
-
-    /// Adds bytes without a line end to the current line.
-    private mutating func append(_ bytes: UnsafeRawBufferPointer) throws(HTTPParseError) {
-        if bytes.isEmpty { return }
-        guard !endsInCR else { throw HTTPParseError(.controlByte(0x0D)) }
-        let lineBytes = head.count - lineStart + bytes.count
-        switch state {
-        case .requestLine:
-            guard lineBytes <= limits.requestLineBytesMax else {
-                throw HTTPParseError(.oversizedRequestLine(max: limits.requestLineBytesMax))
-            }
-        case .headerLines:
-            guard lineBytes <= limits.headerLineBytesMax else {
-                throw HTTPParseError(.oversizedHeaderLine(max: limits.headerLineBytesMax))
-            }
-        case .failed:
-            preconditionFailure("bytes appended in \(state)")
-        }
-        guard bytes.count <= limits.headBytesMax - head.count else {
-            throw HTTPParseError(.oversizedHead(max: limits.headBytesMax))
-        }
-        if head.capacity == 0 { head.reserveCapacity(min(1024, limits.headBytesMax)) }
-        head.append(contentsOf: bytes)
-    }
-
-    private func checkHeadBytes() throws(HTTPParseError) {
-        guard head.count <= limits.headBytesMax else {
-            throw HTTPParseError(.oversizedHead(max: limits.headBytesMax))
-        }
-    }
-
-    /// Takes the line that CR LF just ended.
-    private mutating func lineEnded() throws(HTTPParseError) -> HTTPRequest? {
-        let line = lineStart..<(head.count - 2)
-        lineStart = head.count
-        bytesExamined += line.count
-        switch state {
-        case .requestLine:
+    private mutating func lineEnded(_ line: Range<Int>) throws(HTTPParseError) -> HTTPRequest? {
+        if reader.isInFirstLine {
             if line.isEmpty, !skippedEmptyLine {
                 // One empty line before the request is tolerated (RFC 9112 §2.2).
                 skippedEmptyLine = true
-                head.removeAll(keepingCapacity: true)
-                lineStart = 0
+                reader.skipEmptyLine()
                 return nil
             }
             requestLine = try readRequestLine(line)
-            state = .headerLines
+            reader.firstLineRead()
             return nil
-        case .headerLines:
-            guard line.isEmpty else {
-                guard fields.count < limits.headersMax else {
-                    throw HTTPParseError(.excessiveHeaders(max: limits.headersMax))
-                }
-                fields.append(try readHeader(line))
-                return nil
-            }
-            try checkHeadBytes()
-            let request = try HTTPRequest(
-                head: head,
-                method: requestLine.method,
-                target: requestLine.target,
-                version: requestLine.version,
-                fields: fields
-            )
-            self = HTTPRequestParser(limits: limits)
-            return request
-        case .failed:
-            preconditionFailure("line ended in \(state)")
         }
+        guard line.isEmpty else {
+            try reader.headerRead(line)
+            return nil
+        }
+        let request = try HTTPRequest(
+            head: reader.bytes,
+            method: requestLine.method,
+            target: requestLine.target,
+            version: requestLine.version,
+            fields: reader.fields
+        )
+        self = HTTPRequestParser(limits: limits)
+        return request
     }
 
     // MARK: - Lines
 
     private func readRequestLine(_ line: Range<Int>) throws(HTTPParseError) -> RequestLine {
+        let head = reader.bytes
         guard let firstSpace = head[line].firstIndex(of: 0x20),
             let lastSpace = head[line].lastIndex(of: 0x20), firstSpace < lastSpace
         else {
@@ -176,8 +109,8 @@ public struct HTTPRequestParser: Sendable {
         }
         try checkTarget(head[target], isConnect: method.elementsEqual("CONNECT".utf8))
         var line = RequestLine()
-        line.method = slice(method.indices)
-        line.target = slice(target)
+        line.method = HTTPHeadReader.slice(method.indices)
+        line.target = HTTPHeadReader.slice(target)
         line.version = try readVersion(version)
         return line
     }
@@ -214,29 +147,5 @@ public struct HTTPRequestParser: Sendable {
             throw HTTPParseError(.malformedRequestLine)
         }
         throw HTTPParseError(.unsupportedVersion)
-    }
-
-    private func readHeader(_ line: Range<Int>) throws(HTTPParseError) -> HTTPRequest.Field {
-        guard !HTTPSyntax.isWhitespace(head[line.lowerBound]) else {
-            throw HTTPParseError(.foldedHeader)
-        }
-        var colon = line.lowerBound
-        while colon < line.upperBound, HTTPSyntax.isTokenByte(head[colon]) { colon += 1 }
-        guard colon < line.upperBound, colon > line.lowerBound, head[colon] == 0x3A else {
-            let isSpace = colon < line.upperBound && HTTPSyntax.isWhitespace(head[colon])
-            throw HTTPParseError(isSpace ? .whitespaceBeforeColon : .malformedHeader)
-        }
-        var lower = colon + 1
-        var upper = line.upperBound
-        while lower < upper, HTTPSyntax.isWhitespace(head[lower]) { lower += 1 }
-        while upper > lower, HTTPSyntax.isWhitespace(head[upper - 1]) { upper -= 1 }
-        return HTTPRequest.Field(
-            name: slice(line.lowerBound..<colon),
-            value: slice(lower..<upper)
-        )
-    }
-
-    private func slice(_ range: Range<Int>) -> HTTPRequest.Slice {
-        HTTPRequest.Slice(lower: Int32(range.lowerBound), upper: Int32(range.upperBound))
     }
 }

@@ -23,12 +23,24 @@ public struct HTTPResponse: Hashable, Sendable {
         )
     }
 
+    /// What becomes of the connection behind a response.
+    public enum Persistence: Hashable, Sendable {
+        /// Kept alive where the request allows it.
+        case asRequested
+        /// Closed, whatever was requested.
+        case close
+    }
+
     /// Encodes the answer to `request`.
     ///
-    /// - Parameter request: Decides on keep-alive, and on leaving out the body (`HEAD`). Without
-    ///   one, as after a ``HTTPParseError``, the connection is to be closed behind the response.
+    /// - Parameters:
+    ///   - request: Decides on keep-alive, and on leaving out the body (`HEAD`). Without one, as
+    ///     after a ``HTTPParseError``, the connection is to be closed behind the response.
+    ///   - persistence: Whether the request has a say in keep-alive.
     /// - Returns: Status line, headers and body.
-    public func encoded(for request: HTTPRequest?) -> [UInt8] {
+    public func encoded(
+        for request: HTTPRequest?, _ persistence: Persistence = .asRequested
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256 + body.count)
         appendStatusLine(to: &bytes)
@@ -38,8 +50,8 @@ public struct HTTPResponse: Hashable, Sendable {
         if !status.isBodiless {
             bytes += "Content-Length: \(body.count)\r\n".utf8
         }
-        bytes +=
-            (request?.keepsAlive ?? false ? "Connection: keep-alive" : "Connection: close").utf8
+        let keepsAlive = persistence == .asRequested && request?.keepsAlive ?? false
+        bytes += (keepsAlive ? "Connection: keep-alive" : "Connection: close").utf8
         // An Upgrade header concerns this connection only, and Connection must say so (RFC 9110
         // §7.8).
         let offersUpgrade = headers.contains { $0.name.lowercased() == "upgrade" }

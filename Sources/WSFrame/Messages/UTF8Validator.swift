@@ -25,7 +25,18 @@ public struct UTF8Validator: Hashable, Sendable {
         }
     }
 
-    mutating func validate(_ base: UnsafeRawPointer, count: Int) -> Bool {
+    /// Validates the next piece with the vector loops of `level`, which this machine must have.
+    package mutating func validate(_ bytes: RawSpan, with level: VectorLevel) -> Bool {
+        bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress else { return true }
+            // unsafe: base and count are one buffer, lent for this closure.
+            return validate(base, count: buffer.count, with: level)
+        }
+    }
+
+    mutating func validate(
+        _ base: UnsafeRawPointer, count: Int, with level: VectorLevel = .best
+    ) -> Bool {
         var offset = 0
         while needed > 0 {
             guard offset < count else { return true }
@@ -34,6 +45,12 @@ public struct UTF8Validator: Hashable, Sendable {
                 return false
             }
             offset &+= 1
+        }
+        let rest = count &- offset
+        if rest >= VectorLevel.utf8BytesMin, level != .portable {
+            // unsafe: offset + rest == count.
+            return level.mayBeginUTF8(base + offset, count: rest)
+                && resumeAtEnd(base, from: offset, to: count)
         }
         while offset < count {
             offset = Self.skipASCII(base, from: offset, to: count)
@@ -99,6 +116,22 @@ public struct UTF8Validator: Hashable, Sendable {
             }
         }
         return offset
+    }
+
+    /// Judges and remembers the sequence that may begin in the last three bytes of a piece, which a
+    /// vector loop has passed.
+    private mutating func resumeAtEnd(
+        _ base: UnsafeRawPointer, from start: Int, to end: Int
+    ) -> Bool {
+        var offset = end
+        while offset > max(start, end &- 3) {
+            offset &-= 1
+            // unsafe: start <= offset < end.
+            let byte = base.load(fromByteOffset: offset, as: UInt8.self)
+            if byte < 0x80 { return true }
+            if byte >= 0xC0 { return finish(base, from: offset, to: end) }
+        }
+        return true
     }
 
     /// Takes the last bytes of a piece one by one, and keeps the state of the sequence that its end

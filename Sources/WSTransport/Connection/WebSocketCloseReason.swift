@@ -5,7 +5,8 @@ public import WSFrame
 public enum WebSocketCloseReason: Hashable, Sendable {
     /// The peer sent a close frame, with this code (`nil`: none, RFC 6455 §7.1.5).
     case peer(CloseCode?)
-    /// This side closed with this code, and the peer answered.
+    /// This side closed with this code, and then the transport ended, whether or not the peer
+    /// answered first.
     case local(CloseCode)
     /// The peer broke the protocol; the violation's code was sent.
     case violation(ProtocolViolation)

@@ -1,7 +1,7 @@
 public import NetPoll
 public import WSFrame
 
-/// One WebSocket connection of a server (RFC 6455), on its loop.
+/// One WebSocket connection of a server or a client (RFC 6455), on its loop.
 ///
 /// Not `Sendable`: everything here is called on ``loop``. Other threads keep the ``id``.
 ///
@@ -14,28 +14,30 @@ public class WebSocketConnection {
     /// Names this connection for ever.
     public var id: ConnectionID { connection.id }
 
-    /// The peer's address, as its socket was accepted.
+    /// The peer's address, as its socket was accepted or connected.
     public let remoteAddress: SocketAddress
 
     let connection: Connection
     let handler: any WebSocketHandler
-    let shard: ServerShard
+    let shard: WebSocketShard
     /// Unchecked for the hot path: it is private, and no access to it calls out of this class, so
     /// accesses cannot overlap.
-    @exclusivity(unchecked) private var framing: ServerProtocol
+    @exclusivity(unchecked) private var framing: ProtocolCore
     private var ending: WebSocketCloseReason?
     private var timer: TimerID?
+    /// The latest ping of the application's, until its pong.
+    private var outstandingPing: OutstandingPing?
     private var lastReceived: Instant
 
     init(
-        connection: Connection, handler: any WebSocketHandler, shard: ServerShard,
+        connection: Connection, handler: any WebSocketHandler, shard: WebSocketShard,
         remoteAddress: SocketAddress
     ) {
         self.connection = connection
         self.handler = handler
         self.shard = shard
         self.remoteAddress = remoteAddress
-        framing = ServerProtocol(configuration: shard.framing)
+        framing = ProtocolCore(role: shard.role, configuration: shard.framing)
         lastReceived = connection.loop.now
     }
 
@@ -67,14 +69,21 @@ public class WebSocketConnection {
         }
     }
 
-    /// Sends a message that was encoded before; where it is large it is shared, not copied.
+    /// Sends a message that was encoded before; where it is large it is shared, not copied. A client
+    /// has to mask it, and so copies it.
     @discardableResult
     public func send(_ message: PreparedMessage) -> WriteOutcome {
         guard framing.maySend else { return .closed }
+        guard framing.role == .server else {
+            return write(message.payload.bytes, opcode: message.kind.opcode)
+        }
         return connection.write(message.bytes, keptAliveBy: message)
     }
 
-    /// Sends a ping; the answer counts as life.
+    /// Sends a ping; ``WebSocketHandler/receivedPong(_:roundTrip:on:)`` is told of the answer.
+    ///
+    /// The round trip of the latest ping is measured: an earlier one need not be answered (RFC 6455
+    /// §5.5.3).
     ///
     /// - Parameter payload: At most 125 bytes (RFC 6455 §5.5).
     /// - Returns: As for ``send(_:kind:)``.
@@ -82,6 +91,7 @@ public class WebSocketConnection {
     public func ping(_ payload: RawSpan = RawSpan()) -> WriteOutcome {
         precondition(payload.byteCount <= 125, "ping of \(payload.byteCount) bytes exceeds 125")
         guard framing.maySend else { return .closed }
+        outstandingPing = OutstandingPing(payload, at: loop.now)
         return write(payload, opcode: .ping)
     }
 
@@ -98,7 +108,7 @@ public class WebSocketConnection {
         if ending == nil { ending = .local(code) }
         writeClose(code, reason)
         stopTimer()
-        timer = loop.schedule(after: shard.configuration.closeTimeout, timerTarget)
+        timer = loop.schedule(after: shard.closeTimeout, timerTarget)
     }
 
     /// Ends the connection at once, without a closing handshake.
@@ -107,6 +117,7 @@ public class WebSocketConnection {
     // MARK: - Writing frames
 
     private func write(_ payload: RawSpan, opcode: Opcode) -> WriteOutcome {
+        guard framing.role == .server else { return writeMasked(payload, opcode: opcode) }
         let headerBytes = FrameEncoder.headerBytes(payloadBytes: payload.byteCount)
         let header = FrameHeader(opcode: opcode, payloadBytes: payload.byteCount)
         return payload.withUnsafeBytes { bytes in
@@ -129,14 +140,29 @@ public class WebSocketConnection {
     }
 
     private func writeClose(_ code: CloseCode?, _ reason: String = "") {
-        connection.write(FrameEncoder.closeFrame(code, reason: reason).span.bytes)
+        let key = framing.role == .client ? shard.maskingKey() : nil
+        let frame = FrameEncoder.closeFrame(code, reason: reason, maskingKey: key)
+        connection.write(frame.span.bytes)
+    }
+
+    /// Writes a client's frame, masked with a fresh key (RFC 6455 §5.3).
+    private func writeMasked(_ payload: RawSpan, opcode: Opcode) -> WriteOutcome {
+        let key = shard.maskingKey()
+        let count = payload.byteCount
+        let frameBytes = FrameEncoder.headerBytes(payloadBytes: count, role: .client) + count
+        if let place = connection.reserve(frameBytes) {
+            let target = UnsafeMutableRawBufferPointer(start: place, count: frameBytes)
+            FrameEncoder.encode(payload, opcode: opcode, maskingKey: key, into: target)
+            return .accepted
+        }
+        let frame = MaskedFrame(payload, opcode: opcode, key: key)
+        return connection.write(frame.bytes, keptAliveBy: frame)
     }
 
     // MARK: - Events
 
     func begin() {
-        let configuration = shard.configuration
-        if let heartbeat = configuration.heartbeat {
+        if let heartbeat = shard.heartbeat {
             timer = loop.schedule(after: heartbeat.interval, timerTarget)
         }
         handler.opened(self)
@@ -156,10 +182,15 @@ public class WebSocketConnection {
                     pong(bytes.bytes.extracting(range))
                 case .ping(.kept):
                     pong(framing.keptPayload.bytes)
-                case .pong: break
+                case .pong(.input(let range)):
+                    pongReceived(bytes.bytes.extracting(range))
+                case .pong(.kept):
+                    pongReceived(framing.keptPayload.bytes)
                 case .close(let close):
                     closed(by: close)
                 }
+                // A handler may have aborted it, or a reply have passed the queue's bound.
+                if connection.isEnded { return }
             }
         } catch {
             ending = .violation(error)
@@ -174,6 +205,15 @@ public class WebSocketConnection {
         _ = write(payload, opcode: .pong)
     }
 
+    private func pongReceived(_ payload: RawSpan) {
+        var roundTrip: Duration?
+        if let ping = outstandingPing, ping.isAnswered(by: payload) {
+            roundTrip = loop.now - ping.sentAt
+            outstandingPing = nil
+        }
+        handler.receivedPong(payload, roundTrip: roundTrip, on: self)
+    }
+
     private func closed(by close: ProtocolEvent.PeerClose) {
         stopTimer()
         switch close.action {
@@ -183,7 +223,14 @@ public class WebSocketConnection {
         case .finish:
             break
         }
-        connection.close()
+        switch framing.role {
+        case .server:
+            connection.close()
+        case .client:
+            // The server closes first, so that it is not the client's port that waits (RFC 6455
+            // §7.1.1).
+            timer = loop.schedule(after: shard.closeTimeout, timerTarget)
+        }
     }
 
     func ended(_ reason: CloseReason) {
@@ -202,8 +249,8 @@ public class WebSocketConnection {
     /// Sends a ping, gives a silent peer up, or ends a closing handshake that took too long.
     func timerFired() {
         timer = nil
-        guard framing.maySend, let heartbeat = shard.configuration.heartbeat else {
-            if case .local = ending { ending = .closeTimedOut }
+        guard framing.maySend, let heartbeat = shard.heartbeat else {
+            if case .local = ending, !framing.isClosed { ending = .closeTimedOut }
             connection.abort()
             return
         }
@@ -215,7 +262,7 @@ public class WebSocketConnection {
         }
         var next = heartbeat.interval - silence
         if silence >= heartbeat.interval {
-            ping()
+            _ = write(RawSpan(), opcode: .ping)
             next = min(heartbeat.interval, heartbeat.timeout - silence)
         }
         timer = loop.schedule(after: next, timerTarget)

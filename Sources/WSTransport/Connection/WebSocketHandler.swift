@@ -11,6 +11,16 @@ public protocol WebSocketHandler: AnyObject {
     /// A whole message arrived. Its bytes are lent for the call; text is valid UTF-8.
     func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection)
 
+    /// A pong arrived. Its payload is lent for the call.
+    ///
+    /// - Parameters:
+    ///   - payload: What the ping carried.
+    ///   - roundTrip: The time since ``WebSocketConnection/ping(_:)`` sent it; `nil` where it does
+    ///     not answer the latest of those.
+    ///   - connection: Where it came from.
+    func receivedPong(
+        _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection)
+
     /// The connection's queue rose above the high watermark: stop sending until ``drained(_:)``.
     func congested(_ connection: WebSocketConnection)
 
@@ -23,6 +33,9 @@ public protocol WebSocketHandler: AnyObject {
 
 extension WebSocketHandler {
     public func opened(_ connection: WebSocketConnection) {}
+    public func receivedPong(
+        _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection
+    ) {}
     public func congested(_ connection: WebSocketConnection) {}
     public func drained(_ connection: WebSocketConnection) {}
     public func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {}

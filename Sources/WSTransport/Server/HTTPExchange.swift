@@ -88,7 +88,9 @@ final class HTTPExchange {
                 respond(response, to: request, closes: false, connection)
                 return nil
             }
-            return open(upgrade, handler, subprotocol, connection)
+            // What the client did not offer must not be chosen (RFC 6455 §4.2.2).
+            let chosen = subprotocol.flatMap { upgrade.subprotocols.contains($0) ? $0 : nil }
+            return open(upgrade, handler, chosen, connection)
         }
     }
 
@@ -97,10 +99,7 @@ final class HTTPExchange {
     ) {
         // A request's body is not read: the connection cannot be used for another.
         if closes || !request.keepsAlive || request.body != .none || shard.isDraining {
-            let isHead = request.method.rawValue == "HEAD"
-            var response = response
-            if isHead { response.body = [] }
-            answer(response, to: nil, connection)
+            connection.write(response.encoded(for: request, .close).span.bytes)
             isOver = true
             connection.close()
         } else {
@@ -138,7 +137,9 @@ extension HTTPExchange: ConnectionHandler {
         isCounted = ServerCounts.take(
             shard.counts.handshakes, limit: shard.configuration.handshakesMax)
         guard isCounted, !shard.isDraining else {
-            fail(.handshakesExhausted, HTTPResponse(status: .serviceUnavailable), connection)
+            fail(
+                isCounted ? .refused(.serviceUnavailable) : .handshakesExhausted,
+                HTTPResponse(status: .serviceUnavailable), connection)
             return
         }
         self.connection = connection
@@ -147,7 +148,7 @@ extension HTTPExchange: ConnectionHandler {
 
     func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         var start = 0
-        while start < bytes.byteCount, !isOver {
+        while start < bytes.byteCount, !isOver, !connection.isEnded {
             guard let request = parse(bytes.bytes, &start, connection) else { return }
             if let webSocket = serve(request, connection) {
                 // What came behind the request head are frames already.

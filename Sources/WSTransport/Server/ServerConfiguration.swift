@@ -4,16 +4,18 @@ public import WSFrame
 extension WebSocketServer {
     /// Settings of a server; every limit has a default.
     public struct Configuration: Hashable, Sendable {
-        /// Bounds of frames and messages; see ``WSFrame/ProtocolLimits``.
+        /// Bounds of frames and messages; see ``/WSFrame/ProtocolLimits``.
         public var limits = ProtocolLimits()
-        /// Bounds of request heads; see ``WSFrame/HTTPLimits``.
+        /// Bounds of request heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Bounds of each connection's send queue. A peer that takes no messages is closed at
-        /// ``NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB.
+        /// ``/NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB; an HTTP response has
+        /// to fit into it, too.
         public var connection = Connection.Limits()
         /// Connections that may wait to be accepted (listen(2)). Default 4,096.
         public var backlog = 4_096
-        /// What to do when descriptors are exhausted. Default ``NetPoll/Listener/ExhaustionPolicy/shed``.
+        /// What to do when descriptors are exhausted. Default
+        /// ``/NetPoll/Listener/ExhaustionPolicy/shed``.
         public var exhaustion = Listener.ExhaustionPolicy.shed
         /// The time a client has for its whole request head, from its connection or from its last
         /// request; then 408 is answered if it has begun one (RFC 9110 §15.5.9). Default 10 s.
@@ -35,7 +37,8 @@ extension WebSocketServer {
     /// What to do with a request.
     public enum Decision {
         /// Answer 101 and serve the connection by this handler, with one of the subprotocols the
-        /// client offered or none. A request that asks for no WebSocket is answered 426.
+        /// client offered or none; one it did not offer is left out. A request that asks for no
+        /// WebSocket is answered 426.
         case upgrade(any WebSocketHandler, subprotocol: String? = nil)
         /// Answer this.
         case respond(HTTPResponse)
@@ -59,14 +62,27 @@ extension WebSocketServer {
 }
 
 extension WebSocketServer.HandshakeFailure: CustomStringConvertible {
-    public var description: String {
+    /// The status that was answered.
+    public var status: HTTPStatus {
+        switch self {
+        case .malformed(let error): error.status
+        case .rejected(let rejection): rejection.status
+        case .timedOut: .requestTimeout
+        case .connectionsExhausted, .handshakesExhausted: .serviceUnavailable
+        case .refused(let status): status
+        }
+    }
+
+    public var description: String { "\(why); answered \(status)" }
+
+    private var why: String {
         switch self {
         case .malformed(let error): error.description
-        case .rejected(let rejection): "\(rejection.reason)"
+        case .rejected(let rejection): rejection.description
         case .timedOut: "timed out before the request was whole"
         case .connectionsExhausted: "connectionsMax reached"
         case .handshakesExhausted: "handshakesMax reached"
-        case .refused(let status): "refused with \(status)"
+        case .refused: "refused by the application"
         }
     }
 }

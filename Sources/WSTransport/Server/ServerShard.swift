@@ -6,15 +6,14 @@ import WSFrame
 ///
 /// Not `Sendable`: made by its loop's listener and used on that loop only, but for what it holds
 /// in atomics.
-final class ServerShard {
+final class ServerShard: WebSocketShard {
     let configuration: WebSocketServer.Configuration
-    let framing: ProtocolConfiguration
     let accept: WebSocketServer.Accept
     let observe: WebSocketServer.Observe
     let counts: ServerCounts
     private(set) var connections = 0
     private(set) var isDraining = false
-    private var whenEmpty: (() -> Void)?
+    private var whenEmpty: [() -> Void] = []
 
     init(
         configuration: WebSocketServer.Configuration, framing: ProtocolConfiguration,
@@ -22,10 +21,12 @@ final class ServerShard {
         counts: ServerCounts
     ) {
         self.configuration = configuration
-        self.framing = framing
         self.observe = observe
         self.accept = accept
         self.counts = counts
+        super.init(
+            role: .server, framing: framing, heartbeat: configuration.heartbeat,
+            closeTimeout: configuration.closeTimeout)
     }
 
     // MARK: - Counting, TCP connections and WebSockets
@@ -37,7 +38,7 @@ final class ServerShard {
         tellIfEmpty()
     }
 
-    func closed() {
+    override func closed() {
         counts.webSockets.subtract(1, ordering: .relaxed)
         ended()
     }
@@ -49,7 +50,7 @@ final class ServerShard {
         _ loop: EventLoop, code: CloseCode, deadline: Duration, whenEmpty: @escaping () -> Void
     ) {
         isDraining = true
-        self.whenEmpty = whenEmpty
+        self.whenEmpty.append(whenEmpty)
         loop.forEachConnection { connection in
             if let webSocket = connection.handler as? WebSocketConnection, webSocket.shard === self
             {
@@ -63,9 +64,10 @@ final class ServerShard {
     }
 
     private func tellIfEmpty() {
-        guard isDraining, connections == 0, let whenEmpty else { return }
-        self.whenEmpty = nil
-        whenEmpty()
+        guard isDraining, connections == 0 else { return }
+        let waiting = whenEmpty
+        whenEmpty = []
+        for tell in waiting { tell() }
     }
 
     private final class DrainDeadline: TimerTarget {

@@ -45,7 +45,7 @@ public final class WebSocketServer: Sendable {
     /// Starts to serve at `address`; may be called for several.
     ///
     /// - Returns: The address, with the port the kernel chose where 0 was asked for.
-    /// - Throws: ``NetPoll/SystemError``, for example EADDRINUSE or EACCES.
+    /// - Throws: ``/NetPoll/SystemError``, for example EADDRINUSE or EACCES.
     @discardableResult
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
         var settings = Listener.Configuration()
@@ -62,6 +62,8 @@ public final class WebSocketServer: Sendable {
 
     /// Stops accepting, closes every WebSocket with `code` and waits for their answers; what is left
     /// at the deadline is aborted. Returns when no connection is left.
+    ///
+    /// Call it once, before ``group`` is shut down. The server serves nobody afterwards.
     public func drain(code: CloseCode = .goingAway, deadline: Duration = .seconds(10)) async {
         let stopped = listeners.withLock { listeners in
             defer { listeners = [] }

@@ -141,6 +141,33 @@ struct DeliveryTests {
         #expect(bench.hub.existingTopic("a")?.subscriberCount == 1)
     }
 
+    @Test func `a burst larger than the send queue reaches a client that reads`() async throws {
+        let bench = try await HubBench(loops: 2) {
+            $0.sendQueueBytesMax = 256 << 10
+            $0.topic.historyMessagesMax = 5
+        }
+        let clients = try (0..<6).map { _ in try bench.join(windowBytes: 128 << 10) }
+        for client in clients { client.say("join a") }
+        bench.network.runUntilIdle()
+        let text = String(repeating: "x", count: 10_000)
+        for client in clients {
+            for _ in 0..<20 { client.say("say a \(text)") }
+        }
+        // One who comes in the middle of it sees neither gap nor duplicate.
+        let late = try bench.join()
+        late.say("join a")
+        bench.network.run(for: .seconds(1))
+        for client in clients {
+            #expect(client.takeTexts().count { $0.hasPrefix("m ") } == 120)
+        }
+        let seen = late.takeTexts().filter { $0.hasPrefix("m ") }.compactMap {
+            $0.split(separator: " ")[2]
+        }
+        #expect(seen.last == "120")
+        #expect(Set(seen).count == seen.count)
+        #expect(bench.application.reasons == [])
+    }
+
     @Test func `a loop that cannot keep up makes publishing say so`() async throws {
         let bench = try await HubBench { $0.topic.undeliveredMessagesMax = 10 }
         let client = try bench.join()

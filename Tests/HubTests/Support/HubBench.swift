@@ -26,7 +26,6 @@ final class HubBench {
             group: network.makeGroup(loops: loops), configuration: configuration,
             application: application,
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        application.attach(to: hub)
         address = try await hub.listen(on: address)
     }
 
@@ -63,25 +62,17 @@ final class ScriptedApplication: HubApplication {
     }
 
     let record = Mutex(Record())
-    private let attached = Mutex<HubServer?>(nil)
-
-    var hub: HubServer {
-        get throws { try #require(attached.withLock { $0 }) }
-    }
 
     var reasons: [WebSocketCloseReason] { record.withLock { $0.reasons } }
     var outcomes: [PublishOutcome] { record.withLock { $0.outcomes } }
     var ids: [SessionID] { record.withLock { $0.ids } }
 
-    func attach(to hub: HubServer) {
-        attached.withLock { $0 = hub }
-    }
-
-    func admit(_ request: HTTPRequest, from address: SocketAddress) -> Admission {
+    func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
+    {
         if request.query == "refuse" {
             return .refuse(HTTPResponse(status: .unauthorized, text: "who?\n"))
         }
-        return .accept(ScriptedHandler(application: self))
+        return .accept(ScriptedHandler(application: self, hub: hub))
     }
 
     func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage? {
@@ -93,9 +84,11 @@ final class ScriptedApplication: HubApplication {
 
 final class ScriptedHandler: SessionHandler {
     private let application: ScriptedApplication
+    private let hub: HubServer
 
-    init(application: ScriptedApplication) {
+    init(application: ScriptedApplication, hub: HubServer) {
         self.application = application
+        self.hub = hub
     }
 
     func began(_ session: Session) {
@@ -135,7 +128,7 @@ final class ScriptedHandler: SessionHandler {
     }
 
     private func topic(_ name: String) throws -> Topic {
-        try #require(try application.hub.topic(name))
+        try #require(hub.topic(name))
     }
 
     private func publish(_ topic: Topic, _ text: String) {

@@ -18,7 +18,7 @@ struct TopicLogTests {
 
     private func taken(from log: inout TopicLog<Int>, by loop: Int) -> [Int] {
         var messages: [Int] = []
-        log.take(for: loop, into: &messages)
+        _ = log.take(for: loop, into: &messages, bytesMax: .max)
         return messages
     }
 
@@ -95,6 +95,21 @@ struct TopicLogTests {
                 #expect(messages.count < stored.count - known)
             }
         }
+    }
+
+    @Test func `a long burst is read in parts, and the loop comes again by itself`() {
+        var log = makeLog()
+        log.attach(0)
+        for message in 0..<10 { _ = log.append(message, bytes: 30, stored: false) }
+        var messages: [Int] = []
+        let first = log.take(for: 0, into: &messages, bytesMax: 100)
+        #expect(messages == [0, 1, 2, 3])
+        #expect(first == TopicLog<Int>.OnTake(start: 0, hasMore: true))
+        #expect(woken(log.append(10, bytes: 30, stored: false)) == [])
+        let rest = log.take(for: 0, into: &messages, bytesMax: 1_000)
+        #expect(messages == Array(0...10))
+        #expect(rest == TopicLog<Int>.OnTake(start: 4, hasMore: false))
+        #expect(woken(log.append(11, bytes: 30, stored: false)) == [0])
     }
 
     @Test func `a position of another epoch or of the future is not recovered`() {

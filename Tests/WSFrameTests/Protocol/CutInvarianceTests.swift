@@ -9,36 +9,38 @@ struct CutInvarianceTests {
         #expect(events(of: stream, pieceBytes: pieceBytes) == events(of: stream))
     }
 
-    @Test(arguments: 0..<300 as Range<UInt64>)
-    func `a valid stream, at random`(seed: UInt64) {
+    @Test(arguments: 0..<300 as Range<UInt64>, [Role.server, .client])
+    func `a valid stream, at random`(seed: UInt64, role: Role) {
         var generator = SeededGenerator(seed: seed)
-        let stream = RandomStream.valid(using: &generator)
-        let whole = events(of: stream)
-        #expect(whole == ReferenceDecoder.events(of: stream), "seed \(seed)")
-        #expect(events(of: stream, cutBy: &generator) == whole, "seed \(seed)")
-        #expect(events(of: stream, pieceBytes: 1) == whole, "seed \(seed)")
+        let stream = RandomStream.valid(for: role, using: &generator)
+        let whole = events(of: stream, role: role)
+        let reference = ReferenceDecoder.events(of: stream, role: role)
+        #expect(whole == reference, "seed \(seed)")
+        #expect(events(of: stream, cutBy: &generator, role: role) == whole, "seed \(seed)")
+        #expect(events(of: stream, pieceBytes: 1, role: role) == whole, "seed \(seed)")
     }
 
-    @Test(arguments: 0..<500 as Range<UInt64>)
-    func `a damaged stream, at random`(seed: UInt64) {
+    @Test(arguments: 0..<500 as Range<UInt64>, [Role.server, .client])
+    func `a damaged stream, at random`(seed: UInt64, role: Role) {
         var generator = SeededGenerator(seed: seed)
-        let stream = RandomStream.damaged(using: &generator)
-        let whole = events(of: stream)
-        #expect(whole == ReferenceDecoder.events(of: stream), "seed \(seed)")
-        #expect(events(of: stream, cutBy: &generator) == whole, "seed \(seed)")
-        #expect(events(of: stream, pieceBytes: 1) == whole, "seed \(seed)")
+        let stream = RandomStream.damaged(for: role, using: &generator)
+        let whole = events(of: stream, role: role)
+        let reference = ReferenceDecoder.events(of: stream, role: role)
+        #expect(whole == reference, "seed \(seed)")
+        #expect(events(of: stream, cutBy: &generator, role: role) == whole, "seed \(seed)")
+        #expect(events(of: stream, pieceBytes: 1, role: role) == whole, "seed \(seed)")
     }
 
-    @Test(arguments: 0..<300 as Range<UInt64>)
-    func `noise ends in the same violation`(seed: UInt64) {
+    @Test(arguments: 0..<300 as Range<UInt64>, [Role.server, .client])
+    func `noise ends in the same violation`(seed: UInt64, role: Role) {
         var generator = SeededGenerator(seed: seed)
         let stream = (0..<Int.random(in: 0...400, using: &generator)).map { _ in
             UInt8.random(in: 0...255, using: &generator)
         }
-        let whole = events(of: stream)
-        #expect(whole == events(of: stream), "seed \(seed)")
-        #expect(whole == ReferenceDecoder.events(of: stream), "seed \(seed)")
-        #expect(events(of: stream, cutBy: &generator) == whole, "seed \(seed)")
+        let whole = events(of: stream, role: role)
+        let reference = ReferenceDecoder.events(of: stream, role: role)
+        #expect(whole == reference, "seed \(seed)")
+        #expect(events(of: stream, cutBy: &generator, role: role) == whole, "seed \(seed)")
     }
 
     /// One of everything that is valid.
@@ -54,22 +56,30 @@ struct CutInvarianceTests {
     }
 }
 
-/// Streams of frames as a client might send them.
+/// Streams of frames as the peer of a role might send them.
 enum RandomStream {
-    static func valid(using generator: inout SeededGenerator) -> [UInt8] {
+    static func valid(
+        for role: Role = .server,
+        using generator: inout SeededGenerator
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
         for _ in 0..<Int.random(in: 1...8, using: &generator) {
-            bytes += message(using: &generator)
+            bytes += message(for: role, using: &generator)
         }
         if Bool.random(using: &generator) {
-            bytes += ClientFrames.close(1000, reason: Array("bye".utf8)) + [0xFF, 1, 2]
+            let close: [UInt8] = [0x03, 0xE8] + "bye".utf8
+            bytes += ClientFrames.frame(.close, close, key: key(for: role, using: &generator))
+            bytes += [0xFF, 1, 2]
         }
         return bytes
     }
 
     /// A valid stream in which one to three bytes are changed, lost or doubled.
-    static func damaged(using generator: inout SeededGenerator) -> [UInt8] {
-        var bytes = valid(using: &generator)
+    static func damaged(
+        for role: Role = .server,
+        using generator: inout SeededGenerator
+    ) -> [UInt8] {
+        var bytes = valid(for: role, using: &generator)
         for _ in 0..<Int.random(in: 1...3, using: &generator) {
             let index = Int.random(in: bytes.indices, using: &generator)
             switch Int.random(in: 0...3, using: &generator) {
@@ -82,7 +92,10 @@ enum RandomStream {
         return bytes
     }
 
-    private static func message(using generator: inout SeededGenerator) -> [UInt8] {
+    private static func message(
+        for role: Role,
+        using generator: inout SeededGenerator
+    ) -> [UInt8] {
         let isText = Bool.random(using: &generator)
         let payload = isText ? text(using: &generator) : binary(using: &generator)
         let frames = [1, 1, 1, 2, 5].randomElement(using: &generator) ?? 1
@@ -94,19 +107,24 @@ enum RandomStream {
                 index > 0 ? .continuation : isText ? .text : .binary,
                 Array(payload[cuts[index]..<cuts[index + 1]]),
                 isFinal: index == frames - 1,
-                key: key(using: &generator)
+                key: key(for: role, using: &generator)
             )
             if Int.random(in: 0..<4, using: &generator) == 0 {
                 let count = [0, 4, 125].randomElement(using: &generator) ?? 0
                 let control = [Opcode.ping, .pong].randomElement(using: &generator) ?? .ping
                 bytes += ClientFrames.frame(
-                    control, [UInt8](repeating: 7, count: count), key: key(using: &generator))
+                    control, [UInt8](repeating: 7, count: count),
+                    key: key(for: role, using: &generator))
             }
         }
         return bytes
     }
 
-    private static func key(using generator: inout SeededGenerator) -> MaskingKey {
+    private static func key(
+        for role: Role,
+        using generator: inout SeededGenerator
+    ) -> MaskingKey? {
+        guard role == .server else { return nil }
         let bits = generator.next()
         return MaskingKey(
             UInt8(bits & 0xFF), UInt8(bits >> 8 & 0xFF), UInt8(bits >> 16 & 0xFF),

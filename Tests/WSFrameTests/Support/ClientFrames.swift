@@ -8,11 +8,11 @@ enum ClientFrames {
         _ opcode: Opcode,
         _ payload: [UInt8] = [],
         isFinal: Bool = true,
-        key: MaskingKey = ClientFrames.key
+        key: MaskingKey? = ClientFrames.key
     ) -> [UInt8] {
         let header = FrameHeader(
             isFinal: isFinal, opcode: opcode, payloadBytes: payload.count, maskingKey: key)
-        return encoded(header) + masked(payload, key: key)
+        return encoded(header) + (key.map { masked(payload, key: $0) } ?? payload)
     }
 
     static func text(_ text: String, isFinal: Bool = true) -> [UInt8] {

@@ -11,16 +11,16 @@ enum Observed: Hashable {
     static func text(_ text: String) -> Observed { .message(.text, Array(text.utf8)) }
 }
 
-/// A server's protocol that is fed in pieces and records what it says.
+/// One end's protocol that is fed in pieces and records what it says.
 final class Observer {
-    private var state: ServerProtocol
+    private var state: ProtocolCore
     private(set) var observed: [Observed] = []
     /// How many payloads lay in the input, and how many were kept.
     private(set) var inPlace = 0
     private(set) var kept = 0
 
-    init(limits: ProtocolLimits = ProtocolLimits()) {
-        state = ServerProtocol(configuration: ProtocolConfiguration(limits: limits))
+    init(role: Role = .server, limits: ProtocolLimits = ProtocolLimits()) {
+        state = ProtocolCore(role: role, configuration: ProtocolConfiguration(limits: limits))
     }
 
     var maySend: Bool { state.maySend }
@@ -75,17 +75,22 @@ final class Observer {
 }
 
 /// What the protocol says of `bytes` received at once.
-func events(of bytes: [UInt8], limits: ProtocolLimits = ProtocolLimits()) -> [Observed] {
-    Observer(limits: limits).receive(bytes)
+func events(
+    of bytes: [UInt8],
+    role: Role = .server,
+    limits: ProtocolLimits = ProtocolLimits()
+) -> [Observed] {
+    Observer(role: role, limits: limits).receive(bytes)
 }
 
 /// What the protocol says of `bytes` received in pieces of `pieceBytes`.
 func events(
     of bytes: [UInt8],
     pieceBytes: Int,
+    role: Role = .server,
     limits: ProtocolLimits = ProtocolLimits()
 ) -> [Observed] {
-    let observer = Observer(limits: limits)
+    let observer = Observer(role: role, limits: limits)
     for start in stride(from: 0, to: bytes.count, by: pieceBytes) {
         observer.receive(Array(bytes[start..<min(start + pieceBytes, bytes.count)]))
     }
@@ -96,9 +101,10 @@ func events(
 func events(
     of bytes: [UInt8],
     cutBy generator: inout SeededGenerator,
+    role: Role = .server,
     limits: ProtocolLimits = ProtocolLimits()
 ) -> [Observed] {
-    let observer = Observer(limits: limits)
+    let observer = Observer(role: role, limits: limits)
     var rest = bytes[...]
     while !rest.isEmpty {
         let most = [1, 3, 16, 200, 5000].randomElement(using: &generator) ?? 1
@@ -112,8 +118,11 @@ func events(
 /// The violation that ends the events of `bytes`, or `nil`.
 func violation(
     in bytes: [UInt8],
+    role: Role = .server,
     limits: ProtocolLimits = ProtocolLimits()
 ) -> ProtocolViolation? {
-    guard case .violation(let reason)? = events(of: bytes, limits: limits).last else { return nil }
+    guard case .violation(let reason)? = events(of: bytes, role: role, limits: limits).last else {
+        return nil
+    }
     return ProtocolViolation(reason)
 }

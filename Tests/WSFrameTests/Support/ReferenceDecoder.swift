@@ -4,17 +4,19 @@ import WSFrame
 /// the default.
 struct ReferenceDecoder {
     private let stream: [UInt8]
+    private let role: Role
     private var position = 0
     private var message: (kind: MessageKind, bytes: [UInt8])?
     private var observed: [Observed] = []
 
-    static func events(of stream: [UInt8]) -> [Observed] {
-        var decoder = ReferenceDecoder(stream: stream)
+    static func events(of stream: [UInt8], role: Role = .server) -> [Observed] {
+        var decoder = ReferenceDecoder(stream: stream, role: role)
         while decoder.frame() {}
         return decoder.observed
     }
 
-    private init(stream: [UInt8]) {
+    private init(stream: [UInt8], role: Role) {
+        self.role = role
         self.stream = stream
     }
 
@@ -40,7 +42,8 @@ struct ReferenceDecoder {
         }
         if opcode >= 8, !isFinal { return failed(.fragmentedControlFrame) }
         guard let second = byte() else { return false }
-        if second < 0x80 { return failed(.unmaskedFrame) }
+        if role == .server, second < 0x80 { return failed(.unmaskedFrame) }
+        if role == .client, second >= 0x80 { return failed(.maskedFrame) }
         var length = UInt64(second % 128)
         if opcode >= 8, length > 125 { return failed(.oversizedControlFrame) }
         if length >= 126 {
@@ -56,6 +59,10 @@ struct ReferenceDecoder {
         if length > 1 << 20 { return failed(.oversizedFrame(bytes: length, max: 1 << 20)) }
         var key: [UInt8] = []
         for _ in 0..<4 {
+            guard role == .server else {
+                key.append(0)
+                continue
+            }
             guard let next = byte() else { return false }
             key.append(next)
         }

@@ -1,36 +1,27 @@
-/// The server's end of one WebSocket connection after its upgrade (RFC 6455 §5–§7).
+/// What ``ServerProtocol`` and ``ClientProtocol`` share: one end of a connection after its upgrade
+/// (RFC 6455 §5–§7).
 ///
-/// Says what the bytes received mean and what may be sent; performs no I/O and reads no clock.
-/// Bytes are unmasked where they lie. An unfragmented message that lies whole in the input is
-/// delivered there, without a copy or an allocation; what is cut or fragmented is collected, and
-/// freed after its delivery.
-public struct ServerProtocol: ~Copyable {
-    public typealias Event = ProtocolEvent
+/// The role is fixed when it is made, and asked once for each event.
+package struct ProtocolCore: ~Copyable {
+    package typealias Event = ProtocolEvent
 
     private let configuration: ProtocolConfiguration
     private var assembler = MessageAssembler()
-    private var decoder = FrameDecoder(role: .server)
+    private var decoder: FrameDecoder
     private var closeHandshake = CloseHandshake()
     /// Control frames seen in the current input.
     private var controlFrames: UInt32 = 0
 
-    public init(configuration: ProtocolConfiguration) {
+    package init(role: Role, configuration: ProtocolConfiguration) {
         self.configuration = configuration
+        decoder = FrameDecoder(role: role)
     }
 
-    /// Decodes one event from `input`, starting at `cursor`.
-    ///
-    /// Call it for each new input with the cursor at its first byte, and again until it returns
-    /// `nil`: then the whole input is consumed, and what must be remembered of it is.
-    ///
-    /// - Parameters:
-    ///   - input: Bytes received, in order; payloads in them are unmasked in place.
-    ///   - cursor: Offset of the first unconsumed byte; advanced past the event.
-    /// - Returns: The event, or `nil` if there is none left in `input`. After the peer's close
-    ///   frame or a violation, all input is discarded.
-    /// - Throws: ``ProtocolViolation``, once. Then ask ``closeRequested()`` whether to send a close
-    ///   frame with its code, and close the connection.
-    public mutating func next(
+    /// Which end this is.
+    package var role: Role { decoder.role }
+
+    /// As ``ServerProtocol/next(in:at:)``.
+    package mutating func next(
         in input: inout MutableRawSpan,
         at cursor: inout Int
     ) throws(ProtocolViolation) -> Event? {
@@ -39,15 +30,8 @@ public struct ServerProtocol: ~Copyable {
         }
     }
 
-    /// Lends the payload of the event last returned.
-    ///
-    /// - Parameters:
-    ///   - payload: Where the event says that its payload lies.
-    ///   - input: The input that the event came from.
-    ///   - body: Called once with the unmasked bytes.
-    /// - Returns: What `body` returns.
-    /// - Throws: What `body` throws.
-    public func withPayload<R, E: Error>(
+    /// As ``ServerProtocol/withPayload(_:in:_:)``.
+    package func withPayload<R, E: Error>(
         _ payload: Event.Payload,
         in input: borrowing MutableRawSpan,
         _ body: (RawSpan) throws(E) -> R
@@ -58,29 +42,17 @@ public struct ServerProtocol: ~Copyable {
         }
     }
 
-    /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; traps
-    /// otherwise.
-    ///
-    /// Valid until the next call of ``next(in:at:)``. Unlike ``withPayload(_:in:_:)`` it leaves
-    /// this value free to be used meanwhile, as when a handler of the message closes the
-    /// connection.
-    public var keptPayload: UnsafeRawBufferPointer { assembler.delivered }
+    /// As ``ServerProtocol/keptPayload``.
+    package var keptPayload: UnsafeRawBufferPointer { assembler.delivered }
 
-    /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
-    /// received.
-    public var maySend: Bool { closeHandshake.maySend }
+    package var maySend: Bool { closeHandshake.maySend }
 
-    /// Whether both sides are done, so that the connection may be closed once everything is
-    /// written.
-    public var isClosed: Bool { closeHandshake.isClosed }
+    package var isClosed: Bool { closeHandshake.isClosed }
 
-    /// Who closed first, or `nil` if nobody has.
-    public var closeInitiator: CloseHandshake.Initiator? { closeHandshake.initiator }
+    package var closeInitiator: CloseHandshake.Initiator? { closeHandshake.initiator }
 
-    /// Asks to close from this side, for a reason of its own or after a violation.
-    ///
-    /// - Returns: Whether to write a close frame; it is the last frame that may be written.
-    public mutating func closeRequested() -> CloseHandshake.OnCloseRequested {
+    /// As ``ServerProtocol/closeRequested()``.
+    package mutating func closeRequested() -> CloseHandshake.OnCloseRequested {
         closeHandshake.closeRequested()
     }
 
@@ -90,15 +62,17 @@ public struct ServerProtocol: ~Copyable {
         at cursor: inout Int
     ) throws(ProtocolViolation) -> Event? {
         precondition(cursor >= 0 && cursor <= input.count, "cursor \(cursor) is outside the input")
-        if decoder.isBetweenFrames, assembler.isIdle, closeHandshake.mayReceive,
-            let event = try nextInPlace(in: input, at: &cursor)
-        {
-            return event
+        if decoder.isBetweenFrames, assembler.isIdle, closeHandshake.mayReceive {
+            let event =
+                decoder.role == .server
+                ? try nextInPlace(in: input, at: &cursor)
+                : try nextUnmaskedInPlace(in: input, at: &cursor)
+            if let event { return event }
         }
         return try nextStepwise(in: input, at: &cursor)
     }
 
-    /// The common case in one pass: an unfragmented data frame up to 64 KiB, whole in the input.
+    /// The common case of a server in one pass: an unfragmented data frame up to 64 KiB, whole in the input.
     ///
     /// - Returns: The message, or `nil` if the frame at the cursor is anything else, valid or not.
     @inline(__always)
@@ -145,11 +119,47 @@ public struct ServerProtocol: ~Copyable {
         }
         return .message(kind, .input(Range(uncheckedBounds: (lower, lower &+ count))))
     }
+
+    /// The common case of a client: an unfragmented data frame up to 64 KiB, whole in the input.
+    ///
+    /// - Returns: As ``nextInPlace(in:at:)``.
+    @inline(__always)
+    private mutating func nextUnmaskedInPlace(
+        in input: UnsafeMutableRawBufferPointer,
+        at cursor: inout Int
+    ) throws(ProtocolViolation) -> Event? {
+        let available = input.count &- cursor
+        guard available >= 4, let base = input.baseAddress else { return nil }
+        // unsafe: four bytes are available; the header of an unmasked frame below takes no more.
+        let start = UnsafeRawPointer(base) + cursor
+        let head = UInt32(littleEndian: start.loadUnaligned(as: UInt32.self))
+        // FIN with text (0x81) or binary (0x82).
+        guard let kind = MessageKind(rawValue: UInt8(truncatingIfNeeded: head) ^ 0x80) else {
+            return nil
+        }
+        var count = Int(truncatingIfNeeded: head &>> 8) & 0xFF
+        var headerBytes = 2
+        if count == 126 {
+            count = Int(UInt16(truncatingIfNeeded: head &>> 16).byteSwapped)
+            headerBytes = 4
+            guard count >= 126 else { return nil }
+        } else if count > 126 {
+            return nil
+        }
+        guard available &- headerBytes >= count, count <= configuration.inPlaceBytesMax else {
+            return nil
+        }
+        let lower = cursor &+ headerBytes
+        cursor = lower &+ count
+        // unsafe: lower + count <= input.count, checked just above.
+        if kind == .text { try checkText(base + lower, count: count) }
+        return .message(kind, .input(Range(uncheckedBounds: (lower, lower &+ count))))
+    }
 }
 
 // MARK: - What the fast path leaves
 
-extension ServerProtocol {
+extension ProtocolCore {
     /// Any frame in any state, piece by piece.
     @inline(never)
     private mutating func nextStepwise(
@@ -221,7 +231,11 @@ extension ServerProtocol {
         // unsafe: the decoder's ranges lie within the input.
         let payload = base + piece.range.lowerBound
         let count = piece.range.count
-        let seen = Masking.transform(from: payload, to: payload, count: count, key: piece.key)
+        // Without a mask nothing was looked at yet, and any byte may be beyond ASCII.
+        let seen =
+            decoder.role == .server
+            ? Masking.transform(from: payload, to: payload, count: count, key: piece.key)
+            : UInt64.max
         if let kind = MessageKind(rawValue: header.opcode.rawValue) {
             if kind == .text, seen & 0x8080_8080_8080_8080 != 0 {
                 var utf8 = UTF8Validator()

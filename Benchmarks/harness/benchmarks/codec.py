@@ -1,0 +1,55 @@
+"""`codec`: the inner loops of WSFrame beside a byte loop and the standard library, in one process on one core."""
+
+from .. import report
+from ..plan import Plan
+from ..server import pinned_client
+from ..tools import BENCHMARKS, run, swift_product
+
+NAME = "codec"
+METHOD = """`codec --milliseconds {each}` in {rounds} rounds on core 1: medians, and how far the rounds lie apart. Rates \
+are per second of processor time. Unmasking is in place, over payloads one after another; frames are masked ones of a \
+client; a message is a whole frame, unmasked where it lies."""
+
+
+class Codec:
+    def __init__(self, plan: Plan):
+        self.plan = plan
+
+    def build(self) -> None:
+        self.program = swift_product(BENCHMARKS, "codec")
+
+    def run(self) -> str:
+        each = 40 if self.plan.is_quick else 200
+        rounds = [self.round(each) for _ in range(self.plan.rounds)]
+        heading = f"## {NAME}{' (quick)' if self.plan.is_quick else ''}\n\n{report.machine()}\n\n"
+        parts = [heading + METHOD.format(each=each, rounds=len(rounds))]
+        operations = dict.fromkeys(key[0] for key in rounds[0])
+        parts += [self.table(operation, rounds) for operation in operations]
+        return "\n\n".join(parts)
+
+    def round(self, each: int) -> dict[tuple[str, str, int], tuple[float, str]]:
+        """One figure and its unit by operation, name and size."""
+        lines = run(pinned_client([str(self.program), "--milliseconds", str(each)]), BENCHMARKS).splitlines()
+        figures = {}
+        for line in lines:
+            operation, name, size, figure, unit = line.split("\t")
+            figures[operation, name, int(size)] = float(figure), unit
+        return figures
+
+    def table(self, operation: str, rounds: list[dict]) -> str:
+        keys = [key for key in rounds[0] if key[0] == operation]
+        names = list(dict.fromkeys(name for _, name, _ in keys))
+        sizes = list(dict.fromkeys(size for _, _, size in keys))
+        unit = rounds[0][keys[0]][1]
+        rows = []
+        for size in sizes:
+            cells = [[figures[operation, name, size][0] for figures in rounds] for name in names]
+            rows.append([f"{size:,}"] + [shown(values) for values in cells])
+            print(f"{operation} {size}: " + ", ".join(f"{n} {c}" for n, c in zip(names, rows[-1][1:])), flush=True)
+        return f"### {operation}, {unit}\n\n" + report.table(["bytes", *names], rows)
+
+
+def shown(values: list[float]) -> str:
+    middle = sorted(values)[len(values) // 2]
+    spread = (max(values) - min(values)) / middle * 50 if middle else 0
+    return f"{middle:.3g} ±{spread:.0f}%" if middle < 100 else f"{middle:.0f} ±{spread:.0f}%"

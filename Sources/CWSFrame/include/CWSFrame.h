@@ -1,0 +1,49 @@
+// Vector loops that Swift's SIMD types cannot express: table lookups within a vector, and vectors wider than the
+// baseline of the build, chosen when the program runs.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/// The vector units that these functions know. Every level of a machine implies those below it.
+typedef enum __attribute__((enum_extensibility(closed))) {
+    /// None: the callers' own loops.
+    cwsframe_level_portable = 0,
+    /// 16 bytes: SSSE3 or NEON.
+    cwsframe_level_bits128 = 1,
+    /// 32 bytes: AVX2.
+    cwsframe_level_bits256 = 2,
+} cwsframe_level;
+
+/// The highest level of this machine.
+static inline cwsframe_level cwsframe_best_level(void) {
+#if defined(__x86_64__)
+    // Both read one word that the C library filled in when the program started.
+    if (__builtin_cpu_supports("avx2")) return cwsframe_level_bits256;
+    if (__builtin_cpu_supports("ssse3")) return cwsframe_level_bits128;
+    return cwsframe_level_portable;
+#elif defined(__aarch64__) && defined(__ARM_NEON)
+    return cwsframe_level_bits128;
+#else
+    return cwsframe_level_portable;
+#endif
+}
+
+/// The fewest bytes that `cwsframe_is_utf8` takes.
+#define CWSFRAME_UTF8_BYTES_MIN 16
+
+/// Whether `count` bytes, at least CWSFRAME_UTF8_BYTES_MIN, are UTF-8 (RFC 3629).
+///
+/// A sequence that the end cuts passes: the caller looks at the last three bytes itself. `level` must be one of this
+/// machine and not the portable one.
+bool cwsframe_is_utf8(cwsframe_level level, const uint8_t *bytes, size_t count);
+
+/// The fewest bytes that `cwsframe_mask_256` takes.
+#define CWSFRAME_MASK_BYTES_MIN 64
+
+/// Writes `source` XOR `key` to `target`, 32 bytes at a time; `count` is at least CWSFRAME_MASK_BYTES_MIN.
+///
+/// The two may be the same memory, but must not overlap otherwise. Only for machines of `cwsframe_level_bits256`; does
+/// nothing elsewhere. Returns all words written, ORed.
+uint64_t cwsframe_mask_256(const uint8_t *source, uint8_t *target, size_t count, uint64_t key);

@@ -1,0 +1,71 @@
+import Synchronization
+
+/// Connections that were accepted and not yet taken by a task; shared by the listeners of a port.
+final class AcceptQueue: Sendable {
+    typealias Taker = UnsafeContinuation<AsyncConnection?, Never>
+
+    private struct State {
+        var waiting: [AsyncConnection] = []
+        var first = 0
+        var taker: Taker?
+        var isFinished = false
+        var isHeld = false
+    }
+
+    /// Connections that may wait before the listeners stop accepting.
+    static var waitingMax: Int { 1_024 }
+
+    private let state = Mutex(State())
+
+    /// - Returns: Whether the listeners should stop accepting for now.
+    func push(_ connection: AsyncConnection) -> Bool {
+        let (taker, isFull) = state.withLock { state -> (Taker?, Bool) in
+            if let taker = state.taker {
+                state.taker = nil
+                return (taker, false)
+            }
+            state.waiting.append(connection)
+            guard state.waiting.count - state.first >= Self.waitingMax else { return (nil, false) }
+            state.isHeld = true
+            return (nil, true)
+        }
+        taker?.resume(returning: connection)
+        return isFull
+    }
+
+    /// Nothing more will be pushed.
+    func finish() {
+        let taker = state.withLock { state -> Taker? in
+            state.isFinished = true
+            defer { state.taker = nil }
+            return state.taker
+        }
+        taker?.resume(returning: nil)
+    }
+
+    /// Gives the next connection to `taker`, or `nil` once the queue is finished and empty.
+    ///
+    /// - Returns: Whether the listeners should accept again.
+    func take(_ taker: Taker) -> Bool {
+        let (connection, isAnswered, isReleased) = state.withLock { state in
+            guard state.first < state.waiting.count else {
+                if !state.isFinished {
+                    precondition(state.taker == nil, "two tasks take from one listener at once")
+                    state.taker = taker
+                }
+                return (nil as AsyncConnection?, state.isFinished, false)
+            }
+            let connection = state.waiting[state.first]
+            state.first += 1
+            if state.first == state.waiting.count {
+                state.waiting.removeAll(keepingCapacity: true)
+                state.first = 0
+            }
+            guard state.isHeld, state.waiting.isEmpty else { return (connection, true, false) }
+            state.isHeld = false
+            return (connection, true, true)
+        }
+        if isAnswered { taker.resume(returning: connection) }
+        return isReleased
+    }
+}

@@ -1,0 +1,130 @@
+/// A connection as a task sees it: bytes in by `for try await`, bytes out by ``write(_:)-(RawSpan)``.
+///
+/// ```swift
+/// for try await bytes in connection.inbound { try await connection.write(bytes) }
+/// ```
+///
+/// Best used from a task that prefers the connection's ``loop`` as its executor, as the tasks of
+/// ``AsyncListener/serve(_:)`` do: then waiting for bytes neither changes the thread nor allocates.
+/// From anywhere else the same calls work, each with a way to the loop and back.
+public struct AsyncConnection: Sendable {
+    let core: AsyncConnectionCore
+    /// Whether ``withLifetime(_:)`` sees to it that cancellation ends the connection.
+    var isScoped = false
+
+    init(_ core: AsyncConnectionCore) {
+        self.core = core
+    }
+
+    /// The loop that owns the connection.
+    public var loop: EventLoop { core.loop }
+
+    /// Names this connection for ever.
+    public var id: ConnectionID { core.connection.id }
+
+    /// The peer's address.
+    public var peer: SocketAddress { core.peer }
+
+    /// What the peer sends, until its end-of-file. One task reads at a time.
+    public var inbound: Inbound { Inbound(connection: self) }
+
+    /// Writes a copy of `bytes`, and waits while more is queued than
+    /// ``Connection/Limits/highWatermark``.
+    ///
+    /// Bytes of any number may be written at once. Writes of several tasks never mix.
+    ///
+    /// - Throws: ``ConnectionError`` where the connection is closed.
+    public func write(_ bytes: RawSpan) async throws(ConnectionError) {
+        if loop.isCurrent, core.mayWrite, bytes.byteCount <= core.pieceBytesMax {
+            switch core.writePiece(bytes) {
+            case .accepted: return
+            case .closed: throw core.writeError
+            case .aboveHighWatermark, .refused: break
+            }
+            // What was taken is written, even where the connection ends meanwhile.
+            await core.waitForRoomAlone()
+            return
+        }
+        let copied = bytes.withUnsafeBytes { Array($0) }
+        try await writeLong(copied)
+    }
+
+    /// Writes bytes that were received.
+    ///
+    /// - Throws: ``ConnectionError`` where the connection is closed.
+    public func write(_ bytes: ReceivedBytes) async throws(ConnectionError) {
+        if loop.isCurrent, core.mayWrite, bytes.count <= core.pieceBytesMax {
+            switch bytes.withBytes({ core.writePiece($0) }) {
+            case .accepted: return
+            case .closed: throw core.writeError
+            case .aboveHighWatermark, .refused: break
+            }
+            await core.waitForRoomAlone()
+            return
+        }
+        try await writeLong(Array(bytes))
+    }
+
+    /// Writes `text` in UTF-8.
+    ///
+    /// - Throws: ``ConnectionError`` where the connection is closed.
+    public func write(_ text: String) async throws(ConnectionError) {
+        try await write(text.utf8Span.span.bytes)
+    }
+
+    /// Sends what is queued, then end-of-file. The peer may go on sending (half close).
+    public func closeWrite() {
+        core.onLoop { $0.connection.closeWrite() }
+    }
+
+    /// Sends what is queued, then end-of-file, and waits until the connection is closed, at most
+    /// ``Connection/Limits/closeTimeout``.
+    public func close() async {
+        await withUnsafeContinuation { (waiter: AsyncConnectionCore.Waiter) in
+            let willRun = core.onLoop {
+                $0.connection.close()
+                $0.waitUntilClosed(waiter)
+            }
+            if !willRun { waiter.resume() }
+        }
+    }
+
+    /// Drops what is queued and resets the connection.
+    public func abort() {
+        core.onLoop { $0.connection.abort() }
+    }
+
+    /// Runs `body`, then closes the connection. Where `body` throws or the task is cancelled the
+    /// connection is aborted.
+    public func withLifetime<Result>(
+        _ body: (AsyncConnection) async throws -> Result
+    ) async rethrows -> Result {
+        var scoped = self
+        scoped.isScoped = true
+        do {
+            let result = try await withTaskCancellationHandler {
+                try await body(scoped)
+            } onCancel: { [core] in
+                core.loop.execute { core.cancel() }
+            }
+            await close()
+            return result
+        } catch {
+            abort()
+            throw error
+        }
+    }
+
+    private func writeLong(_ bytes: [UInt8]) async throws(ConnectionError) {
+        if loop.isCurrent { return try await core.writeInPieces(bytes) }
+        let task = Task(executorPreference: loop) { [core] () -> ConnectionError? in
+            do throws(ConnectionError) {
+                try await core.writeInPieces(bytes)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let error = await task.value { throw error }
+    }
+}

@@ -1,0 +1,81 @@
+/// Memory for bytes that a task has not taken yet, or holds.
+final class InboundBuffer {
+    private static var bytesMin: Int { 512 }
+
+    private(set) var base: UnsafeMutableRawPointer
+    private(set) var capacity: Int
+    private(set) var count = 0
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        capacity = Self.capacity(for: bytes.count)
+        base = .allocate(byteCount: capacity, alignment: 16)
+        append(bytes)
+    }
+
+    deinit { base.deallocate() }
+
+    /// What it holds.
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+
+    /// Puts `bytes` in the place of what was there. Only for a buffer that nobody else holds.
+    func replace(with bytes: UnsafeRawBufferPointer) {
+        count = 0
+        append(bytes)
+    }
+
+    /// Adds `bytes` at the end. Only for a buffer that nobody reads yet.
+    func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let from = bytes.baseAddress else { return }
+        if count + bytes.count > capacity {
+            capacity = Self.capacity(for: count + bytes.count)
+            let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+            larger.copyMemory(from: base, byteCount: count)
+            base.deallocate()
+            base = larger
+        }
+        (base + count).copyMemory(from: from, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    /// The next power of two, so that a buffer that grows is copied seldom.
+    private static func capacity(for count: Int) -> Int {
+        count <= bytesMin ? bytesMin : 1 << (Int.bitWidth - (count - 1).leadingZeroBitCount)
+    }
+}
+
+/// The buffers of a loop that are used again and again.
+///
+/// A buffer is lent by handing out a reference; it is free again once the pool's own reference is
+/// the only one. In steady state the first one looked at is free, and nothing is allocated.
+struct InboundBufferPool: ~Copyable {
+    private static var buffersMax: Int { 64 }
+    private static var looksMax: Int { 4 }
+    /// The largest buffer that is kept.
+    private static var capacityMax: Int { 64 << 10 }
+
+    private var buffers: [InboundBuffer] = []
+    private var next = 0
+
+    /// A buffer that holds a copy of `bytes`.
+    mutating func buffer(_ bytes: UnsafeRawBufferPointer) -> InboundBuffer {
+        guard bytes.count <= Self.capacityMax else { return InboundBuffer(bytes) }
+        for _ in 0..<min(Self.looksMax, buffers.count) {
+            if isKnownUniquelyReferenced(&buffers[next]) {
+                // One that grew in its connection's hands gives its place to a usual one.
+                if buffers[next].capacity > Self.capacityMax {
+                    buffers[next] = InboundBuffer(bytes)
+                } else {
+                    buffers[next].replace(with: bytes)
+                }
+                return buffers[next]
+            }
+            next = next + 1 < buffers.count ? next + 1 : 0
+        }
+        let made = InboundBuffer(bytes)
+        if buffers.count < Self.buffersMax {
+            next = buffers.count
+            buffers.append(made)
+        }
+        return made
+    }
+}

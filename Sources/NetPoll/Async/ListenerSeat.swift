@@ -1,0 +1,58 @@
+/// One loop's listener of an ``AsyncListener``.
+///
+/// `@unchecked Sendable`: the listener is set and used on its loop only.
+final class ListenerSeat: @unchecked Sendable {
+    let loop: EventLoop
+    private var listener: Listener?
+    private let queue: AcceptQueue
+    private let openListeners: OpenListeners
+
+    init(loop: EventLoop, queue: AcceptQueue, openListeners: OpenListeners) {
+        self.loop = loop
+        self.queue = queue
+        self.openListeners = openListeners
+    }
+
+    /// Listens, on the loop.
+    func listen(
+        on address: SocketAddress, _ configuration: Listener.Configuration, sharesPort: Bool,
+        targets: [EventLoop]?
+    ) throws(SystemError) -> SocketAddress {
+        var configuration = configuration
+        configuration.limits.leaveRoomForTasks()
+        let listener = try loop.listen(
+            on: address, configuration: configuration, sharesPort: sharesPort,
+            joinsShared: sharesPort && loop.index > 0, targets: targets
+        ) { [self] connection, peer in
+            // Another loop runs this where one accepts for all.
+            let core = AsyncConnectionCore(connection, from: peer)
+            if queue.push(AsyncConnection(core)) { hold() }
+            return core
+        }
+        openListeners.opened()
+        listener.onClose = { [self] in
+            // The listener's closure holds this seat.
+            self.listener = nil
+            if openListeners.closed() { queue.finish() }
+        }
+        self.listener = listener
+        return listener.address
+    }
+
+    func close() {
+        loop.execute { self.listener?.close() }
+    }
+
+    /// Lets the listener accept again.
+    func release() {
+        loop.execute { self.listener?.setHeld(false) }
+    }
+
+    private func hold() {
+        if loop.isCurrent {
+            listener?.setHeld(true)
+        } else {
+            loop.execute { self.listener?.setHeld(true) }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+/// The client's end of one WebSocket connection after its handshake (RFC 6455 §5–§7).
+///
+/// Says what the bytes received mean and what may be sent; performs no I/O and reads no clock.
+/// Every frame it sends must be masked with a fresh key; masked frames of the server are refused. An unfragmented message that lies whole in the input is
+/// delivered there, without a copy or an allocation; what is cut or fragmented is collected, and
+/// freed after its delivery.
+public struct ClientProtocol: ~Copyable {
+    public typealias Event = ProtocolEvent
+
+    private var core: ProtocolCore
+
+    public init(configuration: ProtocolConfiguration) {
+        core = ProtocolCore(role: .client, configuration: configuration)
+    }
+
+    /// Decodes one event from `input`, starting at `cursor`.
+    ///
+    /// Call it for each new input with the cursor at its first byte, and again until it returns
+    /// `nil`: then the whole input is consumed, and what must be remembered of it is.
+    ///
+    /// - Parameters:
+    ///   - input: Bytes received, in order; they are not changed.
+    ///   - cursor: Offset of the first unconsumed byte; advanced past the event.
+    /// - Returns: The event, or `nil` if there is none left in `input`. After the peer's close
+    ///   frame or a violation, all input is discarded.
+    /// - Throws: ``ProtocolViolation``, once. Then ask ``closeRequested()`` whether to send a close
+    ///   frame with its code, and close the connection.
+    public mutating func next(
+        in input: inout MutableRawSpan,
+        at cursor: inout Int
+    ) throws(ProtocolViolation) -> Event? {
+        try core.next(in: &input, at: &cursor)
+    }
+
+    /// Lends the payload of the event last returned.
+    ///
+    /// - Parameters:
+    ///   - payload: Where the event says that its payload lies.
+    ///   - input: The input that the event came from.
+    ///   - body: Called once with the bytes.
+    /// - Returns: What `body` returns.
+    /// - Throws: What `body` throws.
+    public func withPayload<R, E: Error>(
+        _ payload: Event.Payload,
+        in input: borrowing MutableRawSpan,
+        _ body: (RawSpan) throws(E) -> R
+    ) throws(E) -> R {
+        try core.withPayload(payload, in: input, body)
+    }
+
+    /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; traps
+    /// otherwise.
+    ///
+    /// Valid until the next call of ``next(in:at:)``. Unlike ``withPayload(_:in:_:)`` it leaves
+    /// this value free to be used meanwhile, as when a handler of the message closes the
+    /// connection.
+    public var keptPayload: UnsafeRawBufferPointer { core.keptPayload }
+
+    /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
+    /// received.
+    public var maySend: Bool { core.maySend }
+
+    /// Whether both sides are done, so that the connection may be closed once everything is
+    /// written.
+    public var isClosed: Bool { core.isClosed }
+
+    /// Who closed first, or `nil` if nobody has.
+    public var closeInitiator: CloseHandshake.Initiator? { core.closeInitiator }
+
+    /// Asks to close from this side, for a reason of its own or after a violation.
+    ///
+    /// - Returns: Whether to write a close frame; it is the last frame that may be written.
+    public mutating func closeRequested() -> CloseHandshake.OnCloseRequested {
+        core.closeRequested()
+    }
+}

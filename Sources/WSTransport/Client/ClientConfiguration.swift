@@ -1,0 +1,38 @@
+public import NetPoll
+public import WSFrame
+
+extension WebSocketClient {
+    /// Settings of a client; every limit has a default.
+    public struct Configuration: Hashable, Sendable {
+        /// Bounds of frames and messages; see ``/WSFrame/ProtocolLimits``.
+        public var limits = ProtocolLimits()
+        /// Bounds of the server's and the proxy's response heads; see ``/WSFrame/HTTPLimits``.
+        public var http = HTTPLimits()
+        /// Connecting: its timeout, the socket's options, the bounds of the send queue.
+        public var connect = ConnectConfiguration()
+        /// The time from the connected socket to the open WebSocket, a proxy's part included.
+        /// Default 10 s.
+        public var handshakeTimeout = Duration.seconds(10)
+        /// The time the server has to answer a close frame, and to close its end afterwards.
+        /// Default 5 s.
+        public var closeTimeout = Duration.seconds(5)
+        /// `nil`: never ping, never give up. Default 25 s and 60 s.
+        public var heartbeat: Heartbeat? = Heartbeat()
+        /// Connect through this HTTP proxy; `nil`, the default, connects directly.
+        public var proxy: Proxy?
+
+        public init() {}
+    }
+
+    /// An HTTP proxy that opens tunnels (CONNECT, RFC 9110 §9.3.6).
+    public struct Proxy: Hashable, Sendable {
+        public var address: SocketAddress
+        /// What the proxy asks for, if it does; the server does not see it.
+        public var credentials: BasicCredentials?
+
+        public init(address: SocketAddress, credentials: BasicCredentials? = nil) {
+            self.address = address
+            self.credentials = credentials
+        }
+    }
+}

@@ -1,0 +1,181 @@
+import NetPoll
+import WSFrame
+
+/// A client's connection before it is a WebSocket.
+///
+///     connecting ──▶ tunnelling (with a proxy) ──▶ opening ──▶ WebSocketConnection takes over
+///          └────────────────┴───────────────────────┴──failure──▶ over
+final class ClientExchange {
+    private enum State {
+        case connecting(ConnectAttempt?)
+        case tunnelling(ProxyTunnel, Connection)
+        case opening(Connection)
+        case over
+    }
+
+    private let shard: ClientShard
+    private let address: SocketAddress
+    private let request: WebSocketRequest
+    private let handler: any WebSocketHandler
+    private var completion: WebSocketClient.Completion?
+    private var handshake: WebSocketClientHandshake?
+    private var state = State.connecting(nil)
+    private var timer: TimerID?
+    private var refused: WebSocketRequestError?
+
+    init(
+        shard: ClientShard, address: SocketAddress, request: WebSocketRequest,
+        handler: any WebSocketHandler, completion: @escaping WebSocketClient.Completion
+    ) {
+        self.shard = shard
+        self.address = address
+        self.request = request
+        self.handler = handler
+        self.completion = completion
+    }
+
+    private var target: SocketAddress { shard.configuration.proxy?.address ?? address }
+
+    func start(on loop: EventLoop) {
+        do throws(WebSocketRequestError) {
+            handshake = try WebSocketClientHandshake(
+                request, nonce: Self.nonce(), limits: shard.configuration.http)
+            if let proxy = shard.configuration.proxy {
+                tunnel = try ProxyTunnel(
+                    to: authority, credentials: proxy.credentials, limits: shard.configuration.http)
+            }
+        } catch {
+            // Told at the end of the turn: never before start returns.
+            refused = error
+            loop.runAtEndOfTurn(self)
+            return
+        }
+        let attempt = loop.connect(to: target, configuration: shard.configuration.connect) {
+            [self] result in
+            switch result {
+            case .success(let connection): connected(connection)
+            case .failure(let error): fail(.connect(error.reason))
+            }
+        }
+        state = .connecting(attempt)
+    }
+
+    private var tunnel: ProxyTunnel?
+
+    /// Sixteen fresh bytes (RFC 6455 §4.1).
+    private static func nonce() -> [16 of UInt8] {
+        var nonce = [16 of UInt8](repeating: 0)
+        withUnsafeMutableBytes(of: &nonce) { Platform.fillWithRandomBytes($0) }
+        return nonce
+    }
+
+    /// Host and port for the proxy; an IPv6 address in brackets, a name with its default port.
+    private var authority: String {
+        let host = request.host
+        let afterBrackets = host.split(separator: "]", omittingEmptySubsequences: false).last ?? ""
+        return afterBrackets.contains(":") ? host : host + ":80"
+    }
+
+    private func connected(_ connection: Connection) {
+        guard completion != nil else {
+            // Given up, and nobody is left to use it.
+            connection.abort()
+            return
+        }
+        connection.handler = self
+        timer = connection.loop.schedule(after: shard.configuration.handshakeTimeout, self)
+        if let tunnel {
+            state = .tunnelling(tunnel, connection)
+            connection.write(tunnel.requestBytes.span.bytes)
+        } else {
+            open(connection)
+        }
+    }
+
+    private func open(_ connection: Connection) {
+        state = .opening(connection)
+        if let handshake { connection.write(handshake.requestBytes.span.bytes) }
+    }
+
+    /// Ends the attempt, and tells it.
+    func fail(_ reason: WebSocketClientError.Reason) {
+        guard let completion else { return }
+        self.completion = nil
+        let before = state
+        state = .over
+        switch before {
+        case .connecting(let attempt): attempt?.cancel()
+        case .tunnelling(_, let connection), .opening(let connection):
+            stopTimer(connection.loop)
+            connection.abort()
+        case .over: break
+        }
+        completion(.failure(WebSocketClientError(reason, to: target)))
+    }
+
+    private func stopTimer(_ loop: EventLoop) {
+        if let timer { loop.cancel(timer) }
+        timer = nil
+    }
+
+    private func opened(
+        _ opening: WebSocketOpening, _ connection: Connection
+    ) -> WebSocketConnection? {
+        guard let completion else { return nil }
+        self.completion = nil
+        state = .over
+        stopTimer(connection.loop)
+        let webSocket = ServedWebSocket(
+            connection: connection, handler: handler, shard: shard, remoteAddress: address)
+        connection.handler = webSocket
+        completion(.success(.init(connection: webSocket, opening: opening)))
+        if !connection.isEnded { webSocket.begin() }
+        return webSocket
+    }
+}
+
+extension ClientExchange: ConnectionHandler {
+    func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
+        var start = 0
+        do throws(WebSocketHandshakeError) {
+            if case .tunnelling(var tunnel, let connection) = state {
+                switch try tunnel.receive(bytes.bytes) {
+                case .needsMore:
+                    state = .tunnelling(tunnel, connection)
+                    return
+                case .opened(let consumed):
+                    start = consumed
+                    open(connection)
+                }
+            }
+            guard case .opening = state, start < bytes.byteCount else { return }
+            switch try handshake?.receive(bytes.bytes.extracting(droppingFirst: start)) {
+            case .needsMore, nil: return
+            case .opened(let opening, let consumed):
+                start += consumed
+                guard let webSocket = opened(opening, connection) else { return }
+                // What came behind the answer are frames already.
+                if start < bytes.byteCount, !connection.isEnded {
+                    webSocket.receive(&bytes, from: start)
+                }
+            }
+        } catch {
+            fail(.handshake(error))
+        }
+    }
+
+    func receivedEnd(on connection: Connection) { fail(.lost(.peer)) }
+
+    func closed(_ connection: Connection, reason: CloseReason) { fail(.lost(reason)) }
+}
+
+extension ClientExchange: TimerTarget, TurnTarget {
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        timer = nil
+        fail(.timedOut)
+    }
+
+    func turnEnded(on loop: EventLoop) {
+        if let refused { fail(.request(refused)) }
+    }
+}

@@ -1,0 +1,77 @@
+public import NetPoll
+public import WSFrame
+
+/// Opens WebSockets to servers, on any loop of a group.
+///
+///     let client = WebSocketClient(group: group)
+///     client.connect(to: address, .init(host: "localhost"), on: loop, handler: Echo()) { result in
+///         if case .failure(let error) = result { report(error) }
+///     }
+public final class WebSocketClient: Sendable {
+    /// A WebSocket that was just opened.
+    public struct Opened {
+        public let connection: WebSocketConnection
+        /// The server's answer: its headers, and the subprotocol it chose.
+        public let opening: WebSocketOpening
+    }
+
+    /// Called once, on the loop.
+    public typealias Completion = (Result<Opened, WebSocketClientError>) -> Void
+
+    /// The loops it may be used on.
+    public let group: EventLoopGroup
+    /// The settings in force.
+    public let configuration: Configuration
+
+    private let shards: ClientShards
+
+    /// - Parameters:
+    ///   - group: The loops to be used on.
+    ///   - configuration: Limits, timeouts and the proxy.
+    public init(group: EventLoopGroup, configuration: Configuration = .init()) {
+        self.group = group
+        self.configuration = configuration
+        shards = ClientShards(group: group, configuration: configuration)
+    }
+
+    /// Connects to `address`, through the proxy if there is one, and opens a WebSocket there.
+    ///
+    /// To be called on `loop`. `completion` is called once, never before this returns; on success
+    /// ``WebSocketHandler/opened(_:)`` follows it, and ``WebSocketHandler/closed(_:reason:)`` in the
+    /// end. On failure the handler is told nothing.
+    ///
+    /// - Parameters:
+    ///   - address: The server: TCP, or a Unix socket.
+    ///   - request: What to ask for.
+    ///   - loop: One of the group's loops, which will own the connection.
+    ///   - handler: Receives the events of the WebSocket.
+    ///   - completion: Is told the outcome.
+    /// - Returns: The attempt, for whoever may want to cancel it.
+    @discardableResult
+    public func connect(
+        to address: SocketAddress, _ request: WebSocketRequest, on loop: EventLoop,
+        handler: any WebSocketHandler, completion: @escaping Completion = { _ in }
+    ) -> WebSocketAttempt {
+        let attempt = ClientExchange(
+            shard: shards.shard(of: loop), address: address, request: request, handler: handler,
+            completion: completion)
+        attempt.start(on: loop)
+        return WebSocketAttempt(attempt)
+    }
+}
+
+/// A WebSocket on its way to be opened; used on its loop only.
+///
+/// It need not be kept: the attempt goes on without it.
+public final class WebSocketAttempt {
+    private weak var exchange: ClientExchange?
+
+    init(_ exchange: ClientExchange) {
+        self.exchange = exchange
+    }
+
+    /// Gives the attempt up: its completion is called with
+    /// ``WebSocketClientError/Reason/cancelled`` before this returns. Without effect once the
+    /// completion was called.
+    public func cancel() { exchange?.fail(.cancelled) }
+}

@@ -1,0 +1,27 @@
+import NetPoll
+import WSFrame
+
+/// Masking keys from the kernel's generator, drawn in batches (RFC 6455 §5.3, §10.3).
+///
+/// Nobody who sees the frames so far can foretell the next key: every key is drawn, none derived.
+struct MaskingKeys: ~Copyable {
+    /// How many keys one system call draws.
+    static let batchCount = 256
+
+    private let batch = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: batchCount)
+    private var left = 0
+
+    deinit { batch.deallocate() }
+
+    mutating func next() -> MaskingKey {
+        if left == 0 {
+            Platform.fillWithRandomBytes(UnsafeMutableRawBufferPointer(batch))
+            left = batch.count
+        }
+        left -= 1
+        let word = batch[left]
+        // A key that was used is of no use to whoever reads this memory later.
+        batch[left] = 0
+        return MaskingKey(word: word)
+    }
+}

@@ -1,0 +1,12 @@
+// Counts what a thread allocates: malloc and its relatives are interposed in the test executable.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/// Whether allocations are counted: with glibc, and not under a sanitizer, which interposes malloc
+/// itself.
+bool allocation_counter_is_active(void);
+
+/// How often the calling thread has allocated or reallocated so far.
+uint64_t allocation_counter_count(void);

@@ -1,0 +1,76 @@
+import AllocationCounter
+import LoopbackClient
+import NetPoll
+import Testing
+import WSFrame
+import WSTransport
+
+@Suite("Allocations of a WebSocket echo", .timeLimit(.minutes(2)))
+struct AllocationTests {
+    private final class Echo: WebSocketHandler, Sendable {
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+            connection.send(message, kind: kind)
+        }
+    }
+
+    /// Turns `loop` until the client has what it waits for; counts what the turns allocate.
+    private func turn(
+        _ loop: EventLoop, _ client: LoopbackClient, until expected: Int
+    ) throws -> UInt64 {
+        var used: UInt64 = 0
+        let deadline = loop.now + .seconds(10)
+        while client.received < expected {
+            try #require(loop.now < deadline)
+            let before = allocation_counter_count()
+            loop.turn(until: loop.now + .milliseconds(10))
+            used += allocation_counter_count() - before
+            client.receive()
+        }
+        return used
+    }
+
+    private func makeServer() async throws -> (EventLoop, WebSocketServer, SocketAddress) {
+        let loop = EventLoop(driver: try Platform.makeDriver())
+        loop.bindToCurrentThread()
+        let echo = Echo()
+        let server = WebSocketServer(group: EventLoopGroup(loops: [loop])) { _, _, _ in
+            .upgrade(echo)
+        }
+        return (loop, server, try await server.listen(on: SocketAddress(host: "127.0.0.1", port: 0)))
+    }
+
+    @Test(.enabled(if: allocation_counter_is_active()), arguments: [64, 1_000, 16 << 10])
+    func `an echo of a message allocates nothing`(messageBytes: Int) async throws {
+        let (loop, server, address) = try await makeServer()
+        try measure(loop, address, messageBytes)
+        withExtendedLifetime(server) {}
+    }
+
+    private func measure(_ loop: EventLoop, _ address: SocketAddress, _ messageBytes: Int) throws {
+        // The thread may be another one after waiting for the server.
+        loop.bindToCurrentThread()
+        defer { loop.shutDown() }
+        let client = try #require(LoopbackClient(port: address.port ?? 0))
+        let handshake =
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        client.send(Array(handshake.utf8))
+        let first = try turn(loop, client, until: 1)
+        #expect(first > 0, "a handshake without allocating")
+        let message = [UInt8](repeating: UInt8(ascii: "m"), count: messageBytes)
+        let frame = FrameEncoder.frame(
+            message.span.bytes, opcode: .text, maskingKey: MaskingKey(1, 2, 3, 4))
+        let echoBytes = FrameEncoder.headerBytes(payloadBytes: messageBytes) + messageBytes
+        func echo(_ rounds: Int) throws -> UInt64 {
+            var used: UInt64 = 0
+            for _ in 0..<rounds {
+                client.send(frame)
+                used += try turn(loop, client, until: client.received + echoBytes)
+            }
+            return used
+        }
+        _ = try echo(3)
+        let used = try echo(100)
+        #expect(used == 0)
+    }
+}
