@@ -11,8 +11,8 @@ final class Echo: ConnectionHandler, Sendable {
 
 struct Options: Sendable {
     static let usage = """
-        usage: tcp-echo [--host ADDRESS] [--port PORT] [--loops COUNT] [--driver automatic|epoll|ioUring]
-                        [--style handler|async]
+        usage: tcp-echo [--host ADDRESS] [--port PORT] [--loops COUNT] [--style handler|async]
+                        [--driver automatic|epoll|ioUring|kqueue]
         """
 
     enum Style: String { case handler, async }
@@ -20,8 +20,8 @@ struct Options: Sendable {
     var host = "127.0.0.1"
     var port: UInt16 = 9000
     var loops = 1
-    var driver = DriverChoice.automatic
     var style = Style.handler
+    var driver = DriverChoice.automatic
 
     init(_ arguments: [String]) {
         var arguments = arguments[...]

@@ -104,5 +104,6 @@ extension EventLoop {
         runTurnTargets()
         while !ready.isEmpty { runReady() }
         turnTargets = []
+        driver.submit()
     }
 }

@@ -79,6 +79,8 @@ package final class KqueueDriver: Driver {
             case (.attempt, _): finishConnect(fd, token, loop)
             case (.connection, .read): receive(fd, token, loop)
             case (.connection, .write): canSend(event, token, loop)
+            case (.datagram, _):
+                preconditionFailure("an event of a datagram socket, which this driver has not")
             }
         }
     }

@@ -16,6 +16,8 @@
         /// - Parameters:
         ///   - count: A power of two, at most 32,768.
         ///   - bufferBytes: The size of each.
+        ///   - ring: Whose kernel side uses them.
+        /// - Throws: ``SystemError`` where memory is exhausted.
         init(count: Int, bufferBytes: Int, for ring: Ring) throws(SystemError) {
             precondition(
                 count > 0 && count <= 1 << 15 && count & (count - 1) == 0,

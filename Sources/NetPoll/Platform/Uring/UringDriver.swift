@@ -203,6 +203,8 @@
             switch token.kind {
             case .listener: armAccept(id.fd)
             case .connection: loop.sendable(token)
+            case .datagram:
+                preconditionFailure("an event of a datagram socket, which this driver has not")
             case .attempt:
                 let code = Socket.pendingError(id.fd)
                 if code == 0 { loop.connected(token) } else { loop.connectFailed(code, on: token) }
