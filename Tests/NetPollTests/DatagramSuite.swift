@@ -35,7 +35,7 @@ struct DatagramSuite {
             on: SocketAddress(host: host, port: 0), configuration: configuration, handler: handler)
     }
 
-    @Test(arguments: DriverKind.allCases, ["127.0.0.1", "::1"])
+    @Test(arguments: DriverKind.withDatagrams, ["127.0.0.1", "::1"])
     func `datagrams arrive whole, with their source, and come back`(
         driver: DriverKind, host: String
     ) throws {
@@ -57,6 +57,13 @@ struct DatagramSuite {
         #expect(client.send(bytes: [1], to: server.address) == .closed)
     }
 
+    @Test(arguments: [DriverKind.ioUring, .kqueue])
+    func `a driver without datagrams says so`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        #expect(throws: SystemError.self) { try open(world, Catcher()) }
+        #expect(world.loop.registrations == 0)
+    }
+
     @Test func `a turn's datagrams leave in batches of 64`() throws {
         let world = try DriverKind.system.makeWorld()
         let far = Catcher()
@@ -66,7 +73,7 @@ struct DatagramSuite {
         #expect(world.loop.metrics.sends == 2)
     }
 
-    @Test(arguments: DriverKind.allCases)
+    @Test(arguments: DriverKind.withDatagrams)
     func `a connected socket hears its peer alone`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let (near, far, other) = (Catcher(), Catcher(), Catcher())
@@ -80,7 +87,7 @@ struct DatagramSuite {
         #expect(near.received == [[1, 2]])
     }
 
-    @Test(arguments: DriverKind.allCases)
+    @Test(arguments: DriverKind.withDatagrams)
     func `a connected socket is told that nobody listens`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let gone = try open(world, Catcher())
@@ -93,7 +100,7 @@ struct DatagramSuite {
         #expect(client.send(bytes: [1]) == .accepted, "the socket is still open")
     }
 
-    @Test(arguments: DriverKind.allCases)
+    @Test(arguments: DriverKind.withDatagrams)
     func `a long datagram is cut and says so`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let far = Catcher()
@@ -106,7 +113,7 @@ struct DatagramSuite {
         #expect(far.arrivals.map(\.isTruncated) == [false, true])
     }
 
-    @Test(arguments: DriverKind.allCases)
+    @Test(arguments: DriverKind.withDatagrams)
     func `a full queue refuses, and tells when it is empty`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let (near, far) = (Catcher(), Catcher())
@@ -126,7 +133,7 @@ struct DatagramSuite {
         #expect(world.run { near.drains == 2 && far.received.count == 11 })
     }
 
-    @Test(arguments: DriverKind.allCases)
+    @Test(arguments: DriverKind.withDatagrams)
     func `packet information names the address that was sent to`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let far = Catcher()
@@ -138,7 +145,7 @@ struct DatagramSuite {
         #expect((far.arrivals.first?.interfaceIndex ?? 0) > 0)
     }
 
-    @Test(arguments: DriverKind.allCases)
+    @Test(arguments: DriverKind.withDatagrams)
     func `a socket that pauses keeps what arrives`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let (far, last) = (Catcher(), Catcher())

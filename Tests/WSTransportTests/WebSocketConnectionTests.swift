@@ -127,6 +127,22 @@ struct WebSocketConnectionTests {
         #expect(bench.calls == ["opened", "closed"])
     }
 
+    @Test func `after a close messages are not delivered, and the answer is still seen`()
+        async throws
+    {
+        let bench = try await Bench()
+        bench.echoes = false
+        bench.onMessage = { $0.close(.policyViolation) }
+        let peer = try bench.upgraded()
+        peer.send(Bench.frame("one") + Bench.frame("two"))
+        bench.network.runUntilIdle()
+        peer.send(Bench.frame("three") + Bench.close(1008))
+        bench.network.runUntilIdle()
+        #expect(bench.messages.count == 1)
+        #expect(peer.closeCode == 1008)
+        #expect(peer.isEnded)
+    }
+
     @Test func `after an abort nothing more is delivered`() async throws {
         let bench = try await Bench()
         bench.echoes = false

@@ -201,6 +201,19 @@ struct WebSocketServerTests {
         #expect(bench.decisions < 40)
     }
 
+    @Test func `a client that asks but does not read is not given more time`() async throws {
+        let bench = try await Bench()
+        bench.response = HTTPResponse(status: .ok, text: String(repeating: "x", count: 100_000))
+        let peer = try bench.connect()
+        peer.stall()
+        for _ in 0..<5 {
+            peer.send(Array("GET / HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            bench.network.run(for: .seconds(4))
+        }
+        // The deadline of the first answer, and the time to take it.
+        #expect(bench.network.openDescriptors == 1)
+    }
+
     @Test func `a subprotocol that was not offered is not chosen`() async throws {
         let bench = try await Bench()
         bench.subprotocol = "chat"

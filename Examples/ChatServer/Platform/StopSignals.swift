@@ -8,12 +8,14 @@
 
 /// SIGTERM and SIGINT as something to wait for.
 enum StopSignals {
-    /// Keeps the signals from ending the process.
+    /// Keeps the signals from ending the process, and SIGPIPE for good.
     ///
     /// To be called on the main thread before others are started, which inherit it.
     static func hold() {
         var signals = set
         pthread_sigmask(SIG_BLOCK, &signals, nil)
+        // A reader of the log that goes away must not end the server.
+        signal(SIGPIPE, SIG_IGN)
     }
 
     /// Blocks the calling thread until one of the signals comes.

@@ -94,7 +94,8 @@ public class WebSocketConnection {
         return write(payload, opcode: .ping)
     }
 
-    /// Starts the closing handshake; nothing can be sent after it (RFC 6455 §7.1.2).
+    /// Starts the closing handshake; nothing can be sent after it (RFC 6455 §7.1.2), and messages
+    /// that still arrive are not delivered.
     ///
     /// What was sent before still goes out first. The connection ends when the peer answers, or
     /// after ``WebSocketServer/Configuration/closeTimeout``.
@@ -195,10 +196,13 @@ public class WebSocketConnection {
             while let event = try framing.next(in: &bytes, at: &cursor) {
                 switch event {
                 case .message(let kind, .input(let range)):
+                    guard framing.maySend else { continue }
                     handler.received(bytes.bytes.extracting(range), kind: kind, on: self)
                 case .message(let kind, .kept):
+                    guard framing.maySend else { continue }
                     handler.received(framing.keptPayload.bytes, kind: kind, on: self)
                 case .piece(let piece):
+                    guard framing.maySend else { continue }
                     guard case .input(let range) = piece.payload else {
                         preconditionFailure("a piece that is kept")
                     }

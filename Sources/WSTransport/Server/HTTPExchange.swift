@@ -104,8 +104,10 @@ final class HTTPExchange {
             isOver = true
             connection.close()
         } else {
+            // Who does not take its answers gets no more time by asking for others.
+            let isBehind = connection.ownsBuffers
             answer(response, to: request, connection)
-            startDeadline(connection)
+            if !isBehind { startDeadline(connection) }
         }
     }
 
