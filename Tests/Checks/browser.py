@@ -8,6 +8,7 @@ from pathlib import Path
 
 from support.browser import Browser, Page
 from support.check import Context, expect, run
+from support.servers import Server
 
 ROOM = "lobby"
 DESKTOP, PHONE = (1280, 800), (390, 844)
@@ -111,6 +112,17 @@ def other_room(browser: Browser, url: str, ada: ChatPage) -> None:
     eve.page.close()
 
 
+def restart(context: Context, server: Server, ada: ChatPage) -> None:
+    """A page whose server goes away comes back by itself."""
+    server.terminate()
+    server.process.wait(20)
+    ada.page.until("document.body.dataset.state !== 'ready'")
+    context.server("chat-server", port=server.port)
+    ada.page.until("document.body.dataset.state === 'ready'")
+    ada.sees_member(ada.name)
+    ada.say("Back again")
+
+
 def check(context: Context) -> None:
     output = Path(context.options.output or os.environ.get("LONGWIRE_SCREENSHOTS") or tempfile.mkdtemp(prefix="chat-pages-"))
     output.mkdir(parents=True, exist_ok=True)
@@ -122,6 +134,7 @@ def check(context: Context) -> None:
         for chat in pages:
             expect(not chat.page.errors, f"the console of {chat.name}'s page says {chat.page.errors}")
             expect(chat.page.value("document.body.dataset.state") == "ready", f"{chat.name} lost the connection")
+        restart(context, server, pages[0])
     context.note(f"screenshots in {output}")
 
 

@@ -19,8 +19,8 @@ CLIENTS = 100
 STOPPED = "stopped"
 TEXT_CHARACTERS = 2_000
 ROUNDS_MAX = 20  # every client speaks once a round; the stopped one is closed long before
-LATENCY_SECONDS_MAX = 10
-RESIDENT_GROWTH_BYTES_MAX = 64 << 20
+LATENCY_SECONDS_MAX = 3
+RESIDENT_GROWTH_BYTES_MAX = 8 << 20
 
 
 def stopped_client(port: int) -> None:
