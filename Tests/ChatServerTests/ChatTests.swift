@@ -155,6 +155,39 @@ struct ChatTests {
         #expect(gone.map(\.count) == [1])
     }
 
+    @Test func `rooms and names are other ones where their spelling is`() async throws {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ren\u{e9}", "caf\u{e9}")
+        let bob = try bench.enter("Rene\u{301}", "cafe\u{301}")
+        let listed = try #require(try bench.ask(bob, #"{"type":"rooms"}"#).first?.rooms)
+        #expect(
+            listed.map { Array($0.room.utf8) }
+                == ["cafe\u{301}", "caf\u{e9}"].map { Array($0.utf8) })
+        #expect(listed.map(\.count) == [1, 1])
+        let told = try bench.ask(bob, #"{"type":"send","room":"cafe\#u{301}","text":"x"}"#)
+        #expect(told.map { Array(($0.room ?? "").utf8) } == [Array("cafe\u{301}".utf8)])
+        #expect(try bench.replies(ada) == [])
+        let other = try bench.ask(bob, #"{"type":"send","room":"caf\#u{e9}","text":"x"}"#)
+        #expect(other.first?.code == "not_joined")
+        let both = try bench.ask(bob, #"{"type":"join","room":"caf\#u{e9}"}"#)
+        #expect(both.first?.count == 2)
+        #expect(both.first?.members?.count == 2)
+    }
+
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            #"{"type":"typing","typing":true,"room":"#, #"{"type":"send","text":"x","room":"#,
+            #"{"type":"leave","room":"#, #"{"type":"join","room":"#,
+        ])
+    func `a room too long to be one is not looked for`(head: String) async throws {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ada", "a\u{301}")
+        let marks = String(repeating: "\u{323}\u{301}", count: 7_500)
+        let replies = try bench.ask(ada, head + "\"a\(marks)\"}")
+        #expect(replies.map(\.code) == ["bad_room"])
+    }
+
     @Test func `typing is told and not kept`() async throws {
         let bench = try await Bench()
         let ada = try bench.enter("Ada", "a")

@@ -155,6 +155,7 @@ final class ChatSession: SessionHandler {
     }
 
     private func joinedTopic(_ room: String, of session: Session) throws(ChatError) -> Topic {
+        try rules.check(bytesOf: room)
         guard let topic = session.topic(named: room) else {
             throw ChatError(.notJoined, "not in that room")
         }

@@ -4,8 +4,8 @@
 /// went in between is reported as gone, one that went and came back as there: receivers apply the
 /// changes as set operations, whatever they knew before.
 struct PresenceSet {
-    private var sessions: [String: Int] = [:]
-    private var changed: Set<String> = []
+    private var sessions: [ExactName: Int] = [:]
+    private var changed: Set<ExactName> = []
     private var isTaking = false
 
     /// How many users are there.
@@ -15,6 +15,7 @@ struct PresenceSet {
     ///
     /// - Returns: Whether somebody has to arrange for ``takeChanges()`` now.
     mutating func joined(_ user: String) -> Bool {
+        let user = ExactName(user)
         sessions[user, default: 0] += 1
         guard sessions[user] == 1 else { return false }
         return noteChange(user)
@@ -24,6 +25,7 @@ struct PresenceSet {
     ///
     /// - Returns: Whether somebody has to arrange for ``takeChanges()`` now.
     mutating func left(_ user: String) -> Bool {
+        let user = ExactName(user)
         guard let count = sessions[user] else { return false }
         guard count == 1 else {
             sessions[user] = count - 1
@@ -36,19 +38,20 @@ struct PresenceSet {
     /// What changed since the last time; ``changesPublished()`` has to follow.
     mutating func takeChanges() -> PresenceChanges {
         assert(isTaking, "nobody was asked to take changes")
-        var joined: [String] = []
-        var left: [String] = []
+        var joined: [ExactName] = []
+        var left: [ExactName] = []
         for user in changed {
             if sessions[user] != nil { joined.append(user) } else { left.append(user) }
         }
         changed = []
-        return PresenceChanges(joined: joined.sorted(), left: left.sorted(), count: count)
+        return PresenceChanges(
+            joined: joined.sorted().map(\.string), left: left.sorted().map(\.string), count: count)
     }
 
     /// Takes back what could not be published, to be told next time.
     mutating func restore(_ changes: PresenceChanges) {
-        changed.formUnion(changes.joined)
-        changed.formUnion(changes.left)
+        changed.formUnion(changes.joined.lazy.map(ExactName.init))
+        changed.formUnion(changes.left.lazy.map(ExactName.init))
     }
 
     /// Ends what ``takeChanges()`` began.
@@ -61,10 +64,10 @@ struct PresenceSet {
 
     /// Users that are there, in no order, at most `usersMax`.
     func users(max usersMax: Int) -> [String] {
-        Array(sessions.keys.prefix(usersMax))
+        sessions.keys.prefix(usersMax).map(\.string)
     }
 
-    private mutating func noteChange(_ user: String) -> Bool {
+    private mutating func noteChange(_ user: ExactName) -> Bool {
         changed.insert(user)
         if isTaking { return false }
         isTaking = true

@@ -24,7 +24,7 @@ public final class Topic: Sendable {
         }
     }
 
-    /// The topic's name, unique in its hub.
+    /// The topic's name, unique in its hub byte for byte: no other spelling of it names this topic.
     public let name: String
 
     /// Names this life of the topic.
