@@ -134,6 +134,30 @@ struct ChatTests {
         #expect(stranger.first?.history?.map(\.offset) == [1, 2, 3])
     }
 
+    @Test func `a joined brings the newest messages within its bytes, and says what it lacks`()
+        async throws
+    {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ada", "a")
+        // In JSON six bytes each.
+        let text = String(repeating: "\\u0001", count: 1_999) + "x"
+        for _ in 1...20 {
+            _ = try bench.ask(ada, #"{"type":"send","room":"a","text":"\#(text)"}"#)
+        }
+        let topic = try #require(bench.hub.existingTopic("a"))
+        let kept = topic.snapshot().messages
+        #expect(kept.count == 10)
+        #expect(kept.reduce(0) { $0 + $1.payload.count } <= 128 << 10)
+        for (offset, recovered, first) in [(19, true, 20), (15, true, 16), (14, false, 16)] {
+            let request =
+                #"{"type":"join","room":"a","epoch":"\#(topic.epoch)","offset":\#(offset)}"#
+            let joined = try #require(try bench.ask(ada, request).first)
+            #expect(joined.recovered == recovered)
+            #expect(joined.history?.map(\.offset) == Array(UInt64(first)...20))
+            #expect(joined.offset == 20)
+        }
+    }
+
     @Test func `members come and go by name, whatever the number of their connections`()
         async throws
     {

@@ -138,7 +138,9 @@ final class ChatSession: SessionHandler {
             case .sessionEnded: return
             }
         }
-        session.send(ServerMessage.joined(room: room, snapshot))
+        session.send(
+            ServerMessage.joined(
+                room: room, snapshot, historyBytesMax: Chat.joinedHistoryBytesMax))
     }
 
     private func say(
