@@ -134,6 +134,30 @@ struct ChatTests {
         #expect(stranger.first?.history?.map(\.offset) == [1, 2, 3])
     }
 
+    @Test func `a joined brings the newest messages within its bytes, and says what it lacks`()
+        async throws
+    {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ada", "a")
+        // In JSON six bytes each.
+        let text = String(repeating: "\\u0001", count: 1_999) + "x"
+        for _ in 1...20 {
+            _ = try bench.ask(ada, #"{"type":"send","room":"a","text":"\#(text)"}"#)
+        }
+        let topic = try #require(bench.hub.existingTopic("a"))
+        let kept = topic.snapshot().messages
+        #expect(kept.count == 10)
+        #expect(kept.reduce(0) { $0 + $1.payload.count } <= 128 << 10)
+        for (offset, recovered, first) in [(19, true, 20), (15, true, 16), (14, false, 16)] {
+            let request =
+                #"{"type":"join","room":"a","epoch":"\#(topic.epoch)","offset":\#(offset)}"#
+            let joined = try #require(try bench.ask(ada, request).first)
+            #expect(joined.recovered == recovered)
+            #expect(joined.history?.map(\.offset) == Array(UInt64(first)...20))
+            #expect(joined.offset == 20)
+        }
+    }
+
     @Test func `members come and go by name, whatever the number of their connections`()
         async throws
     {
@@ -153,6 +177,39 @@ struct ChatTests {
         let gone = try bench.replies(ada)
         #expect(gone.map(\.left) == [["Bob"]])
         #expect(gone.map(\.count) == [1])
+    }
+
+    @Test func `rooms and names are other ones where their spelling is`() async throws {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ren\u{e9}", "caf\u{e9}")
+        let bob = try bench.enter("Rene\u{301}", "cafe\u{301}")
+        let listed = try #require(try bench.ask(bob, #"{"type":"rooms"}"#).first?.rooms)
+        #expect(
+            listed.map { Array($0.room.utf8) }
+                == ["cafe\u{301}", "caf\u{e9}"].map { Array($0.utf8) })
+        #expect(listed.map(\.count) == [1, 1])
+        let told = try bench.ask(bob, #"{"type":"send","room":"cafe\#u{301}","text":"x"}"#)
+        #expect(told.map { Array(($0.room ?? "").utf8) } == [Array("cafe\u{301}".utf8)])
+        #expect(try bench.replies(ada) == [])
+        let other = try bench.ask(bob, #"{"type":"send","room":"caf\#u{e9}","text":"x"}"#)
+        #expect(other.first?.code == "not_joined")
+        let both = try bench.ask(bob, #"{"type":"join","room":"caf\#u{e9}"}"#)
+        #expect(both.first?.count == 2)
+        #expect(both.first?.members?.count == 2)
+    }
+
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [
+            #"{"type":"typing","typing":true,"room":"#, #"{"type":"send","text":"x","room":"#,
+            #"{"type":"leave","room":"#, #"{"type":"join","room":"#,
+        ])
+    func `a room too long to be one is not looked for`(head: String) async throws {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ada", "a\u{301}")
+        let marks = String(repeating: "\u{323}\u{301}", count: 7_500)
+        let replies = try bench.ask(ada, head + "\"a\(marks)\"}")
+        #expect(replies.map(\.code) == ["bad_room"])
     }
 
     @Test func `typing is told and not kept`() async throws {

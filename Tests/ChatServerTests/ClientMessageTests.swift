@@ -2,7 +2,10 @@ import Testing
 
 @testable import ChatServer
 
-@Suite("ClientMessage, PROTOCOL.md")
+/// Marks that normalisation sorts, which takes quadratic time: minutes for so many.
+private let marks = String(repeating: "\u{323}\u{301}", count: 7_500)
+
+@Suite("ClientMessage, PROTOCOL.md", .timeLimit(.minutes(1)))
 struct ClientMessageTests {
     private func parsed(_ json: String) throws(ChatError) -> ClientMessage {
         try ClientMessage(json: Array(json.utf8).span.bytes)
@@ -43,6 +46,42 @@ struct ClientMessageTests {
     ])
     func `what is no message says so`(json: String) {
         #expect { try parsed(json) } throws: { ($0 as? ChatError)?.code == .badJSON }
+    }
+
+    @Test(arguments: [
+        #"{"\#(marks)":1,"\#(marks)x":1,"type":"ping"}"#,
+        #"{"type":"ping","more":{"\#(marks)":1}}"#,
+        #"{"type":"ping","é":1}"#,
+        "{\"type\":\"ping\",\"é\" \n\t :1}",
+        #"{"type":"ping","\#(String(repeating: "k", count: 33))":1}"#,
+        #"{"type":"ping","\#(String(repeating: "\\u0323", count: 6))":1}"#,
+        #"{"type":"ping","\"é":1}"#,
+        #"{"type":"ping"\#((0..<16).map { #","k\#($0)":1"# }.joined())}"#,
+        #"{"type":"ping","more":[[[[]]]]}"#,
+    ])
+    func `fields that only cost time are refused before they are read`(json: String) {
+        #expect { try parsed(json) } throws: { ($0 as? ChatError)?.code == .badJSON }
+    }
+
+    @Test(arguments: [
+        #"{"type":"ping","\#(String(repeating: "k", count: 32))":1}"#,
+        #"{"type":"ping"\#((0..<15).map { #","k\#($0)":1"# }.joined())}"#,
+        #"{"type":"ping","more":[[[]]]}"#,
+        #"{"type":"ping","more":["é","\#(marks)","a\":\u00e9:"]}"#,
+        #"{"type":"ping","more":"é\\"}"#,
+    ])
+    func `fields that are not known are ignored up to the limits`(json: String) throws {
+        #expect(String(describing: try parsed(json)) == "ping(ref: nil)")
+    }
+
+    @Test(arguments: [
+        "\(marks)", "shout\(marks)", "ping\u{323}", String(repeating: "x", count: 41),
+    ])
+    func `a type that cannot be known is not compared with those that are`(type: String) {
+        #expect { try parsed(#"{"type":"\#(type)"}"#) } throws: {
+            let error = $0 as? ChatError
+            return error?.code == .unknownType && error?.message == "unknown type"
+        }
     }
 
     @Test func `an unknown type has an error of its own`() {

@@ -6,6 +6,10 @@ import WSFrame
 final class Chat: HubApplication {
     /// Names in one `joined` or `presence`.
     static let namesMax = 200
+    /// History in one `joined`: a client that joins its rooms one after the other has room for it in
+    /// its send queue, whatever it is sent besides.
+    static let joinedHistoryBytesMax = 64 << 10
+    private static let historyBytesMax = 128 << 10
     private static let roomsMax = 10_000
     private static let roomSessionsMax = 10_000
     private static let messageBytesMax = 32 << 10
@@ -19,7 +23,9 @@ final class Chat: HubApplication {
         configuration.connectionsMax = connectionsMax
         configuration.messageBytesMax = Self.messageBytesMax
         configuration.topic.historyMessagesMax = limits.historyMax
+        configuration.topic.historyBytesMax = Self.historyBytesMax
         configuration.topic.subscribersMax = Self.roomSessionsMax
+        configuration.presenceChangesMax = Self.namesMax
         configuration.topicsMax = Self.roomsMax
         configuration.subscriptionsPerSessionMax = limits.roomsPerSessionMax
         return configuration
@@ -31,6 +37,6 @@ final class Chat: HubApplication {
     }
 
     func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage? {
-        ServerMessage.presence(room: topic.name, changes, namesMax: Self.namesMax)
+        ServerMessage.presence(room: topic.name, changes)
     }
 }

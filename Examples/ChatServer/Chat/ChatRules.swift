@@ -26,6 +26,14 @@ struct ChatRules: Sendable {
         }
     }
 
+    /// Refuses a room that is too long to be compared with others: enough for one that was checked
+    /// when it was joined.
+    func check(bytesOf room: String) throws(ChatError) {
+        guard room.utf8.count <= limits.roomMax * Self.scalarBytesMax else {
+            throw ChatError(.badRoom, "a room's name has 1 to \(limits.roomMax) characters")
+        }
+    }
+
     func check(text: String) throws(ChatError) {
         let scalars = text.unicodeScalars
         guard (1...limits.textMax).contains(scalars.count) else {
@@ -43,6 +51,7 @@ struct ChatRules: Sendable {
         }
     }
 
+    private static let scalarBytesMax = 4
     private static let zeroWidthJoiner: Unicode.Scalar = "\u{200D}"
 
     private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {

@@ -138,7 +138,9 @@ final class ChatSession: SessionHandler {
             case .sessionEnded: return
             }
         }
-        session.send(ServerMessage.joined(room: room, snapshot))
+        session.send(
+            ServerMessage.joined(
+                room: room, snapshot, historyBytesMax: Chat.joinedHistoryBytesMax))
     }
 
     private func say(
@@ -155,6 +157,7 @@ final class ChatSession: SessionHandler {
     }
 
     private func joinedTopic(_ room: String, of session: Session) throws(ChatError) -> Topic {
+        try rules.check(bytesOf: room)
         guard let topic = session.topic(named: room) else {
             throw ChatError(.notJoined, "not in that room")
         }

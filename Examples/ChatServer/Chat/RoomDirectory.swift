@@ -27,7 +27,10 @@ final class RoomDirectory: Sendable {
         let rooms = topics.lazy
             .map { ServerMessage.Room(room: $0.name, count: $0.userCount) }
             .filter { $0.count > 0 }
-            .sorted { ($1.count, $0.room) < ($0.count, $1.room) }
+            .sorted {
+                guard $0.count == $1.count else { return $0.count > $1.count }
+                return $0.room.utf8.lexicographicallyPrecedes($1.room.utf8)
+            }
         let message = ServerMessage.rooms(Array(rooms.prefix(Self.roomsListedMax)))
         if topics.count > Self.roomsCountedEachTime {
             last.withLock { $0 = Answer(message: message, time: now) }

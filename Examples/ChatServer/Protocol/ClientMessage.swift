@@ -12,6 +12,7 @@ enum ClientMessage: Sendable {
 
     /// Parses one message.
     init(json: RawSpan) throws(ChatError) {
+        if let problem = JSONShape.problem(with: json) { throw ChatError(.badJSON, problem) }
         let data = json.withUnsafeBytes { Data($0) }
         do {
             self = try JSONDecoder().decode(ClientMessage.self, from: data)
@@ -58,10 +59,17 @@ extension ClientMessage: Decodable {
         case type, version, name, room, epoch, offset, text, ref, typing
     }
 
+    /// The bytes of a type that can be known; the longest has 6.
+    private static let typeBytesMax = 40
+
     init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
         func string(_ key: Key) throws -> String { try fields.decode(String.self, forKey: key) }
         let type = try string(.type)
+        // Strings of ASCII compare by their bytes; others would first be normalised.
+        guard type.utf8.count <= Self.typeBytesMax, type.utf8.allSatisfy({ $0 < 0x80 }) else {
+            throw ChatError(.unknownType, "unknown type")
+        }
         switch type {
         case "hello":
             let version = try fields.decode(Int.self, forKey: .version)
@@ -85,7 +93,7 @@ extension ClientMessage: Decodable {
         case "ping":
             self = .ping(ref: try fields.decodeIfPresent(String.self, forKey: .ref))
         default:
-            throw ChatError(.unknownType, "unknown type \(type.prefix(40).debugDescription)")
+            throw ChatError(.unknownType, "unknown type \(type.debugDescription)")
         }
     }
 }

@@ -21,7 +21,10 @@ enum ServerMessage {
         return prepared("welcome", Fields(name: name, limits: limits))
     }
 
-    static func joined(room: String, _ snapshot: TopicSnapshot) -> PreparedMessage {
+    /// The state of a room, with the newest messages of the snapshot that `historyBytesMax` holds.
+    static func joined(
+        room: String, _ snapshot: TopicSnapshot, historyBytesMax: Int
+    ) -> PreparedMessage {
         struct Fields: Encodable {
             let room: String
             let epoch: String
@@ -30,20 +33,33 @@ enum ServerMessage {
             let members: [String]
             let count: Int
         }
+        let history = newest(snapshot.messages, bytesMax: historyBytesMax)
         let fields = Fields(
             room: room, epoch: snapshot.position.epoch.description,
-            offset: snapshot.position.offset, recovered: snapshot.isRecovered,
+            offset: snapshot.position.offset,
+            recovered: snapshot.isRecovered && history.count == snapshot.messages.count,
             members: snapshot.users.sorted(), count: snapshot.userCount)
         // The history is JSON already.
         var bytes = encoded("joined", fields)
         bytes[bytes.count - 1] = UInt8(ascii: ",")
         bytes += #""history":["#.utf8
-        for (index, message) in snapshot.messages.enumerated() {
+        for (index, message) in history.enumerated() {
             if index > 0 { bytes.append(UInt8(ascii: ",")) }
             bytes += message.payload
         }
         bytes += "]}".utf8
         return PreparedMessage(bytes.span.bytes, kind: .text)
+    }
+
+    private static func newest(
+        _ messages: [PreparedMessage], bytesMax: Int
+    ) -> ArraySlice<PreparedMessage> {
+        var bytes = 0
+        let tooOld = messages.lastIndex { message in
+            bytes += message.payload.count
+            return bytes > bytesMax
+        }
+        return tooOld.map { messages[($0 + 1)...] } ?? messages[...]
     }
 
     static func left(room: String) -> PreparedMessage {
@@ -77,8 +93,7 @@ enum ServerMessage {
         return Publication(template: template, kind: .text, offsetAt: offsetAt)
     }
 
-    static func presence(room: String, _ changes: PresenceChanges, namesMax: Int) -> PreparedMessage
-    {
+    static func presence(room: String, _ changes: PresenceChanges) -> PreparedMessage {
         struct Fields: Encodable {
             let room: String
             let count: Int
@@ -88,8 +103,7 @@ enum ServerMessage {
         return prepared(
             "presence",
             Fields(
-                room: room, count: changes.count, joined: Array(changes.joined.prefix(namesMax)),
-                left: Array(changes.left.prefix(namesMax))))
+                room: room, count: changes.count, joined: changes.joined, left: changes.left))
     }
 
     static func typing(room: String, from name: String, isTyping: Bool) -> PreparedMessage {

@@ -2,7 +2,9 @@
 // shown. The protocol is in PROTOCOL.md beside the server's source.
 
 import { Connection } from "/connection.js";
+import { Joins } from "/joins.js";
 import { closePanels, openPanel } from "/panels.js";
+import { roomInAddress, storedRooms } from "/remembered.js";
 import { Room, codePoints, nameList, problemWith } from "/rooms.js";
 import * as status from "/status.js";
 import { $, entryElements, openRoomElement, paintAvatar, pendingElement, roomElement, showMembers } from "/view.js";
@@ -20,6 +22,7 @@ const rooms = new Map();
 
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
 const connection = new Connection(url, { opened, message: receive, state: showState });
+const joins = new Joins((message) => connection.send(message), () => (ready ? [active, ...rooms.values()].filter(Boolean) : []));
 
 // Connection
 
@@ -35,7 +38,7 @@ const answers = {
     $("welcome").hidden = true;
     $("chat").hidden = false;
     sizeComposer();
-    for (const room of rooms.values()) connection.send(room.joinRequest());
+    joins.next();
     connection.send({ type: "rooms" });
     $("composer-input").focus({ preventScroll: true });
   },
@@ -46,6 +49,7 @@ const answers = {
     const added = room.enter(message);
     if (!first) countUnread(room, added);
     for (const pending of room.pending.values()) if (!pending.error) transmit(room, pending);
+    joins.answered(room.name);
     if (room === active) renderRoom();
     renderRooms();
   },
@@ -87,6 +91,7 @@ const answers = {
       forget(rooms.get(message.room));
       $("room-error").textContent = message.message;
       openPanel("rooms-panel");
+      joins.answered(message.room);
     }
   },
 };
@@ -98,6 +103,7 @@ function receive(message) {
 function showState(state, detail) {
   if (state !== "ready") {
     ready = false;
+    joins.reset();
     for (const room of rooms.values()) room.joined = false;
   }
   status.show(state, detail);
@@ -111,10 +117,10 @@ function enterRoom(name) {
   if (!room) {
     room = new Room(name);
     rooms.set(name, room);
-    if (ready) connection.send(room.joinRequest());
     remember();
   }
   select(room);
+  joins.next();
 }
 
 function select(room) {
@@ -138,6 +144,7 @@ function select(room) {
 
 function leave(room) {
   connection.send({ type: "leave", room: room.name });
+  joins.abandon(room);
   forget(room);
   connection.send({ type: "rooms" });
 }
@@ -152,6 +159,7 @@ function forget(room) {
   }
   remember();
   renderRooms();
+  joins.next();
 }
 
 function countUnread(room, entries) {
@@ -319,14 +327,6 @@ function signOut(reason = "") {
   $("name").focus();
 }
 
-function storedRooms() {
-  try {
-    return JSON.parse(sessionStorage.getItem("rooms")) ?? [];
-  } catch {
-    return []; // Somebody else's writing in the storage is no reason to fail.
-  }
-}
-
 $("welcome-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const name = $("name").value.trim();
@@ -371,7 +371,7 @@ $("jump").addEventListener("click", scrollDown);
 $("retry-now").addEventListener("click", () => connection.retryNow());
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("hashchange", () => {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = roomInAddress();
   if (self && name && !problemWith(name, limits.roomMax, "room")) enterRoom(name);
 });
 document.addEventListener("visibilitychange", () => {
@@ -388,7 +388,7 @@ setInterval(() => {
   if (ready && !document.hidden) connection.send({ type: "rooms" });
 }, 20_000);
 
-const wanted = decodeURIComponent(location.hash.slice(1)) || sessionStorage.getItem("room") || "lobby";
+const wanted = roomInAddress() || sessionStorage.getItem("room") || "lobby";
 $("name").value = localStorage.getItem("name") ?? "";
 $("first-room").value = wanted;
 const known = sessionStorage.getItem("name");

@@ -199,7 +199,8 @@ final class HubShard: @unchecked Sendable {
     }
 
     fileprivate func publishPresence(_ topic: Topic) {
-        let changes = topic.takePresenceChanges()
+        let changes = topic.takePresenceChanges(
+            max: configuration.presenceChangesMax)
         if let message = application.presenceChanged(changes, in: topic) {
             let outcome = topic.publish(Publication(message, durability: .transient))
             if outcome == .overloaded { topic.restorePresenceChanges(changes) }

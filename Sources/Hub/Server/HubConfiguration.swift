@@ -102,6 +102,10 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 250 ms.
     public var presenceInterval = Duration.milliseconds(250)
+    /// Users that one notice of changes names; further ones are left for the next.
+    ///
+    /// Default 200; at least 1.
+    public var presenceChangesMax = 200
 
     /// Creates the defaults.
     public init() {}

@@ -115,12 +115,9 @@ public class Session {
     /// What the session is subscribed to.
     public var topics: [Topic] { subscriptions.map(\.list.topic) }
 
-    /// The topic of that name that the session is subscribed to.
+    /// The topic of that name, byte for byte, that the session is subscribed to.
     public func topic(named name: String) -> Topic? {
-        for subscription in subscriptions where subscription.list.topic.name == name {
-            return subscription.list.topic
-        }
-        return nil
+        subscriptions.first { $0.list.topic.name.isSameBytes(as: name) }?.list.topic
     }
 
     /// Where the subscription to `topic` is kept.

@@ -4,8 +4,10 @@
 /// went in between is reported as gone, one that went and came back as there: receivers apply the
 /// changes as set operations, whatever they knew before.
 struct PresenceSet {
-    private var sessions: [String: Int] = [:]
-    private var changed: Set<String> = []
+    private var sessions: [ExactName: Int] = [:]
+    /// Users whose coming or going has not been told, once each, and in the order of their changes.
+    private var changed: Set<ExactName> = []
+    private var changedInOrder = Ring<ExactName>()
     private var isTaking = false
 
     /// How many users are there.
@@ -13,8 +15,9 @@ struct PresenceSet {
 
     /// Notes a session of `user`.
     ///
-    /// - Returns: Whether somebody has to arrange for ``takeChanges()`` now.
+    /// - Returns: Whether somebody has to arrange for ``takeChanges(max:)`` now.
     mutating func joined(_ user: String) -> Bool {
+        let user = ExactName(user)
         sessions[user, default: 0] += 1
         guard sessions[user] == 1 else { return false }
         return noteChange(user)
@@ -22,8 +25,9 @@ struct PresenceSet {
 
     /// Notes that a session of `user` has gone.
     ///
-    /// - Returns: Whether somebody has to arrange for ``takeChanges()`` now.
+    /// - Returns: Whether somebody has to arrange for ``takeChanges(max:)`` now.
     mutating func left(_ user: String) -> Bool {
+        let user = ExactName(user)
         guard let count = sessions[user] else { return false }
         guard count == 1 else {
             sessions[user] = count - 1
@@ -33,27 +37,29 @@ struct PresenceSet {
         return noteChange(user)
     }
 
-    /// What changed since the last time; ``changesPublished()`` has to follow.
-    mutating func takeChanges() -> PresenceChanges {
+    /// What changed since the last time, of at most `changesMax` users; ``changesPublished()`` has to
+    /// follow. The rest stays, the oldest changes first, until the next time.
+    mutating func takeChanges(max changesMax: Int) -> PresenceChanges {
         assert(isTaking, "nobody was asked to take changes")
-        var joined: [String] = []
-        var left: [String] = []
-        for user in changed {
+        var joined: [ExactName] = []
+        var left: [ExactName] = []
+        while joined.count + left.count < changesMax, let user = changedInOrder.popFirst() {
+            changed.remove(user)
             if sessions[user] != nil { joined.append(user) } else { left.append(user) }
         }
-        changed = []
-        return PresenceChanges(joined: joined.sorted(), left: left.sorted(), count: count)
+        return PresenceChanges(
+            joined: joined.sorted().map(\.string), left: left.sorted().map(\.string), count: count)
     }
 
     /// Takes back what could not be published, to be told next time.
     mutating func restore(_ changes: PresenceChanges) {
-        changed.formUnion(changes.joined)
-        changed.formUnion(changes.left)
+        for user in changes.joined { append(ExactName(user)) }
+        for user in changes.left { append(ExactName(user)) }
     }
 
-    /// Ends what ``takeChanges()`` began.
+    /// Ends what ``takeChanges(max:)`` began.
     ///
-    /// - Returns: Whether there are changes again, and ``takeChanges()`` has to be arranged for.
+    /// - Returns: Whether there are changes again, and ``takeChanges(max:)`` has to be arranged for.
     mutating func changesPublished() -> Bool {
         isTaking = !changed.isEmpty
         return isTaking
@@ -61,19 +67,23 @@ struct PresenceSet {
 
     /// Users that are there, in no order, at most `usersMax`.
     func users(max usersMax: Int) -> [String] {
-        Array(sessions.keys.prefix(usersMax))
+        sessions.keys.prefix(usersMax).map(\.string)
     }
 
-    private mutating func noteChange(_ user: String) -> Bool {
-        changed.insert(user)
+    private mutating func noteChange(_ user: ExactName) -> Bool {
+        append(user)
         if isTaking { return false }
         isTaking = true
         return true
     }
+
+    private mutating func append(_ user: ExactName) {
+        if changed.insert(user).inserted { changedInOrder.append(user) }
+    }
 }
 
 /// Users that came to a topic and users that left it, gathered over
-/// ``HubConfiguration/presenceInterval``.
+/// ``HubConfiguration/presenceInterval``, at most ``HubConfiguration/presenceChangesMax`` of them.
 public struct PresenceChanges: Hashable, Sendable {
     /// Users that are there now, sorted; some may have been there before.
     public let joined: [String]

@@ -24,7 +24,7 @@ public final class Topic: Sendable {
         }
     }
 
-    /// The topic's name, unique in its hub.
+    /// The topic's name, unique in its hub byte for byte: no other spelling of it names this topic.
     public let name: String
 
     /// Names this life of the topic.
@@ -144,8 +144,8 @@ public final class Topic: Sendable {
         state.withLock { $0.presence.left(user) }
     }
 
-    func takePresenceChanges() -> PresenceChanges {
-        state.withLock { $0.presence.takeChanges() }
+    func takePresenceChanges(max changesMax: Int) -> PresenceChanges {
+        state.withLock { $0.presence.takeChanges(max: changesMax) }
     }
 
     /// Takes back changes that could not be published.
@@ -153,7 +153,7 @@ public final class Topic: Sendable {
         state.withLock { $0.presence.restore(changes) }
     }
 
-    /// Ends what ``takePresenceChanges()`` began; whether it is needed again.
+    /// Ends what ``takePresenceChanges(max:)`` began; whether it is needed again.
     func presenceChangesPublished() -> Bool {
         state.withLock { $0.presence.changesPublished() }
     }

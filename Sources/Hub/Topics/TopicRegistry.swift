@@ -1,6 +1,6 @@
 import Synchronization
 
-/// The topics there are, by name.
+/// The topics there are, by the bytes of their names.
 ///
 /// A topic is forgotten after several sweeps in which nobody but the registry held it: a new holder
 /// can only come through the registry's lock, so that none is ever forgotten under somebody's hand.
@@ -15,7 +15,7 @@ final class TopicRegistry: Sendable {
 
     private let topicsMax: Int
     private let make: @Sendable (String) -> Topic
-    private let entries = Mutex<[String: Entry]>([:])
+    private let entries = Mutex<[ExactName: Entry]>([:])
 
     init(topicsMax: Int, make: @escaping @Sendable (String) -> Topic) {
         self.topicsMax = topicsMax
@@ -24,13 +24,14 @@ final class TopicRegistry: Sendable {
 
     /// The topic of that name, made where there is none; `nil` where there are too many.
     func topic(named name: String) -> Topic? {
-        entries.withLock { entries in
+        let name = ExactName(name)
+        return entries.withLock { entries in
             if let topic = entries[name]?.topic {
                 entries[name]?.sweepsUnused = 0
                 return topic
             }
             guard entries.count < topicsMax else { return nil }
-            let topic = make(name)
+            let topic = make(name.string)
             entries[name] = Entry(topic: topic)
             return topic
         }
@@ -38,7 +39,8 @@ final class TopicRegistry: Sendable {
 
     /// The topic of that name, if there is one.
     func existingTopic(named name: String) -> Topic? {
-        entries.withLock { $0[name]?.topic }
+        let name = ExactName(name)
+        return entries.withLock { $0[name]?.topic }
     }
 
     var topics: [Topic] {
@@ -49,7 +51,7 @@ final class TopicRegistry: Sendable {
     func sweep() {
         // Topics are released outside the lock: their memory may be large.
         let forgotten = entries.withLock { entries -> [Entry] in
-            var names: [String] = []
+            var names: [ExactName] = []
             var index = entries.values.startIndex
             while index != entries.values.endIndex {
                 if isKnownUniquelyReferenced(&entries.values[index].topic) {

@@ -74,6 +74,15 @@ struct HubServerTests {
         #expect(watcher.takeTexts() == ["who a 0 + -ada"])
     }
 
+    @Test func `more changes than a notice names follow in the next ones`() async throws {
+        let bench = try await HubBench { $0.presenceChangesMax = 2 }
+        let watcher = try bench.join()
+        watcher.say("join a")
+        for user in ["ada", "bob", "eve"] { try bench.join(user: user).say("join a") }
+        bench.network.run(for: .seconds(2))
+        #expect(watcher.takeTexts().suffix(2) == ["who a 3 +ada,bob -", "who a 3 +eve -"])
+    }
+
     @Test func `a topic that nobody holds is forgotten in time, one in use is not`() async throws {
         let bench = try await HubBench { $0.topicIdleTimeout = .seconds(60) }
         let client = try bench.join()

@@ -10,12 +10,14 @@ struct PresenceSetTests {
         #expect(presence.joined("ada") == true)
         #expect(presence.joined("ada") == false)
         #expect(presence.count == 1)
-        #expect(presence.takeChanges() == PresenceChanges(joined: ["ada"], left: [], count: 1))
+        #expect(
+            presence.takeChanges(max: 10) == PresenceChanges(joined: ["ada"], left: [], count: 1))
         #expect(presence.changesPublished() == false)
         #expect(presence.left("ada") == false)
         #expect(presence.count == 1)
         #expect(presence.left("ada") == true)
-        #expect(presence.takeChanges() == PresenceChanges(joined: [], left: ["ada"], count: 0))
+        #expect(
+            presence.takeChanges(max: 10) == PresenceChanges(joined: [], left: ["ada"], count: 0))
     }
 
     @Test func `a burst of changes asks once to be taken`() {
@@ -23,16 +25,17 @@ struct PresenceSetTests {
         #expect(presence.joined("b") == true)
         #expect(presence.joined("a") == false)
         #expect(presence.left("b") == false)
-        #expect(presence.takeChanges() == PresenceChanges(joined: ["a"], left: ["b"], count: 1))
+        #expect(
+            presence.takeChanges(max: 10) == PresenceChanges(joined: ["a"], left: ["b"], count: 1))
     }
 
     @Test func `what changes while a notice is on its way is told in the next`() {
         var presence = PresenceSet()
         #expect(presence.joined("a") == true)
-        _ = presence.takeChanges()
+        _ = presence.takeChanges(max: 10)
         #expect(presence.left("a") == false)
         #expect(presence.changesPublished() == true)
-        #expect(presence.takeChanges() == PresenceChanges(joined: [], left: ["a"], count: 0))
+        #expect(presence.takeChanges(max: 10) == PresenceChanges(joined: [], left: ["a"], count: 0))
         #expect(presence.changesPublished() == false)
         #expect(presence.joined("a") == true)
     }
@@ -40,10 +43,26 @@ struct PresenceSetTests {
     @Test func `changes that were not published are told again`() {
         var presence = PresenceSet()
         _ = presence.joined("a")
-        let changes = presence.takeChanges()
+        let changes = presence.takeChanges(max: 10)
         presence.restore(changes)
         #expect(presence.changesPublished() == true)
-        #expect(presence.takeChanges() == changes)
+        #expect(presence.takeChanges(max: 10) == changes)
+    }
+
+    @Test func `a notice names so many users, and the rest are in the next ones`() {
+        var presence = PresenceSet()
+        for user in ["e", "d", "c", "b", "a"] { _ = presence.joined(user) }
+        _ = presence.left("d")
+        #expect(
+            presence.takeChanges(max: 2) == PresenceChanges(joined: ["e"], left: ["d"], count: 4))
+        #expect(presence.changesPublished() == true)
+        #expect(presence.left("e") == false)
+        #expect(
+            presence.takeChanges(max: 2) == PresenceChanges(joined: ["b", "c"], left: [], count: 3))
+        #expect(presence.changesPublished() == true)
+        #expect(
+            presence.takeChanges(max: 2) == PresenceChanges(joined: ["a"], left: ["e"], count: 3))
+        #expect(presence.changesPublished() == false)
     }
 
     @Test func `leaving without having come changes nothing`() {
@@ -77,7 +96,7 @@ struct PresenceSetTests {
                 }
             default:
                 guard asked else { continue }
-                let changes = presence.takeChanges()
+                let changes = presence.takeChanges(max: Int.random(in: 1...4, using: &random))
                 watched.formUnion(changes.joined)
                 watched.subtract(changes.left)
                 // A newcomer's snapshot may be taken at any time.
@@ -85,10 +104,11 @@ struct PresenceSetTests {
                 asked = presence.changesPublished()
             }
         }
-        if asked {
-            let changes = presence.takeChanges()
+        while asked {
+            let changes = presence.takeChanges(max: 10)
             watched.formUnion(changes.joined)
             watched.subtract(changes.left)
+            asked = presence.changesPublished()
         }
         #expect(watched == Set(sessions.keys))
         #expect(presence.count == sessions.count)

@@ -1,0 +1,20 @@
+// What the browser remembers of rooms, in the address and in the session's
+// storage. Either may hold what somebody else wrote: that is no reason to fail.
+
+/** The room that the address names, or "". */
+export function roomInAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
+}
+
+/** Names of the rooms that the user was in. */
+export function storedRooms() {
+  try {
+    return JSON.parse(sessionStorage.getItem("rooms")) ?? [];
+  } catch {
+    return [];
+  }
+}
