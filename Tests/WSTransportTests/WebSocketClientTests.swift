@@ -7,7 +7,7 @@ import WSTransport
 
 /// A client's view of one connection.
 private final class Visitor: WebSocketHandler {
-    var connection: WebSocketConnection?
+    weak var connection: WebSocketConnection?
     var messages: [(kind: MessageKind, bytes: [UInt8])] = []
     var pongs: [(payload: [UInt8], roundTrip: Duration?)] = []
     var reasons: [WebSocketCloseReason] = []
@@ -52,7 +52,7 @@ private final class Visitor: WebSocketHandler {
 /// `@unchecked Sendable`: everything runs in the test's own thread.
 private final class Scripted: ConnectionHandler, @unchecked Sendable {
     var received: [UInt8] = []
-    var connection: Connection?
+    weak var connection: Connection?
     let answer: ([UInt8]) -> [UInt8]?
 
     init(_ answer: @escaping ([UInt8]) -> [UInt8]?) {

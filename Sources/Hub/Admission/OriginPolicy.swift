@@ -15,6 +15,10 @@ public enum OriginPolicy: Hashable, Sendable {
     /// Decides on a handshake by its `Origin` and `Host` header fields.
     func admits(origin: String?, host: String?) -> Bool {
         guard let origin else { return true }
+        if self == .any { return true }
+        // Browsers send ASCII (RFC 6454 §6.1). Anything else would be normalised to be compared, in
+        // quadratic time.
+        guard Self.isPlain(origin), Self.isPlain(host ?? "") else { return false }
         switch self {
         case .any:
             return true
@@ -24,6 +28,10 @@ public enum OriginPolicy: Hashable, Sendable {
             guard let host, let page = Authority(origin: origin) else { return false }
             return page.matches(host: host)
         }
+    }
+
+    private static func isPlain(_ text: String) -> Bool {
+        text.utf8.count <= 512 && text.utf8.allSatisfy { $0 < 0x80 }
     }
 }
 

@@ -58,4 +58,14 @@ struct OriginPolicyTests {
     @Test func `any admits every page`() {
         #expect(OriginPolicy.any.admits(origin: "null", host: "example.org"))
     }
+
+    @Test(arguments: [OriginPolicy.sameOrigin, .allowed(["https://example.org"])])
+    func `an origin or host that is not short and ASCII is refused before it is compared`(
+        policy: OriginPolicy
+    ) {
+        let marks = String(repeating: "\u{323}\u{301}", count: 200_000)
+        #expect(!policy.admits(origin: "https://a" + marks, host: "a"))
+        #expect(!policy.admits(origin: "https://example.org", host: "a" + marks))
+        #expect(!policy.admits(origin: "https://" + String(repeating: "a", count: 600), host: "a"))
+    }
 }
