@@ -199,7 +199,7 @@ struct ChatTests {
     }
 
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(10)),
         arguments: [
             #"{"type":"typing","typing":true,"room":"#, #"{"type":"send","text":"x","room":"#,
             #"{"type":"leave","room":"#, #"{"type":"join","room":"#,

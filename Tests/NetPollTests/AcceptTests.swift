@@ -3,7 +3,7 @@ import Testing
 
 @testable import NetPoll
 
-@Suite("Accepting for several loops, and at a rate", .timeLimit(.minutes(5)))
+@Suite("Accepting for several loops, and at a rate", .timeLimit(.minutes(10)))
 struct AcceptTests {
     private final class Setup {
         let network = SimulatedNetwork(seed: 3)

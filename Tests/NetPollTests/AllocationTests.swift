@@ -4,7 +4,7 @@ import NetPoll
 import Synchronization
 import Testing
 
-@Suite("Allocations", .timeLimit(.minutes(2)))
+@Suite("Allocations", .timeLimit(.minutes(10)))
 struct AllocationTests {
     /// Sends back what it received.
     private final class Echo: ConnectionHandler, Sendable {

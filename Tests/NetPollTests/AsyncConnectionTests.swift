@@ -3,7 +3,7 @@ import NetPollTesting
 import Synchronization
 import Testing
 
-@Suite("AsyncConnection, simulated", .timeLimit(.minutes(2)))
+@Suite("AsyncConnection, simulated", .timeLimit(.minutes(10)))
 struct AsyncConnectionTests {
     /// A simulated network with one loop whose connections are served by tasks.
     private final class TaskWorld {

@@ -2,7 +2,7 @@ import NetPoll
 import Synchronization
 import Testing
 
-@Suite("Tasks on loops, on real threads", .timeLimit(.minutes(2)))
+@Suite("Tasks on loops, on real threads", .timeLimit(.minutes(10)))
 struct AsyncThreadsTests {
     private func makeGroup() throws -> EventLoopGroup {
         var configuration = EventLoopGroup.Configuration()

@@ -2,7 +2,7 @@ import NetPoll
 import NetPollTesting
 import Testing
 
-@Suite("Closing, on every driver", .timeLimit(.minutes(2)))
+@Suite("Closing, on every driver", .timeLimit(.minutes(10)))
 struct ClosingSuite {
     /// A world with one open connection.
     private struct Setup {

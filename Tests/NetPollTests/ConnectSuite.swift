@@ -2,7 +2,7 @@ import NetPoll
 import NetPollTesting
 import Testing
 
-@Suite("Outgoing connections, on every driver", .timeLimit(.minutes(2)))
+@Suite("Outgoing connections, on every driver", .timeLimit(.minutes(10)))
 struct ConnectSuite {
     private func listen(
         _ world: any World, on host: String = "127.0.0.1", _ recorders: Recorders

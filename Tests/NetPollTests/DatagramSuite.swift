@@ -2,7 +2,7 @@ import NetPoll
 import NetPollTesting
 import Testing
 
-@Suite("Datagrams, on every driver", .timeLimit(.minutes(2)))
+@Suite("Datagrams, on every driver", .timeLimit(.minutes(10)))
 struct DatagramSuite {
     /// Notes what arrives, or sends it back.
     private final class Catcher: DatagramHandler {

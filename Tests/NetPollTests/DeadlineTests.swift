@@ -3,7 +3,7 @@ import Testing
 
 @testable import NetPoll
 
-@Suite("Deadlines of a connection", .timeLimit(.minutes(1)))
+@Suite("Deadlines of a connection", .timeLimit(.minutes(10)))
 struct DeadlineTests {
     private final class Setup {
         let world = SimulatedWorld(configuration: .init())

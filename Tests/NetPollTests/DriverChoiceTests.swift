@@ -1,7 +1,7 @@
 import NetPoll
 import Testing
 
-@Suite("The choice of a driver", .timeLimit(.minutes(2)))
+@Suite("The choice of a driver", .timeLimit(.minutes(10)))
 struct DriverChoiceTests {
     @Test(arguments: [DriverChoice.automatic, .epoll, .ioUring])
     func `a group on each driver runs jobs of other threads and serves its connections`(

@@ -2,7 +2,7 @@ import NetPoll
 import NetPollTesting
 import Testing
 
-@Suite("Connections, on every driver", .timeLimit(.minutes(2)))
+@Suite("Connections, on every driver", .timeLimit(.minutes(10)))
 struct DriverSuite {
     private func listen(
         _ world: any World, limits: Connection.Limits = .init(), _ recorders: Recorders

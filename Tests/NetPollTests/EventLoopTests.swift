@@ -3,7 +3,7 @@ import NetPollTesting
 import Synchronization
 import Testing
 
-@Suite("EventLoop", .timeLimit(.minutes(2)))
+@Suite("EventLoop", .timeLimit(.minutes(10)))
 struct EventLoopTests {
     /// Notes the times at which it is called; arms itself again as often as it was told to.
     private final class Alarm: TimerTarget, TurnTarget {

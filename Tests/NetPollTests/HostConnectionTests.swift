@@ -3,7 +3,7 @@ import NetPollTesting
 import Synchronization
 import Testing
 
-@Suite("Connecting to a host by name", .timeLimit(.minutes(1)))
+@Suite("Connecting to a host by name", .timeLimit(.minutes(10)))
 struct HostConnectionTests {
     private let world = SimulatedWorld(configuration: .init())
     private let resolver: SimulatedResolver

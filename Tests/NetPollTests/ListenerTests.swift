@@ -2,7 +2,7 @@ import NetPoll
 import NetPollTesting
 import Testing
 
-@Suite("Listener", .timeLimit(.minutes(2)))
+@Suite("Listener", .timeLimit(.minutes(10)))
 struct ListenerTests {
     private let any = SocketAddress.v4(0x0100_007f, port: 0)
 

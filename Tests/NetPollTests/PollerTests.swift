@@ -2,7 +2,7 @@ import Glibc
 import NetPoll
 import Testing
 
-@Suite("Poller", .timeLimit(.minutes(5)))
+@Suite("Poller", .timeLimit(.minutes(10)))
 struct PollerTests {
     /// Two connected descriptors, closed with the test.
     private final class Pair {

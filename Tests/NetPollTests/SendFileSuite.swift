@@ -2,7 +2,7 @@ import NetPoll
 import NetPollTesting
 import Testing
 
-@Suite("Sending files, on every driver", .timeLimit(.minutes(2)))
+@Suite("Sending files, on every driver", .timeLimit(.minutes(10)))
 struct SendFileSuite {
     private struct Setup {
         let world: any World

@@ -1,7 +1,7 @@
 import NetPoll
 import Testing
 
-@Suite("Unix sockets", .timeLimit(.minutes(1)))
+@Suite("Unix sockets", .timeLimit(.minutes(10)))
 struct UnixSocketTests {
     private let world: any World
     private let path = "/tmp/netpoll-\(UInt64.random(in: 0...(.max)))"

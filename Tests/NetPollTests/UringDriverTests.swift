@@ -5,7 +5,7 @@ import Testing
 
 /// What only io_uring can get wrong: buffers that run out, requests that end, completions that come
 /// after their descriptor was closed.
-@Suite("The io_uring driver", .timeLimit(.minutes(2)))
+@Suite("The io_uring driver", .timeLimit(.minutes(10)))
 struct UringDriverTests {
     private let any = SocketAddress.v4(0x0100_007f, port: 0)
 

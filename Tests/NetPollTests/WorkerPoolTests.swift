@@ -2,7 +2,7 @@ import NetPoll
 import Synchronization
 import Testing
 
-@Suite("WorkerPool", .timeLimit(.minutes(2)))
+@Suite("WorkerPool", .timeLimit(.minutes(10)))
 struct WorkerPoolTests {
     /// Keeps a worker busy until it is told to go on.
     private final class Latch: Sendable {

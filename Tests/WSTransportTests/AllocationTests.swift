@@ -5,7 +5,7 @@ import Testing
 import WSFrame
 import WSTransport
 
-@Suite("Allocations of a WebSocket echo", .timeLimit(.minutes(2)))
+@Suite("Allocations of a WebSocket echo", .timeLimit(.minutes(10)))
 struct AllocationTests {
     private final class Echo: WebSocketHandler, Sendable {
         func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {

@@ -3,7 +3,7 @@ import Testing
 import WSFrame
 import WSTransport
 
-@Suite("Screening requests", .timeLimit(.minutes(1)))
+@Suite("Screening requests", .timeLimit(.minutes(10)))
 struct ScreenTests {
     @Test func `a header is refused with the status chosen, before the head is whole`() async throws
     {

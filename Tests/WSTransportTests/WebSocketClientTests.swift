@@ -77,7 +77,7 @@ private final class Scripted: ConnectionHandler, @unchecked Sendable {
     }
 }
 
-@Suite("WebSocketClient", .timeLimit(.minutes(2)))
+@Suite("WebSocketClient", .timeLimit(.minutes(10)))
 struct WebSocketClientTests {
     private static func connect(
         _ bench: Bench, request: WebSocketRequest = WebSocketRequest(host: "localhost"),
@@ -268,7 +268,7 @@ struct WebSocketClientTests {
     }
 }
 
-@Suite("WebSockets that are not opened", .timeLimit(.minutes(2)))
+@Suite("WebSockets that are not opened", .timeLimit(.minutes(10)))
 struct WebSocketClientFailureTests {
     /// What a client is told of a server that gives `answer`.
     private static func reason(
@@ -421,7 +421,7 @@ struct WebSocketClientFailureTests {
     }
 }
 
-@Suite("WebSocketClient over real sockets", .timeLimit(.minutes(1)))
+@Suite("WebSocketClient over real sockets", .timeLimit(.minutes(10)))
 struct WebSocketClientSocketTests {
     /// Sends one message when it is open, and closes with the answer.
     ///

@@ -4,7 +4,7 @@ import Testing
 import WSFrame
 import WSTransport
 
-@Suite("WebSocketConnection", .timeLimit(.minutes(2)))
+@Suite("WebSocketConnection", .timeLimit(.minutes(10)))
 struct WebSocketConnectionTests {
     @Test func `a message is delivered and the reply arrives unmasked`() async throws {
         let bench = try await Bench()
@@ -281,7 +281,7 @@ private final class PieceReader: WebSocketHandler, @unchecked Sendable {
     }
 }
 
-@Suite("Reading messages in pieces", .timeLimit(.minutes(1)))
+@Suite("Reading messages in pieces", .timeLimit(.minutes(10)))
 struct PieceReadingTests {
     @Test func `a message larger than any buffer is read as it comes`() async throws {
         let network = SimulatedNetwork()

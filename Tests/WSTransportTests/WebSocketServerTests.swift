@@ -5,7 +5,7 @@ import Testing
 import WSFrame
 import WSTransport
 
-@Suite("WebSocketServer", .timeLimit(.minutes(2)))
+@Suite("WebSocketServer", .timeLimit(.minutes(10)))
 struct WebSocketServerTests {
     @Test func `a handshake one byte a second ends with 408 at its deadline`() async throws {
         let bench = try await Bench()

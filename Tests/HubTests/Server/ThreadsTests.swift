@@ -7,7 +7,7 @@ import WSFrame
 @Suite("HubServer, on threads and sockets")
 struct ThreadsTests {
     @Test(
-        .timeLimit(.minutes(1)),
+        .timeLimit(.minutes(10)),
         .disabled(if: Sanitizer.isThread, "the sanitizer does not see the locks"))
     func `what many threads publish, all loops deliver in one order`() async throws {
         var configuration = EventLoopGroup.Configuration()

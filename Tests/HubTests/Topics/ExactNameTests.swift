@@ -2,7 +2,7 @@ import Testing
 
 @testable import Hub
 
-@Suite("ExactName", .timeLimit(.minutes(1)))
+@Suite("ExactName", .timeLimit(.minutes(10)))
 struct ExactNameTests {
     @Test func `two spellings that String takes for one are two names`() {
         let composed = "caf\u{e9}"
