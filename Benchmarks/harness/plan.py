@@ -14,7 +14,7 @@ class Plan:
 
     @staticmethod
     def full() -> "Plan":
-        return Plan(is_quick=False, rounds=3, seconds=4, warmup_seconds=1, idle_connections=15_000)
+        return Plan(is_quick=False, rounds=3, seconds=2, warmup_seconds=0.5, idle_connections=15_000)
 
     @staticmethod
     def quick() -> "Plan":
