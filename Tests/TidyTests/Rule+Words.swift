@@ -104,7 +104,7 @@ extension Rule {
         },
         bad: [
             sample("README.md", "see /home/ada/project"),
-            sample("Benchmarks/run", "cd /work/main"),
+            sample("Benchmarks/run", "cd /work/checkout"),
         ],
         good: [sample("README.md", "GET /rooms, Sources/work/a, /usr/bin/env")]
     )

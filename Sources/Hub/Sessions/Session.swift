@@ -107,11 +107,6 @@ public class Session {
         return true
     }
 
-    /// Whether the session is subscribed to `topic`.
-    public func isSubscribed(to topic: Topic) -> Bool {
-        position(of: topic) != nil
-    }
-
     /// What the session is subscribed to.
     public var topics: [Topic] { subscriptions.map(\.list.topic) }
 
