@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
+        .library(name: "RPC", targets: ["RPC"]),
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
@@ -32,6 +33,9 @@ let package = Package(
         .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
+        .target(
+            name: "RPC", dependencies: ["NetPoll"], exclude: ["PROTOCOL.md"],
+            swiftSettings: settings),
         .target(
             name: "Hub",
             dependencies: [
@@ -80,6 +84,12 @@ let package = Package(
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "WSFrame",
                 "WSTransport",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCTests",
+            dependencies: [
+                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -7,6 +7,7 @@ extension Rule {
         "CWSFrame": [],
         "WSFrame": ["CWSFrame"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
+        "RPC": ["NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",

@@ -1,0 +1,171 @@
+// Frames that arrive, and the calls the peer makes.
+extension ConnectionCore {
+    /// A frame arrived whole.
+    ///
+    /// - Parameters:
+    ///   - header: The frame's header.
+    ///   - data: Its data; the ranges of the event count from its start.
+    ///   - now: Nanoseconds; for the deadline of a call.
+    /// - Throws: ``ProtocolViolation``, after which the connection is to be closed.
+    mutating func received(
+        _ header: FrameHeader, _ data: UnsafeRawBufferPointer, at now: Int64
+    ) throws(ProtocolViolation) -> CoreEvent {
+        switch header.type {
+        case .request: return receivedRequest(header, data, now)
+        case .response: return receivedResponse(header, data)
+        case .data: return try receivedData(header, data)
+        default: return try receivedExtension(header, data)
+        }
+    }
+
+    /// A frame was longer than this side takes, and was skipped.
+    mutating func receivedOversized(_ header: FrameHeader) -> CoreEvent {
+        let text = "message of \(header.dataBytes) bytes exceeds \(limits.settings.messageBytesMax)"
+        if header.type == .response || isOwn(header.stream) {
+            guard let slot = outgoing.slot(id: header.stream) else { return .none }
+            _ = giveUp(slot, code: .resourceExhausted)
+            return .broken(slot: slot)
+        }
+        if header.type == .request {
+            guard header.stream > lastIncoming else { return .none }
+            lastIncoming = header.stream
+        }
+        if let slot = incoming.slot(id: header.stream) {
+            incoming.entry(slot).pointee.flags.insert(.cancelled)
+            refuse(header.stream, .resourceExhausted, text)
+            return .cancelled(slot: slot)
+        }
+        if !header.flags.contains(.oneWay) { refuse(header.stream, .resourceExhausted, text) }
+        return .none
+    }
+
+    /// Whether this side starts streams of such ids.
+    func isOwn(_ id: UInt32) -> Bool { id & 1 == (role == .client ? 1 : 0) && id != 0 }
+
+    func refuseText(_ code: StatusCode, _ text: String) -> RPCError {
+        RPCError(code, text, execution: .notRun)
+    }
+
+    mutating func refuse(_ id: UInt32, _ code: StatusCode, _ text: String) {
+        control.append(.refusal(stream: id, refuseText(code, text)))
+    }
+
+    // MARK: - Requests
+
+    @inline(__always)
+    private mutating func receivedRequest(
+        _ header: FrameHeader, _ data: UnsafeRawBufferPointer, _ now: Int64
+    ) -> CoreEvent {
+        let id = header.stream
+        // Go answers so too; a client that is not to be called at all says nothing.
+        guard id != 0, !isOwn(id) else {
+            if role == .server { refuse(id, .invalidArgument, "stream id \(id) is not a client's") }
+            return .none
+        }
+        if role == .client, peer == nil { return .none }
+        guard id > lastIncoming else {
+            refuse(id, .invalidArgument, "stream id \(id) was used before")
+            return .none
+        }
+        lastIncoming = id
+        let envelope: RequestEnvelope
+        do throws(EnvelopeError) {
+            envelope = try RequestEnvelope(data)
+        } catch {
+            refuse(id, .invalidArgument, "malformed request: \(error)")
+            return .none
+        }
+        let announces =
+            envelope.metadataCount > 0 && role == .server && limits.negotiates
+            && Announcement.isIn(envelope, of: data)
+        if announces, extensions == .offered {
+            extensions = .answered
+            control.append(.settings(limits.settings))
+        }
+        if let refusal = refusal(of: header, envelope) {
+            if !header.flags.contains(.oneWay) { control.append(.refusal(stream: id, refusal)) }
+            return .none
+        }
+        let slot = incoming.insert()
+        incoming.assign(id, to: slot)
+        let entry = incoming.entry(slot)
+        let timeout = envelope.timeoutNanoseconds
+        if timeout > 0 {
+            let (deadline, overflow) = now.addingReportingOverflow(timeout)
+            if !overflow { note(deadline: deadline, of: entry) }
+        }
+        if header.flags.contains(.oneWay) { entry.pointee.flags.insert(.oneWay) }
+        guard !header.flags.isDisjoint(with: .streaming) else {
+            entry.pointee.flags.insert([.unary, .remoteClosed])
+            return .call(slot: slot, envelope, .unary)
+        }
+        if let peer, !announces {
+            entry.pointee.flags.insert(.credited)
+            entry.pointee.sendCredit = Int(peer.streamCredit)
+            entry.pointee.receiveCredit = Int(limits.settings.streamCredit)
+        }
+        if header.flags.contains(.remoteClosed) {
+            entry.pointee.flags.insert(.remoteClosed)
+            return .call(slot: slot, envelope, .streamingOut)
+        }
+        return .call(slot: slot, envelope, .streamingIn)
+    }
+
+    /// Why a request is not run, or `nil`.
+    @inline(__always)
+    private func refusal(of header: FrameHeader, _ envelope: RequestEnvelope) -> RPCError? {
+        if isDraining { return refuseText(.unavailable, "the connection takes no more calls") }
+        if !header.flags.isDisjoint(with: .extensions) {
+            if !header.flags.isDisjoint(with: [.more, .compressed]) || peer == nil {
+                return refuseText(
+                    .unimplemented, "flags \(header.flags.rawValue) were not negotiated")
+            }
+        }
+        if envelope.timeoutNanoseconds < 0 {
+            return refuseText(.deadlineExceeded, "the deadline had passed on arrival")
+        }
+        guard incoming.count < Int(limits.settings.callsMax) else {
+            return refuseText(
+                .resourceExhausted, "more than \(limits.settings.callsMax) calls in flight")
+        }
+        return nil
+    }
+
+    /// A handler is done.
+    ///
+    /// - Returns: The stream to answer on; `nil` where nobody waits for the answer. The call is over,
+    ///   and its slot free.
+    mutating func answered(_ slot: UInt32) -> UInt32? {
+        let entry = incoming.entry(slot)
+        let id = entry.pointee.id
+        let isWanted = entry.pointee.flags.isDisjoint(with: [.cancelled, .oneWay])
+        incoming.remove(slot)
+        return isWanted ? id : nil
+    }
+
+    /// A handler did not come to run or failed, and its caller is answered although it goes on.
+    ///
+    /// - Returns: The stream to answer on, once.
+    mutating func answeredEarly(_ slot: UInt32) -> UInt32? {
+        let entry = incoming.entry(slot)
+        defer { entry.pointee.flags.insert(.cancelled) }
+        return entry.pointee.flags.contains(.oneWay) ? nil : entry.pointee.id
+    }
+
+    // MARK: - Responses
+
+    @inline(__always)
+    private mutating func receivedResponse(
+        _ header: FrameHeader, _ data: UnsafeRawBufferPointer
+    ) -> CoreEvent {
+        guard let slot = outgoing.slot(id: header.stream) else { return .none }
+        if extensions == .offered, role == .client { extensions = .plain }
+        outgoing.remove(slot)
+        guard header.flags.isDisjoint(with: .extensions) else { return .broken(slot: slot) }
+        do throws(EnvelopeError) {
+            return .reply(slot: slot, try ResponseEnvelope(data))
+        } catch {
+            return .broken(slot: slot)
+        }
+    }
+}

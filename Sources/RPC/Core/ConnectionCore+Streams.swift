@@ -1,0 +1,134 @@
+// Messages of streams, and their credit.
+extension ConnectionCore {
+    /// What a data frame takes of the credit: its bytes and its header, so that empty messages are
+    /// bounded too.
+    static func cost(_ messageBytes: Int) -> Int { messageBytes + FrameHeader.bytes }
+
+    private func table(_ side: CallSide, _ slot: UInt32) -> UnsafeMutablePointer<CallEntry> {
+        side == .outgoing ? outgoing.entry(slot) : incoming.entry(slot)
+    }
+
+    mutating func receivedData(
+        _ header: FrameHeader, _ data: UnsafeRawBufferPointer
+    ) throws(ProtocolViolation) -> CoreEvent {
+        let side: CallSide = isOwn(header.stream) ? .outgoing : .incoming
+        let found =
+            side == .outgoing
+            ? outgoing.slot(id: header.stream) : incoming.slot(id: header.stream)
+        guard let slot = found else { return lateData(header, side, data.count) }
+        let entry = table(side, slot)
+        guard entry.pointee.flags.isDisjoint(with: [.unary, .remoteClosed]),
+            header.flags.isDisjoint(with: .extensions)
+        else { return misplacedData(header, side, slot) }
+        if entry.pointee.flags.contains(.credited) {
+            // One message may pass what was left; the next may not come before there is more.
+            guard entry.pointee.receiveCredit > 0, receiveCredit > 0 else {
+                throw ProtocolViolation(.creditExceeded)
+            }
+            entry.pointee.receiveCredit -= Self.cost(data.count)
+            receiveCredit -= Self.cost(data.count)
+        }
+        let isEnd = header.flags.contains(.remoteClosed)
+        let hasMessage = !header.flags.contains(.noData)
+        if isEnd { entry.pointee.flags.insert(.remoteClosed) }
+        let isOver = isEnd && side == .outgoing && entry.pointee.flags.contains(.localClosed)
+        if isOver { outgoing.remove(slot) }
+        return .data(side, slot: slot, hasMessage: hasMessage, isEnd: isEnd, isOver: isOver)
+    }
+
+    /// Data for a call that is over: a plain client is told so as Go does, a peer of ours may have
+    /// sent them before it knew.
+    private mutating func lateData(
+        _ header: FrameHeader, _ side: CallSide, _ bytes: Int
+    ) -> CoreEvent {
+        if peer != nil {
+            // Nobody consumes them: the connection's credit is given back at once.
+            receiveCredit -= Self.cost(bytes)
+            consumed(Self.cost(bytes))
+            return .none
+        }
+        if side == .incoming, role == .server {
+            refuse(header.stream, .invalidArgument, "stream \(header.stream) is no longer active")
+        }
+        return .none
+    }
+
+    private mutating func misplacedData(
+        _ header: FrameHeader, _ side: CallSide, _ slot: UInt32
+    ) -> CoreEvent {
+        switch side {
+        case .outgoing:
+            _ = giveUp(slot, code: .internal)
+            return .broken(slot: slot)
+        case .incoming:
+            guard let id = answeredEarly(slot) else { return .cancelled(slot: slot) }
+            refuse(id, .invalidArgument, "data after the end of stream \(id)")
+            return .cancelled(slot: slot)
+        }
+    }
+
+    /// A message is to be sent on a stream.
+    mutating func mayWrite(_ side: CallSide, _ key: CallKey, messageBytes: Int) -> OnSend {
+        let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
+        guard let slot = found else { return .closed }
+        let entry = table(side, slot)
+        guard entry.pointee.flags.isDisjoint(with: [.localClosed, .cancelled, .unary]) else {
+            return .closed
+        }
+        // A call that waits to be sent has no stream yet.
+        guard entry.pointee.id != 0 else { return .wait }
+        if entry.pointee.flags.contains(.credited) {
+            guard entry.pointee.sendCredit > 0, sendCredit > 0 else { return .wait }
+            entry.pointee.sendCredit -= Self.cost(messageBytes)
+            sendCredit -= Self.cost(messageBytes)
+        }
+        return .send(id: entry.pointee.id)
+    }
+
+    /// This side sends no more on a stream.
+    ///
+    /// - Returns: The stream to say so on with an empty closing frame (Go refuses one with bytes);
+    ///   `nil` where it was said or the call is over. With the called side's end the call is over,
+    ///   with the caller's where the called side's end came before.
+    mutating func closedWrite(_ side: CallSide, _ key: CallKey) -> UInt32? {
+        let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
+        guard let slot = found else { return nil }
+        let entry = table(side, slot)
+        guard entry.pointee.flags.isDisjoint(with: [.localClosed, .cancelled]) else { return nil }
+        let id = entry.pointee.id
+        entry.pointee.flags.insert(.localClosed)
+        if side == .outgoing, entry.pointee.flags.contains(.remoteClosed) { outgoing.remove(slot) }
+        return id == 0 ? nil : id
+    }
+
+    /// The reader of a stream has taken a message.
+    mutating func consumed(_ side: CallSide, _ key: CallKey, messageBytes: Int) {
+        guard peer != nil else { return }
+        let cost = Self.cost(messageBytes)
+        let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
+        if let slot = found {
+            let entry = table(side, slot)
+            // A stream that began before the settings came is not counted at all.
+            guard entry.pointee.flags.contains(.credited) else { return }
+            entry.pointee.consumed += cost
+            if entry.pointee.consumed >= Int(limits.settings.streamCredit) / 2,
+                !entry.pointee.flags.contains(.remoteClosed)
+            {
+                let credit = entry.pointee.consumed
+                entry.pointee.receiveCredit += credit
+                entry.pointee.consumed = 0
+                control.append(.window(stream: entry.pointee.id, credit: UInt32(credit)))
+            }
+        }
+        consumed(cost)
+    }
+
+    /// Gives credit of the connection back once half of it was used.
+    mutating func consumed(_ cost: Int) {
+        consumed += cost
+        guard consumed >= Int(limits.settings.connectionCredit) / 2 else { return }
+        receiveCredit += consumed
+        control.append(.window(stream: 0, credit: UInt32(consumed)))
+        consumed = 0
+    }
+}
