@@ -16,8 +16,11 @@ let package = Package(
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "RPC", targets: ["RPC"]),
+        .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
+        .executable(name: "rpc-bench", targets: ["RPCBench"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
@@ -36,6 +39,7 @@ let package = Package(
         .target(
             name: "RPC", dependencies: ["NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
+        .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
         .target(
             name: "Hub",
             dependencies: [
@@ -54,6 +58,24 @@ let package = Package(
             path: "Examples/ChatServer",
             exclude: ["PROTOCOL.md"],
             resources: [.embedInCode("Public")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "RPCBench",
+            dependencies: [
+                "NetPoll", "RPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/RPCBench",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "RPCGreeter",
+            dependencies: [
+                "NetPoll", "RPC", "RPCJSON",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/RPCGreeter",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -90,6 +112,7 @@ let package = Package(
             name: "RPCTests",
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
+                "RPCJSON",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -4,6 +4,7 @@ enum Exemptions {
     static let foundationEssentials: [String: String] = [
         "Examples/ChatServer/Protocol/ClientMessage.swift": "decodes what clients send",
         "Examples/ChatServer/Protocol/ServerMessage.swift": "encodes what clients get",
+        "Sources/RPCJSON/RPCJSONMessage.swift": "messages in JSON",
     ]
 
     /// Where the compiler cannot see that a value is safe to share.
@@ -24,6 +25,18 @@ enum Exemptions {
             "everything but the inbox and the flags is touched on the loop's own thread only",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
+        "Sources/RPC/Client/PendingCall.swift":
+            "the caller's task and the loop take turns; a hand-over lies between",
+        "Sources/RPC/Connection/PeerConnection.swift":
+            "everything but constants is touched on the connection's loop only",
+        "Sources/RPC/Server/RPCServerShards.swift":
+            "a place is written and used on its own loop alone",
+        "Sources/RPC/Server/ServedCall.swift":
+            "the handler's task and the loop take turns; a hand-over lies between",
+        "Sources/RPC/Services/MethodTable.swift":
+            "entries are immutable, and their handlers Sendable",
+        "Sources/RPC/Streams/CallStream.swift":
+            "what is not behind its lock is touched on the connection's loop only",
         "Sources/WSTransport/Client/ClientShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/NetPoll/Platform/Semaphore.swift":

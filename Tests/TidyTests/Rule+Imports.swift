@@ -13,6 +13,9 @@ extension Rule {
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
+        "RPCJSON": ["FoundationEssentials", "RPC"],
+        "RPCGreeter": ["ArgumentParser", "NetPoll", "RPC", "RPCJSON"],
+        "RPCBench": ["ArgumentParser", "NetPoll", "RPC"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
     ]
@@ -53,7 +56,11 @@ extension Rule {
 
     static let sansIO = Rule(
         description: "a sans-IO core has no clock, lock, task or random source of its own",
-        covers: { $0.isUnder("Sources/WSFrame") && $0.isSwift },
+        covers: { file in
+            file.isSwift
+                && ["Sources/WSFrame", "Sources/RPC/Core", "Sources/RPC/Wire"].contains(
+                    where: file.isUnder)
+        },
         findings: {
             $0.findings(
                 of:
@@ -64,6 +71,7 @@ extension Rule {
             sample("Sources/WSFrame/A.swift", "let now = ContinuousClock.now"),
             sample("Sources/WSFrame/A.swift", "let key = UInt32.random(in: 0...9)"),
             sample("Sources/WSFrame/A.swift", "Task { await a() }"),
+            sample("Sources/RPC/Core/A.swift", "let lock = Mutex(0)"),
         ],
         good: [
             sample(

@@ -8,8 +8,9 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         public let value: String
     }
 
-    /// All entries, in the order they were added.
-    public private(set) var entries: [Entry] = []
+    /// Entries as they came, as fields of a request: read only when somebody asks.
+    private var received: [UInt8] = []
+    private var added: [Entry] = []
 
     public init() {}
 
@@ -17,11 +18,34 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         for (key, value) in elements { add(value, for: key) }
     }
 
-    public var isEmpty: Bool { entries.isEmpty }
+    /// What came with a request; one allocation, or none where nothing came.
+    init(_ envelope: RequestEnvelope, of bytes: UnsafeRawBufferPointer) {
+        if envelope.metadataCount > 0 { received = Array(bytes[envelope.metadata]) }
+    }
+
+    /// All entries, in the order they were added. Complexity: O(bytes) where they were received.
+    public var entries: [Entry] {
+        guard !received.isEmpty else { return added }
+        var entries: [Entry] = []
+        received.withUnsafeBytes { bytes in
+            // It was read before, as part of the request.
+            guard let envelope = try? RequestEnvelope(bytes) else { return }
+            envelope.forEachEntry(of: bytes) { entry in
+                let key = String(decoding: bytes[entry.key], as: UTF8.self)
+                // That one is not the application's.
+                guard key.lowercased() != Announcement.key else { return }
+                let value = String(decoding: bytes[entry.value], as: UTF8.self)
+                entries.append(Entry(key: key, value: value))
+            }
+        }
+        return entries + added
+    }
+
+    public var isEmpty: Bool { added.isEmpty && (received.isEmpty || entries.isEmpty) }
 
     /// Adds an entry; others of the same key stay.
     public mutating func add(_ value: String, for key: String) {
-        entries.append(Entry(key: key.lowercased(), value: value))
+        added.append(Entry(key: key.lowercased(), value: value))
     }
 
     /// The first value of `key`. Complexity: O(entries).
@@ -30,12 +54,17 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         return entries.first { $0.key == key || $0.key.lowercased() == key }?.value
     }
 
-    /// An entry as it came.
-    mutating func append(received key: String, _ value: String) {
-        entries.append(Entry(key: key, value: value))
+    public static func == (left: RPCMetadata, right: RPCMetadata) -> Bool {
+        left.entries == right.entries
     }
 
-    /// What the entries take as fields of a request.
+    public func hash(into hasher: inout Hasher) { hasher.combine(entries) }
+
+    // MARK: - As fields of a request
+
+    /// Whether there is surely nothing to be written.
+    var isTriviallyEmpty: Bool { added.isEmpty && received.isEmpty }
+
     var encodedBytes: Int {
         var sum = 0
         for entry in entries {

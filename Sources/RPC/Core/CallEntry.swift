@@ -13,7 +13,7 @@ enum CallSide: Hashable, Sendable {
 }
 
 /// Which sides of a call send a stream of messages.
-public enum CallShape: Hashable, Sendable {
+enum CallShape: Hashable, Sendable {
     case unary
     case clientStreaming
     case serverStreaming
@@ -43,6 +43,20 @@ struct CallEntry {
         static let cancelled = Flags(rawValue: 1 << 5)
         /// Nobody waits for an answer.
         static let oneWay = Flags(rawValue: 1 << 6)
+
+        // Constants, because a literal of several options allocates where the optimiser does not
+        // see through it.
+
+        /// A unary call of the peer's: all that it sends is there.
+        static let servedUnary = Flags(rawValue: 1 << 1 | 1 << 3)
+        /// Either of these: nobody waits for an answer.
+        static let unanswered = Flags(rawValue: 1 << 5 | 1 << 6)
+        /// Either of these: no data of the peer's are due.
+        static let takesNoData = Flags(rawValue: 1 << 1 | 1 << 3)
+        /// Any of these: no data are sent.
+        static let sendsNoData = Flags(rawValue: 1 << 1 | 1 << 2 | 1 << 5)
+        /// Either of these: this side's end was said, or is of no interest.
+        static let isEnded = Flags(rawValue: 1 << 2 | 1 << 5)
     }
 
     /// 0 while it waits or is free.

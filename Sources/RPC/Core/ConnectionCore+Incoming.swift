@@ -6,6 +6,7 @@ extension ConnectionCore {
     ///   - header: The frame's header.
     ///   - data: Its data; the ranges of the event count from its start.
     ///   - now: Nanoseconds; for the deadline of a call.
+    /// - Returns: What it means.
     /// - Throws: ``ProtocolViolation``, after which the connection is to be closed.
     mutating func received(
         _ header: FrameHeader, _ data: UnsafeRawBufferPointer, at now: Int64
@@ -77,6 +78,8 @@ extension ConnectionCore {
         }
         let announces =
             envelope.metadataCount > 0 && role == .server && limits.negotiates
+            // Once they are negotiated it only matters to streams.
+            && (peer == nil || !header.flags.isDisjoint(with: .streaming))
             && Announcement.isIn(envelope, of: data)
         if announces, extensions == .offered {
             extensions = .answered
@@ -96,7 +99,7 @@ extension ConnectionCore {
         }
         if header.flags.contains(.oneWay) { entry.pointee.flags.insert(.oneWay) }
         guard !header.flags.isDisjoint(with: .streaming) else {
-            entry.pointee.flags.insert([.unary, .remoteClosed])
+            entry.pointee.flags.insert(.servedUnary)
             return .call(slot: slot, envelope, .unary)
         }
         if let peer, !announces {
@@ -116,7 +119,7 @@ extension ConnectionCore {
     private func refusal(of header: FrameHeader, _ envelope: RequestEnvelope) -> RPCError? {
         if isDraining { return refuseText(.unavailable, "the connection takes no more calls") }
         if !header.flags.isDisjoint(with: .extensions) {
-            if !header.flags.isDisjoint(with: [.more, .compressed]) || peer == nil {
+            if !header.flags.isDisjoint(with: .reserved) || peer == nil {
                 return refuseText(
                     .unimplemented, "flags \(header.flags.rawValue) were not negotiated")
             }
@@ -138,7 +141,7 @@ extension ConnectionCore {
     mutating func answered(_ slot: UInt32) -> UInt32? {
         let entry = incoming.entry(slot)
         let id = entry.pointee.id
-        let isWanted = entry.pointee.flags.isDisjoint(with: [.cancelled, .oneWay])
+        let isWanted = entry.pointee.flags.isDisjoint(with: .unanswered)
         incoming.remove(slot)
         return isWanted ? id : nil
     }

@@ -7,6 +7,7 @@ extension ConnectionCore {
     ///   - isOneWay: Whether no answer is wanted. To a plain peer it is a unary call then, whose
     ///     answer the caller drops.
     ///   - deadline: Nanoseconds; `.max`: none.
+    /// - Returns: Whether it is sent, waits or is refused.
     mutating func opened(
         _ shape: CallShape, isOneWay: Bool = false, deadline: Int64 = .max
     ) -> OnOpen {

@@ -17,7 +17,7 @@ extension ConnectionCore {
             ? outgoing.slot(id: header.stream) : incoming.slot(id: header.stream)
         guard let slot = found else { return lateData(header, side, data.count) }
         let entry = table(side, slot)
-        guard entry.pointee.flags.isDisjoint(with: [.unary, .remoteClosed]),
+        guard entry.pointee.flags.isDisjoint(with: .takesNoData),
             header.flags.isDisjoint(with: .extensions)
         else { return misplacedData(header, side, slot) }
         if entry.pointee.flags.contains(.credited) {
@@ -72,7 +72,7 @@ extension ConnectionCore {
         let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
         guard let slot = found else { return .closed }
         let entry = table(side, slot)
-        guard entry.pointee.flags.isDisjoint(with: [.localClosed, .cancelled, .unary]) else {
+        guard entry.pointee.flags.isDisjoint(with: .sendsNoData) else {
             return .closed
         }
         // A call that waits to be sent has no stream yet.
@@ -94,7 +94,7 @@ extension ConnectionCore {
         let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
         guard let slot = found else { return nil }
         let entry = table(side, slot)
-        guard entry.pointee.flags.isDisjoint(with: [.localClosed, .cancelled]) else { return nil }
+        guard entry.pointee.flags.isDisjoint(with: .isEnded) else { return nil }
         let id = entry.pointee.id
         entry.pointee.flags.insert(.localClosed)
         if side == .outgoing, entry.pointee.flags.contains(.remoteClosed) { outgoing.remove(slot) }
@@ -103,8 +103,12 @@ extension ConnectionCore {
 
     /// The reader of a stream has taken a message.
     mutating func consumed(_ side: CallSide, _ key: CallKey, messageBytes: Int) {
+        consumed(side, key, cost: Self.cost(messageBytes))
+    }
+
+    /// The reader of a stream has taken messages of this cost.
+    mutating func consumed(_ side: CallSide, _ key: CallKey, cost: Int) {
         guard peer != nil else { return }
-        let cost = Self.cost(messageBytes)
         let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
         if let slot = found {
             let entry = table(side, slot)

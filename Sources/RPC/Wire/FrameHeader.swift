@@ -38,9 +38,13 @@ struct FrameFlags: OptionSet, Hashable, Sendable {
     static let compressed = FrameFlags(rawValue: 0x40)
 
     /// Any of these is understood by a peer of ours only.
-    static let extensions: FrameFlags = [.oneWay, .more, .compressed]
+    static let extensions = FrameFlags(rawValue: 0x70)
+    /// Not to be sent in version 1.
+    static let reserved = FrameFlags(rawValue: 0x60)
     /// Either of these: the request is not unary.
-    static let streaming: FrameFlags = [.remoteClosed, .remoteOpen]
+    static let streaming = FrameFlags(rawValue: 0x03)
+    /// The empty frame that closes a stream.
+    static let closing = FrameFlags(rawValue: 0x05)
 }
 
 /// The ten bytes before a frame's data (ttrpc 1.2 PROTOCOL.md, "Message Format").

@@ -2,9 +2,9 @@
 /// closed.
 ///
 /// What only spoils one call is answered on that call instead.
-public struct ProtocolViolation: Error, Hashable, Sendable, CustomStringConvertible {
+struct ProtocolViolation: Error, Hashable, Sendable, CustomStringConvertible {
     /// The rule that was broken.
-    public enum Reason: Hashable, Sendable {
+    enum Reason: Hashable, Sendable {
         /// A frame announced this many bytes, 16 MiB or more (ttrpc 1.2 PROTOCOL.md, "Message
         /// Format": the first byte of the length is always 0).
         case implausibleLength(Int)
@@ -20,13 +20,13 @@ public struct ProtocolViolation: Error, Hashable, Sendable, CustomStringConverti
     }
 
     /// The rule that was broken.
-    public let reason: Reason
+    let reason: Reason
 
     init(_ reason: Reason) {
         self.reason = reason
     }
 
-    public var description: String {
+    var description: String {
         switch reason {
         case .implausibleLength(let bytes): "a frame announced \(bytes) bytes"
         case .malformedFrame(let type): "the data of a frame of type \(type) are malformed"

@@ -40,16 +40,17 @@ struct RequestEnvelope: Hashable, Sendable {
     /// Calls `body` with each entry of the metadata, in order.
     func forEachEntry(of bytes: UnsafeRawBufferPointer, _ body: (MetadataEntry) -> Void) {
         var reader = ProtobufReader(bytes, in: metadata)
-        while !reader.isAtEnd {
-            // Checked by init: neither can fail, and what else lies between is passed over.
-            guard let tag = try? reader.tag() else { return }
-            if tag.field == 5, let range = try? reader.bytes(),
-                let entry = try? MetadataEntry(bytes, in: range)
-            {
-                body(entry)
-            } else if tag.field != 5, (try? reader.skip(tag.type)) == nil {
-                return
+        do throws(EnvelopeError) {
+            while !reader.isAtEnd {
+                let tag = try reader.tag()
+                if tag.field == 5 {
+                    body(try MetadataEntry(bytes, in: try reader.bytes()))
+                } else {
+                    try reader.skip(tag.type)
+                }
             }
+        } catch {
+            preconditionFailure("metadata that were read before: \(error)")
         }
     }
 }

@@ -50,7 +50,7 @@ struct RequestHead {
             count += 1 + ProtobufWriter.bytes(ofVarint: UInt64(bitPattern: timeoutNanoseconds))
         }
         if announces { count += Self.announcement.count }
-        if !metadata.isEmpty { count += metadata.encodedBytes }
+        if !metadata.isTriviallyEmpty { count += metadata.encodedBytes }
         if payloadBytes > 0 { count += 1 + ProtobufWriter.bytes(ofVarint: UInt64(payloadBytes)) }
         self.count = count
     }
@@ -69,7 +69,7 @@ struct RequestHead {
             writer.varint(UInt64(bitPattern: timeoutNanoseconds))
         }
         if announces { Self.announcement.withUnsafeBytes { writer.copy($0) } }
-        if !metadata.isEmpty { metadata.write(to: &writer) }
+        if !metadata.isTriviallyEmpty { metadata.write(to: &writer) }
         if payloadBytes > 0 { writer.lengthField(3, bytes: payloadBytes) }
         assert(writer.place == place + count, "a head of another length than was measured")
     }

@@ -51,16 +51,17 @@ struct ResponseEnvelope: Hashable, Sendable {
     /// Calls `body` with each detail, in order.
     func forEachDetail(of bytes: UnsafeRawBufferPointer, _ body: (DetailEntry) -> Void) {
         var reader = ProtobufReader(bytes, in: details)
-        while !reader.isAtEnd {
-            // Checked by init: neither can fail, and what else lies between is passed over.
-            guard let tag = try? reader.tag() else { return }
-            if tag.field == 3, let range = try? reader.bytes(),
-                let entry = try? DetailEntry(bytes, in: range)
-            {
-                body(entry)
-            } else if tag.field != 3, (try? reader.skip(tag.type)) == nil {
-                return
+        do throws(EnvelopeError) {
+            while !reader.isAtEnd {
+                let tag = try reader.tag()
+                if tag.field == 3 {
+                    body(try DetailEntry(bytes, in: try reader.bytes()))
+                } else {
+                    try reader.skip(tag.type)
+                }
             }
+        } catch {
+            preconditionFailure("details that were read before: \(error)")
         }
     }
 }

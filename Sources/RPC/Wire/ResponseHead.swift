@@ -6,13 +6,19 @@ struct ResponseHead {
     let count: Int
     private let statusBytes: Int
 
-    /// - Parameter status: `nil` is success.
+    /// - Parameters:
+    ///   - status: `nil` is success.
+    ///   - payloadBytes: How many bytes follow the head.
     init(status: RPCError? = nil, payloadBytes: Int = 0) {
         self.status = status
         self.payloadBytes = payloadBytes
-        statusBytes = status.map(Self.bytes) ?? 0
         var count = FrameHeader.bytes
-        if status != nil { count += ProtobufWriter.bytes(ofField: statusBytes) }
+        if let status {
+            statusBytes = Self.bytes(of: status)
+            count += ProtobufWriter.bytes(ofField: statusBytes)
+        } else {
+            statusBytes = 0
+        }
         if payloadBytes > 0 { count += 1 + ProtobufWriter.bytes(ofVarint: UInt64(payloadBytes)) }
         self.count = count
     }

@@ -181,9 +181,9 @@ struct EnvelopeTests {
 
     @Test(arguments: ["longwire-ext", "Longwire-Ext", "LONGWIRE-EXT"])
     func `the announcement is found whatever the case of its key`(key: String) throws {
-        var metadata = RPCMetadata()
-        metadata.append(received: key, "1")
-        let frame = Sample.request(1, metadata: metadata)
+        var frame = Sample.request(1, metadata: ["longwire-ext": "1"])
+        let start = try #require(frame.data.firstIndex(of: UInt8(ascii: "l")))
+        frame.data.replaceSubrange(start..<start + key.utf8.count, with: key.utf8)
         let envelope = try frame.data.withUnsafeBytes { try RequestEnvelope($0) }
         #expect(frame.data.withUnsafeBytes { Announcement.isIn(envelope, of: $0) })
     }

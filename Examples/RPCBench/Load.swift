@@ -1,0 +1,113 @@
+import ArgumentParser
+import NetPoll
+import RPC
+
+struct Load: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Calls bench.Echo and prints rate and latencies.",
+        discussion: """
+            Every call has a timeout and one entry of metadata, and can be cancelled. The first \
+            second is not counted. Every reply is checked.
+            """)
+
+    @Option(help: "The server's numeric address.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The server's port.")
+    var port: UInt16 = 4_000
+
+    @Option(help: "Connections.")
+    var connections = 1
+
+    @Option(help: "Calls in flight on each connection.")
+    var inFlight = 64
+
+    @Option(help: "Bytes of a request.")
+    var bytes = 64
+
+    @Option(help: "Seconds that are counted.")
+    var seconds = 5.0
+
+    func validate() throws {
+        guard connections > 0, (1...65_536).contains(inFlight), seconds > 0,
+            (0...4 << 20 - 256).contains(bytes)
+        else { throw ValidationError("A number is out of range.") }
+    }
+
+    func run() async throws {
+        do {
+            // Not from the main actor, whose thread every call would have to come back to.
+            try await Task.detached { try await load() }.value
+        } catch let error as ConnectError {
+            throw CleanFailure(description: "\(error)")
+        } catch let error as RPCError {
+            throw CleanFailure(description: "\(error)")
+        }
+    }
+
+    private func load() async throws {
+        var groupConfiguration = EventLoopGroup.Configuration()
+        groupConfiguration.loops = 1
+        let group = try EventLoopGroup(configuration: groupConfiguration)
+        let loop = group.loops[0]
+        let address = try SocketAddress(host: host, port: port)
+        var configuration = RPCConfiguration()
+        configuration.outgoingCallsMax = inFlight
+        let clock = ContinuousClock()
+        let start = clock.now + .seconds(1)
+        let end = start + .seconds(seconds)
+        var samples: [UInt32] = []
+        try await withThrowingTaskGroup(of: [UInt32].self) { tasks in
+            for _ in 0..<connections {
+                let connection = try await RPCConnection.connect(
+                    to: address, on: loop, configuration: configuration)
+                for _ in 0..<inFlight {
+                    tasks.addTask(executorPreference: loop) {
+                        try await drive(connection, from: start, until: end)
+                    }
+                }
+            }
+            for try await taken in tasks { samples += taken }
+        }
+        report(samples.sorted())
+    }
+
+    private func drive(
+        _ connection: RPCConnection, from start: ContinuousClock.Instant,
+        until end: ContinuousClock.Instant
+    ) async throws -> [UInt32] {
+        let clock = ContinuousClock()
+        let request = [UInt8](repeating: UInt8(ascii: "a"), count: bytes)
+        let options = CallOptions(
+            timeout: .seconds(10), metadata: ["trace": "0123456789abcdef"])
+        var samples: [UInt32] = []
+        samples.reserveCapacity(1 << 16)
+        var before = clock.now
+        while before < end {
+            let reply = try await connection.call(Bench.echo, request, options: options)
+            guard reply == request else {
+                throw CleanFailure(description: "a reply differs from its request")
+            }
+            let after = clock.now
+            if before >= start {
+                let (seconds, attoseconds) = (after - before).components
+                samples.append(
+                    UInt32(clamping: seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
+            }
+            before = after
+        }
+        return samples
+    }
+
+    private func report(_ samples: [UInt32]) {
+        func microseconds(_ share: Double) -> Double {
+            guard !samples.isEmpty else { return 0 }
+            let index = min(samples.count - 1, Int(Double(samples.count) * share))
+            return Double(samples[index] / 100) / 10
+        }
+        print(
+            "calls/s=\(Int(Double(samples.count) / seconds)) connections=\(connections)"
+                + " inflight=\(inFlight) bytes=\(bytes) p50us=\(microseconds(0.5))"
+                + " p99us=\(microseconds(0.99)) p999us=\(microseconds(0.999))")
+    }
+}

@@ -1,0 +1,58 @@
+/// A call of this side's, from its request to its reply; used again when it is over.
+///
+/// `@unchecked Sendable`: the caller's task writes it before it is submitted and reads it after it
+/// was resumed; in between it is the loop's alone.
+final class PendingCall: @unchecked Sendable {
+    enum Stage: Hashable {
+        /// The caller prepares it.
+        case prepared
+        /// The loop has it.
+        case open(CallKey)
+        /// It has its result.
+        case over
+    }
+
+    var name: EncodedName
+    var request = PayloadWriter()
+    var metadata = RPCMetadata()
+    var isOneWay = false
+    var shape = CallShape.unary
+    /// Of a call that streams.
+    var stream: CallStream?
+    /// Nanoseconds to wait, and the latest end; `.max`: for ever.
+    var timeout = Int64.max
+    var deadline = Int64.max
+
+    var stage = Stage.prepared
+    var continuation: UnsafeContinuation<Void, Never>?
+    /// `nil` is success; then ``reply`` has the payload.
+    var failure: RPCError?
+    var reply = PayloadWriter()
+
+    init(_ name: EncodedName) {
+        self.name = name
+    }
+
+    /// Ends the call, and lets its caller go on.
+    @inline(__always)
+    func end(_ failure: RPCError? = nil) {
+        stage = .over
+        if let failure { self.failure = failure }
+        if let stream {
+            stream.end(self.failure)
+            stream.peer.close(stream)
+        }
+        guard let continuation else { return }
+        self.continuation = nil
+        continuation.resume()
+    }
+
+    func reset() {
+        request.reset()
+        reply.reset()
+        if !metadata.isTriviallyEmpty { metadata = [:] }
+        failure = nil
+        isOneWay = false
+        stage = .prepared
+    }
+}

@@ -1,0 +1,178 @@
+public import NetPoll
+import Synchronization
+
+/// One connection to a peer, over which many calls go at once; from any thread.
+///
+/// A client's connection takes as many calls as ``callsMax`` says, so that a pool can lease it by
+/// the call. A handler finds the connection of its caller in ``RPCContext/connection``, to call
+/// back.
+public struct RPCConnection: Sendable {
+    let peer: PeerConnection
+
+    init(_ peer: PeerConnection) {
+        self.peer = peer
+    }
+
+    /// Connects to a server.
+    ///
+    /// - Parameters:
+    ///   - address: Where it listens: TCP or a Unix socket.
+    ///   - loop: Serves the connection.
+    ///   - configuration: Bounds and times.
+    ///   - connecting: How the socket is connected; its limits are those of `configuration`.
+    ///   - handlers: What the server may call here, where it knows the extensions.
+    /// - Returns: The connection, open until either side ends it.
+    /// - Throws: ``/NetPoll/ConnectError`` where there is no connection to be had.
+    public static func connect(
+        to address: SocketAddress, on loop: EventLoop, configuration: RPCConfiguration = .init(),
+        connecting: ConnectConfiguration = .init(), handlers: RPCHandlers = .init()
+    ) async throws(ConnectError) -> RPCConnection {
+        var connecting = connecting
+        connecting.limits = configuration.connection
+        let settings = connecting
+        let result = await withCheckedContinuation {
+            (continuation: CheckedContinuation<Result<RPCConnection, ConnectError>, Never>) in
+            let willRun = loop.execute {
+                loop.connect(to: address, configuration: settings) { result in
+                    switch result {
+                    case .success(let connection):
+                        let mailbox = LoopMailbox(loop)
+                        let peer = PeerConnection(
+                            connection, role: .client, configuration: configuration,
+                            table: handlers.table, mailbox: mailbox,
+                            shelf: ServedCallShelf(mailbox))
+                        connection.handler = peer
+                        continuation.resume(returning: .success(RPCConnection(peer)))
+                    case .failure(let error): continuation.resume(returning: .failure(error))
+                    }
+                }
+            }
+            if !willRun {
+                continuation.resume(returning: .failure(ConnectError(.shutdown, to: address)))
+            }
+        }
+        return try result.get()
+    }
+
+    /// The loop that serves the connection.
+    public var loop: EventLoop { peer.loop }
+
+    /// How many calls this side may have in flight, as it was configured.
+    public var callsMax: Int { peer.configuration.outgoingCallsMax }
+
+    /// Calls a method and waits for its reply.
+    ///
+    /// When the caller's task is cancelled the call ends at once; a server that knows the extensions
+    /// is told, and cancels its handler.
+    ///
+    /// - Parameters:
+    ///   - method: A method of both sides.
+    ///   - request: Encoded in the caller's task.
+    ///   - options: Timeout and metadata.
+    /// - Returns: The reply, decoded in the caller's task.
+    /// - Throws: ``RPCError``; its ``RPCError/execution`` says whether the handler may have run.
+    public func call<Request, Reply>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request,
+        options: CallOptions = .init()
+    ) async throws(RPCError) -> Reply {
+        let call = try prepared(method.encoded, request, options)
+        await run(call)
+        defer { giveBack(call) }
+        if let failure = call.failure { throw failure }
+        do {
+            return try call.reply.withSpan { try Reply(decoding: $0) }
+        } catch {
+            throw RPCError(
+                .internal, "the reply cannot be decoded: \(error)", execution: .answered)
+        }
+    }
+
+    /// Sends a request that nobody answers. Whether it is served is not known.
+    ///
+    /// A peer that does not know the extensions answers all the same; its answer is dropped.
+    ///
+    /// - Parameters:
+    ///   - method: A method of both sides.
+    ///   - request: Encoded in the caller's task.
+    ///   - options: Timeout and metadata.
+    /// - Throws: ``RPCError`` where the request could not be sent.
+    public func send<Request, Reply>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request,
+        options: CallOptions = .init()
+    ) async throws(RPCError) {
+        let call = try prepared(method.encoded, request, options)
+        call.isOneWay = true
+        await run(call)
+        // Until a plain peer's answer comes the loop still has it, so it is not used again.
+        if let failure = call.failure { throw failure }
+    }
+
+    /// Takes no more calls of either side, and ends the connection when those that run are over.
+    public func drain() {
+        peer.loop.execute { [peer] in peer.stopCalling() }
+    }
+
+    /// Ends the connection at once; calls that run fail with ``StatusCode/unavailable``.
+    public func close() {
+        peer.loop.execute { [peer] in peer.connection.abort() }
+    }
+
+    // MARK: - One call
+
+    func prepared<Request: RPCMessage>(
+        _ name: EncodedName, _ request: Request, _ options: CallOptions
+    ) throws(RPCError) -> PendingCall {
+        guard !Task.isCancelled else {
+            throw RPCError(.cancelled, "the call was cancelled", execution: .notRun)
+        }
+        let call = peer.calls.take(name)
+        do {
+            try request.encode(to: &call.request)
+        } catch {
+            throw RPCError(
+                .internal, "the request cannot be encoded: \(error)", execution: .notRun)
+        }
+        call.timeout = options.timeout?.inNanoseconds ?? .max
+        call.deadline = RPCDeadline.current?.nanoseconds ?? .max
+        if !options.metadata.isTriviallyEmpty { call.metadata = options.metadata }
+        return call
+    }
+
+    private func run(_ call: PendingCall) async {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+                call.continuation = continuation
+                peer.mailbox.submit(call, on: peer)
+            }
+        } onCancel: {
+            peer.mailbox.cancel(call, on: peer)
+        }
+    }
+
+    private func giveBack(_ call: PendingCall) {
+        // A cancellation may still be on its way to the loop, and would meet another call.
+        guard !Task.isCancelled else { return }
+        peer.calls.giveBack(call)
+    }
+}
+
+/// Calls that are over, to be used again by any thread.
+final class PendingCallShelf: Sendable {
+    /// How many are kept.
+    static let idleMax = 1_024
+
+    private let idle = Mutex<[PendingCall]>([])
+
+    func take(_ name: EncodedName) -> PendingCall {
+        guard let call = idle.withLock({ $0.popLast() }) else { return PendingCall(name) }
+        call.name = name
+        return call
+    }
+
+    func giveBack(_ call: PendingCall) {
+        call.reset()
+        idle.withLock { idle in
+            if idle.count < Self.idleMax { idle.append(call) }
+        }
+    }
+}

@@ -1,0 +1,145 @@
+import NetPoll
+
+// Calls that this side makes.
+extension PeerConnection {
+    /// A call is to be made; on the loop.
+    func submit(_ call: PendingCall) {
+        // It was cancelled before it came here.
+        guard call.stage == .prepared else { return call.end() }
+        guard !isClosed else { return call.end(Self.noConnection) }
+        let now = loop.now.nanoseconds
+        let timeout = call.timeout == .max ? callTimeout : call.timeout
+        let (end, overflow) = now.addingReportingOverflow(timeout)
+        if !overflow { call.deadline = min(call.deadline, end) }
+        guard call.deadline > now else {
+            return call.end(RPCError(.deadlineExceeded, "the deadline passed", execution: .notRun))
+        }
+        switch core.opened(call.shape, isOneWay: call.isOneWay, deadline: call.deadline) {
+        case .send(let key): send(call, key)
+        case .wait(let key): keep(call, key)
+        case .refuse(let refusal): call.end(Self.error(refusal))
+        }
+        armTimer()
+    }
+
+    /// A caller gave up; on the loop.
+    func cancel(_ call: PendingCall) {
+        defer {
+            if let stream = call.stream { discard(stream) }
+        }
+        let error = RPCError(.cancelled, "the call was cancelled", execution: .notRun)
+        switch call.stage {
+        case .over: return
+        case .prepared:
+            // Its submission is still on its way, and ends it.
+            call.failure = error
+            call.stage = .over
+        case .open(let key):
+            guard let wasSent = core.gaveUp(key) else { return }
+            if core.hasControl { sendControl() }
+            pending[Int(key.slot)] = nil
+            var error = error
+            if wasSent { error.execution = .unknown }
+            call.end(error)
+            sendWaiting()
+            closeIfDrained()
+        }
+    }
+
+    private func keep(_ call: PendingCall, _ key: CallKey) {
+        call.stage = .open(key)
+        while pending.count <= Int(key.slot) { pending.append(nil) }
+        pending[Int(key.slot)] = call
+    }
+
+    private func send(_ call: PendingCall, _ key: CallKey) {
+        let timeout =
+            call.deadline == .max ? 0 : max(1, call.deadline - loop.now.nanoseconds)
+        let payload = call.request.bytes
+        let head = RequestHead(
+            name: call.name, timeoutNanoseconds: timeout, metadata: call.metadata,
+            announces: core.announces, payloadBytes: payload.count)
+        guard head.dataBytes <= messageBytesMax else {
+            _ = core.gaveUp(key)
+            let text = "request of \(head.dataBytes) bytes exceeds \(messageBytesMax)"
+            return call.end(RPCError(.resourceExhausted, text, execution: .notRun))
+        }
+        let (id, flags) = core.begin(key.slot, shape: call.shape)
+        write(head, payload, id, flags)
+        if call.isOneWay, flags.contains(.oneWay) { return call.end() }
+        keep(call, key)
+        if let stream = call.stream {
+            stream.opened(
+                key, isCounted: core.outgoing.entry(key.slot).pointee.flags.contains(.credited))
+        }
+        // A plain peer answers, and nobody waits for it.
+        if call.isOneWay { call.end() }
+    }
+
+    /// Sends calls that waited for room.
+    func sendWaiting() {
+        while let slot = core.nextSendable() {
+            guard let call = pending[Int(slot)] else {
+                preconditionFailure("slot \(slot) waits without a call")
+            }
+            pending[Int(slot)] = nil
+            send(call, core.outgoing.key(slot))
+        }
+    }
+
+    /// A call got its answer.
+    @inline(__always)
+    func end(_ slot: UInt32, _ envelope: ResponseEnvelope, _ data: UnsafeRawBufferPointer) {
+        guard let call = take(slot), call.stage != .over else { return }
+        if envelope.code == 0, let stream = call.stream {
+            if call.shape == .clientStreaming {
+                _ = stream.deliver(
+                    UnsafeRawBufferPointer(rebasing: data[envelope.payload]), isReply: true)
+            }
+            call.end()
+        } else if envelope.code == 0 {
+            call.reply.append(UnsafeRawBufferPointer(rebasing: data[envelope.payload]))
+            call.end()
+        } else {
+            call.end(RPCError(envelope, of: data))
+        }
+    }
+
+    /// A call ends without its answer.
+    func end(_ slot: UInt32, _ error: RPCError) {
+        guard let call = take(slot), call.stage != .over else { return }
+        call.end(error)
+    }
+
+    @inline(__always)
+    private func take(_ slot: UInt32) -> PendingCall? {
+        guard Int(slot) < pending.count else { return nil }
+        return pending[Int(slot)].take()
+    }
+
+    private static func error(_ refusal: OnOpen.Refusal) -> RPCError {
+        switch refusal {
+        case .full:
+            RPCError(.resourceExhausted, "too many calls in flight", execution: .notRun)
+        case .draining:
+            RPCError(.unavailable, "the connection takes no more calls", execution: .notRun)
+        case .unsupported:
+            RPCError(.unimplemented, "the peer takes no calls", execution: .notRun)
+        }
+    }
+}
+
+extension RPCError {
+    /// The status of an answer.
+    init(_ envelope: ResponseEnvelope, of bytes: UnsafeRawBufferPointer) {
+        var details: [Detail] = []
+        envelope.forEachDetail(of: bytes) { entry in
+            let typeURL = String(decoding: bytes[entry.typeURL], as: UTF8.self)
+            details.append(Detail(typeURL: typeURL, value: Array(bytes[entry.value])))
+        }
+        self.init(
+            StatusCode(rawValue: envelope.code),
+            String(decoding: bytes[envelope.message], as: UTF8.self), details: details,
+            execution: .answered)
+    }
+}

@@ -1,0 +1,85 @@
+import NetPoll
+
+// Calls that the peer makes.
+extension PeerConnection {
+    @inline(__always)
+    func serve(
+        _ slot: UInt32, _ envelope: RequestEnvelope, _ shape: CoreEvent.IncomingShape,
+        _ data: UnsafeRawBufferPointer
+    ) {
+        let found = table.find(
+            UnsafeRawBufferPointer(rebasing: data[envelope.service]),
+            UnsafeRawBufferPointer(rebasing: data[envelope.method]))
+        guard let entry = found else { return refuse(slot, Self.unknownMethod(envelope, data)) }
+        guard entry.accepts(shape) else {
+            let text = "the method is \(entry.shape)"
+            return refuse(slot, RPCError(.invalidArgument, text, execution: .notRun))
+        }
+        guard entry.execution != .inline else {
+            return serveInline(slot, entry, envelope, data)
+        }
+        let call = shelf.take(entry.execution)
+        call.peer = self
+        call.slot = slot
+        call.entry = entry
+        call.envelope = envelope
+        call.deadline = core.incoming.entry(slot).pointee.deadline
+        call.data.append(data)
+        while served.count <= Int(slot) { served.append(nil) }
+        served[Int(slot)] = call
+        if entry.shape != .unary { openStream(of: call, shape, data) }
+        call.start()
+    }
+
+    private func serveInline(
+        _ slot: UInt32, _ entry: MethodEntry, _ envelope: RequestEnvelope,
+        _ data: UnsafeRawBufferPointer
+    ) {
+        let deadline = core.incoming.entry(slot).pointee.deadline
+        let context = RPCContext(
+            metadata: envelope.metadataCount == 0 ? [:] : RPCMetadata(envelope, of: data),
+            deadline: deadline == .max ? nil : Instant(nanoseconds: deadline),
+            connection: RPCConnection(self))
+        var failure: RPCError?
+        shelf.scratch.reset()
+        do {
+            // The span is used within the call only.
+            let payload = UnsafeRawBufferPointer(rebasing: data[envelope.payload])
+            try entry.runInline(RawSpan(_unsafeBytes: payload), context, &shelf.scratch)
+        } catch {
+            failure = RPCError(ofHandler: error)
+        }
+        // The handler may have ended the connection.
+        guard !isClosed, let id = core.answered(slot) else { return }
+        write(id, failure, shelf.scratch.bytes)
+    }
+
+    /// A handler is done; on the loop.
+    func finished(_ call: ServedCall) {
+        let slot = Int(call.slot)
+        if !isClosed, slot < served.count, served[slot] === call {
+            served[slot] = nil
+            answer(call)
+            closeIfDrained()
+        }
+        shelf.giveBack(call)
+    }
+
+    func serving(_ slot: UInt32) -> ServedCall? {
+        Int(slot) < served.count ? served[Int(slot)] : nil
+    }
+
+    private func refuse(_ slot: UInt32, _ error: RPCError) {
+        guard let id = core.answered(slot) else { return }
+        write(id, error, .init(start: nil, count: 0))
+    }
+
+    private static func unknownMethod(
+        _ envelope: RequestEnvelope, _ data: UnsafeRawBufferPointer
+    ) -> RPCError {
+        let service = String(decoding: data[envelope.service].prefix(256), as: UTF8.self)
+        let method = String(decoding: data[envelope.method].prefix(256), as: UTF8.self)
+        return RPCError(
+            .unimplemented, "no method \(method) of service \(service)", execution: .notRun)
+    }
+}

@@ -1,0 +1,262 @@
+import NetPoll
+
+/// One connection and the calls of both sides on it: what carries out what ``ConnectionCore``
+/// decides.
+///
+/// `@unchecked Sendable`: everything but constants is touched on ``loop`` only; other threads go
+/// through ``mailbox``.
+final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable {
+    static let noConnection = RPCError(.unavailable, "there is no connection", execution: .notRun)
+
+    let loop: EventLoop
+    let connection: Connection
+    let mailbox: LoopMailbox
+    let shelf: ServedCallShelf
+    let table: MethodTable
+    let configuration: RPCConfiguration
+    let calls = PendingCallShelf()
+    var core: ConnectionCore
+    var decoder: FrameDecoder
+    /// Calls of this side by their slots of the core.
+    var pending: [PendingCall?] = []
+    /// Calls of the peer's by their slots of the core.
+    var served: [ServedCall?] = []
+    private(set) var isClosed = false
+    /// How much of a stream is read before the loop is told, so that credit goes back.
+    let creditStep: Int
+    /// The connection's queue is above its high watermark: streams wait.
+    var isCongested = false
+    var isWriteScheduled = false
+    private var timer: TimerID?
+    private var timerAt = Int64.max
+    private var onClose: ((PeerConnection) -> Void)?
+    /// The configured time in nanoseconds; `.max`: none.
+    let callTimeout: Int64
+
+    init(
+        _ connection: Connection, role: PeerRole, configuration: RPCConfiguration,
+        table: MethodTable, mailbox: LoopMailbox, shelf: ServedCallShelf,
+        onClose: ((PeerConnection) -> Void)? = nil
+    ) {
+        loop = connection.loop
+        self.connection = connection
+        self.mailbox = mailbox
+        self.shelf = shelf
+        self.table = table
+        self.configuration = configuration
+        self.onClose = onClose
+        callTimeout = configuration.callTimeout?.inNanoseconds ?? .max
+        let limits = configuration.core
+        creditStep = max(1, Int(limits.settings.streamCredit) / 4)
+        core = ConnectionCore(
+            role: role, limits: limits, now: connection.loop.now.nanoseconds)
+        decoder = FrameDecoder(dataBytesMax: configuration.messageBytesMax)
+    }
+
+    // MARK: - Frames that arrive
+
+    func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
+        let now = loop.now.nanoseconds
+        core.heard(now)
+        // The pointer is used within the call only.
+        bytes.bytes.withUnsafeBytes { input in
+            do throws(ProtocolViolation) {
+                var cursor = 0
+                while let event = try decoder.next(in: input, at: &cursor) {
+                    switch event {
+                    case .frame(let header, .input(let range)):
+                        try receive(header, .init(rebasing: input[range]), now)
+                    case .frame(let header, .kept): try receive(header, decoder.kept, now)
+                    case .oversized(let header):
+                        carryOut(core.receivedOversized(header), .init(start: nil, count: 0))
+                    }
+                    if connection.isEnded { return }
+                }
+            } catch {
+                // The peer sees the end; there is no frame that says why.
+                connection.abort()
+            }
+        }
+        sendWaiting()
+        armTimer()
+        closeIfDrained()
+    }
+
+    @inline(__always)
+    private func receive(
+        _ header: FrameHeader, _ data: UnsafeRawBufferPointer, _ now: Int64
+    ) throws(ProtocolViolation) {
+        carryOut(try core.received(header, data, at: now), data)
+    }
+
+    @inline(__always)
+    private func carryOut(_ event: CoreEvent, _ data: UnsafeRawBufferPointer) {
+        if core.hasControl { sendControl() }
+        switch event {
+        case .none: break
+        case .call(let slot, let envelope, let shape): serve(slot, envelope, shape, data)
+        case .reply(let slot, let envelope): end(slot, envelope, data)
+        case .broken(let slot):
+            end(slot, RPCError(.internal, "the answer broke the protocol", execution: .answered))
+        case .data(let side, let slot, let hasMessage, let isEnd, let isOver):
+            receive(side, slot, hasMessage ? data : nil, isEnd: isEnd, isOver: isOver)
+        case .cancelled(let slot): serving(slot)?.cancel()
+        case .credit: flushStreams()
+        case .negotiated: keepAlive()
+        case .goAway(let goAway): wentAway(goAway)
+        }
+    }
+
+    func receivedEnd(on connection: Connection) { connection.close() }
+
+    func closed(_ connection: Connection, reason: CloseReason) {
+        isClosed = true
+        if let timer { loop.cancel(timer) }
+        var cursor: UInt32 = 0
+        while let (slot, wasSent) = core.nextLost(&cursor) {
+            let error = RPCError(
+                .unavailable, "the connection was lost: \(reason)",
+                execution: wasSent ? .unknown : .notRun)
+            end(slot, error)
+        }
+        for call in served {
+            call?.cancel()
+            guard let stream = call?.stream else { continue }
+            stream.end(Self.noConnection)
+            close(stream)
+        }
+        served = []
+        onClose?(self)
+        onClose = nil
+    }
+
+    // MARK: - Frames that are sent
+
+    func sendControl() {
+        for frame in core.takeControl() { connection.write(frame.bytes.span.bytes) }
+    }
+
+    /// Sends a request's frame.
+    func write(
+        _ head: RequestHead, _ payload: UnsafeRawBufferPointer, _ id: UInt32, _ flags: FrameFlags
+    ) {
+        if let place = connection.reserve(head.count + payload.count) {
+            head.write(to: place, stream: id, flags: flags)
+            if let base = payload.baseAddress {
+                (place + head.count).copyMemory(from: base, byteCount: payload.count)
+            }
+            return
+        }
+        withUnsafeTemporaryAllocation(byteCount: head.count, alignment: 1) { place in
+            guard let start = place.baseAddress else { return }
+            head.write(to: start, stream: id, flags: flags)
+            _ = connection.write(head: UnsafeRawBufferPointer(place), body: payload)
+        }
+    }
+
+    /// Sends a response's frame; one that is too long becomes a status that says so.
+    func write(_ id: UInt32, _ failure: RPCError?, _ payload: UnsafeRawBufferPointer) {
+        let payload = failure == nil ? payload : UnsafeRawBufferPointer(start: nil, count: 0)
+        let head = ResponseHead(status: failure, payloadBytes: payload.count)
+        guard head.dataBytes <= messageBytesMax else {
+            let text = "reply of \(head.dataBytes) bytes exceeds \(messageBytesMax)"
+            return write(
+                id, RPCError(.resourceExhausted, failure == nil ? text : ""),
+                .init(start: nil, count: 0))
+        }
+        if let place = connection.reserve(head.count + payload.count) {
+            head.write(to: place, stream: id)
+            if let base = payload.baseAddress {
+                (place + head.count).copyMemory(from: base, byteCount: payload.count)
+            }
+            return
+        }
+        withUnsafeTemporaryAllocation(byteCount: head.count, alignment: 1) { place in
+            guard let start = place.baseAddress else { return }
+            head.write(to: start, stream: id)
+            _ = connection.write(head: UnsafeRawBufferPointer(place), body: payload)
+        }
+    }
+
+    /// The longest message that both sides take.
+    var messageBytesMax: Int {
+        min(configuration.messageBytesMax, core.peer.map { Int($0.messageBytesMax) } ?? .max)
+    }
+
+    // MARK: - Time and the end
+
+    func armTimer() {
+        guard core.nextDeadline < timerAt else { return }
+        arm(at: core.nextDeadline)
+    }
+
+    private func arm(at instant: Int64) {
+        timerAt = instant
+        let delay = Duration.nanoseconds(max(0, instant - loop.now.nanoseconds))
+        if let timer, loop.reschedule(timer, after: delay) { return }
+        timer = loop.schedule(after: delay, self)
+    }
+
+    private func keepAlive() {
+        guard case .wait(let until) = core.tick(loop.now.nanoseconds), until < timerAt else {
+            return
+        }
+        arm(at: until)
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        (timer, timerAt) = (nil, .max)
+        let now = loop.now.nanoseconds
+        for expired in core.takeExpired(now) {
+            switch expired.side {
+            case .outgoing:
+                let error = RPCError(
+                    .deadlineExceeded, "the deadline passed",
+                    execution: expired.wasSent ? .unknown : .notRun)
+                end(expired.slot, error)
+            case .incoming: serving(expired.slot)?.cancel()
+            }
+        }
+        let next = core.tick(now)
+        if core.hasControl { sendControl() }
+        switch next {
+        case .dead: return connection.abort()
+        case .wait(let until):
+            let due = min(until, core.nextDeadline)
+            if due != .max { arm(at: due) }
+        }
+        sendWaiting()
+        closeIfDrained()
+    }
+
+    private func wentAway(_ goAway: GoAway) {
+        var cursor: UInt32 = 0
+        while let slot = core.nextNotAccepted(&cursor) {
+            end(
+                slot,
+                RPCError(.unavailable, "the peer goes away: \(goAway.text)", execution: .notRun))
+        }
+    }
+
+    /// Takes no more calls; ends the connection when those that run are over.
+    func drain() {
+        guard !isClosed else { return }
+        core.drain()
+        sendControl()
+        closeIfDrained()
+    }
+
+    /// As ``drain()``, and opens no more calls.
+    func stopCalling() {
+        core.isClosing = true
+        drain()
+    }
+
+    func closeIfDrained() {
+        guard core.isDraining || core.goneAway != nil || core.isClosing, core.isIdle, !isClosed
+        else {
+            return
+        }
+        connection.close()
+    }
+}

@@ -1,0 +1,72 @@
+public import NetPoll
+import Synchronization
+
+/// Serves calls on every loop of a group.
+///
+///     var handlers = RPCHandlers()
+///     handlers.handle(Greeter.sayHello) { request, context in
+///         HelloReply(text: "Hello, \(request.name)")
+///     }
+///     let server = RPCServer(group: group, handlers: handlers)
+///     let address = try await server.listen(on: .init(host: "127.0.0.1", port: 4000))
+public final class RPCServer: Sendable {
+    /// The loops that serve.
+    public let group: EventLoopGroup
+    /// The settings in force.
+    public let configuration: RPCConfiguration
+
+    let shards: RPCServerShards
+    private let listeners = Mutex<[ListenerGroup]>([])
+
+    /// - Parameters:
+    ///   - group: The loops to serve on.
+    ///   - handlers: The methods to serve.
+    ///   - configuration: Bounds and times of each connection.
+    public init(
+        group: EventLoopGroup, handlers: RPCHandlers, configuration: RPCConfiguration = .init()
+    ) {
+        self.group = group
+        self.configuration = configuration
+        shards = RPCServerShards(group, handlers.table, configuration)
+    }
+
+    /// Starts to serve at `address`; may be called for several.
+    ///
+    /// - Returns: The address, with the port the kernel chose where 0 was asked for.
+    /// - Throws: ``/NetPoll/SystemError``, for example EADDRINUSE or EACCES.
+    @discardableResult
+    public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
+        var settings = Listener.Configuration()
+        settings.limits = configuration.connection
+        let listener = try await group.listen(on: address, configuration: settings) {
+            [shards] connection, _ in
+            shards.shard(of: connection.loop).accept(connection)
+        }
+        listeners.withLock { $0.append(listener) }
+        return listener.address
+    }
+
+    /// Stops accepting, lets the calls that run end, and tells clients that know the extensions to go
+    /// elsewhere (GOAWAY); what is left at the deadline is aborted. Returns when no connection is
+    /// left.
+    ///
+    /// Call it once, before ``group`` is shut down. The server serves nobody afterwards.
+    ///
+    /// - Parameter deadline: How long calls may take to end. Default 10 s.
+    public func drain(deadline: Duration = .seconds(10)) async {
+        let stopped = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        for listener in stopped { await listener.close() }
+        for loop in group.loops {
+            await withCheckedContinuation { continuation in
+                let willRun = loop.execute { [shards] in
+                    shards.shard(of: loop).drain(deadline) { continuation.resume() }
+                }
+                // A loop that was shut down has no connections.
+                if !willRun { continuation.resume() }
+            }
+        }
+    }
+}

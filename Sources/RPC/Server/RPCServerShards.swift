@@ -1,0 +1,85 @@
+import NetPoll
+
+/// A server's settings and its part on each loop; what its listeners hold, so that they do not keep
+/// the server itself alive.
+final class RPCServerShards: Sendable {
+    private let configuration: RPCConfiguration
+    private let table: MethodTable
+
+    /// A loop's shard, made by its first connection or by draining.
+    ///
+    /// `@unchecked Sendable`: only the loop of the same index touches it.
+    private final class Place: @unchecked Sendable {
+        var shard: RPCServerShard?
+    }
+
+    private let places: [Place]
+
+    init(_ group: EventLoopGroup, _ table: MethodTable, _ configuration: RPCConfiguration) {
+        self.table = table
+        self.configuration = configuration
+        places = group.loops.map { _ in Place() }
+    }
+
+    /// The part of the server on `loop`; called on it.
+    func shard(of loop: EventLoop) -> RPCServerShard {
+        let place = places[loop.index]
+        if let shard = place.shard { return shard }
+        let shard = RPCServerShard(loop, table, configuration)
+        place.shard = shard
+        return shard
+    }
+}
+
+/// A server's connections on one loop.
+final class RPCServerShard: TimerTarget {
+    private let loop: EventLoop
+    private let table: MethodTable
+    private let configuration: RPCConfiguration
+    private let mailbox: LoopMailbox
+    private let shelf: ServedCallShelf
+    private var peers: [ObjectIdentifier: PeerConnection] = [:]
+    private var drained: (@Sendable () -> Void)?
+
+    init(_ loop: EventLoop, _ table: MethodTable, _ configuration: RPCConfiguration) {
+        self.loop = loop
+        self.table = table
+        self.configuration = configuration
+        mailbox = LoopMailbox(loop)
+        shelf = ServedCallShelf(mailbox)
+    }
+
+    func accept(_ connection: Connection) -> any ConnectionHandler {
+        let peer = PeerConnection(
+            connection, role: .server, configuration: configuration, table: table,
+            mailbox: mailbox, shelf: shelf
+        ) { [weak self] peer in self?.ended(peer) }
+        peers[ObjectIdentifier(peer)] = peer
+        if drained != nil { peer.drain() }
+        return peer
+    }
+
+    var connections: [RPCConnection] { peers.values.map { RPCConnection($0) } }
+
+    private func ended(_ peer: PeerConnection) {
+        peers[ObjectIdentifier(peer)] = nil
+        tellIfDrained()
+    }
+
+    func drain(_ deadline: Duration, _ whenDone: @escaping @Sendable () -> Void) {
+        drained = whenDone
+        for peer in peers.values { peer.drain() }
+        loop.schedule(after: deadline, self)
+        tellIfDrained()
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        for peer in peers.values { peer.connection.abort() }
+    }
+
+    private func tellIfDrained() {
+        guard peers.isEmpty, let drained else { return }
+        self.drained = nil
+        drained()
+    }
+}

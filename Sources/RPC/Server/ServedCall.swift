@@ -1,0 +1,136 @@
+import NetPoll
+
+/// A call of the peer's that an async handler serves, with the task that runs it.
+///
+/// Both are used for one call after another: a call that ends parks its task until the loop hands
+/// it the next one, so that serving allocates nothing in steady state. A task that was cancelled
+/// serves no other call.
+///
+/// `@unchecked Sendable`: the loop writes it before the task is resumed and after it is parked; in
+/// between it is the task's, but for ``task``, which the loop alone uses.
+final class ServedCall: @unchecked Sendable {
+    let execution: MethodEntry.Execution
+    let mailbox: LoopMailbox
+
+    var peer: PeerConnection?
+    var slot: UInt32 = 0
+    var entry: MethodEntry?
+    /// The frame's data, and where in them the payload is.
+    var data = PayloadWriter()
+    var envelope: RequestEnvelope?
+    /// Nanoseconds; `.max`: none.
+    var deadline = Int64.max
+
+    var reply = PayloadWriter()
+    /// Of a call that streams.
+    var stream: CallStream?
+    var failure: RPCError?
+
+    /// Whether the loop cancelled ``task``.
+    private(set) var isCancelled = false
+    private var task: Task<Void, Never>?
+    private var parked: UnsafeContinuation<Bool, Never>?
+
+    init(_ execution: MethodEntry.Execution, _ mailbox: LoopMailbox) {
+        self.execution = execution
+        self.mailbox = mailbox
+    }
+
+    // MARK: - On the loop
+
+    /// Runs the handler of the call it holds.
+    func start() {
+        if let parked {
+            self.parked = nil
+            parked.resume(returning: true)
+            return
+        }
+        switch execution {
+        case .loop: task = Task.detached(executorPreference: mailbox.loop) { await self.serve() }
+        case .pool, .inline: task = Task.detached { await self.serve() }
+        }
+    }
+
+    func cancel() {
+        isCancelled = true
+        task?.cancel()
+    }
+
+    /// Forgets the call; whether it may take another.
+    func reset() -> Bool {
+        peer = nil
+        entry = nil
+        stream = nil
+        data.reset()
+        reply.reset()
+        failure = nil
+        return !isCancelled
+    }
+
+    /// Ends the task.
+    func retire() {
+        parked?.resume(returning: false)
+        parked = nil
+        task = nil
+    }
+
+    // MARK: - In the task
+
+    private func serve() async {
+        repeat {
+            await runHandler()
+        } while await park()
+    }
+
+    private func park() async -> Bool {
+        await withUnsafeContinuation { continuation in
+            parked = continuation
+            mailbox.finished(self)
+        }
+    }
+
+    private func runHandler() async {
+        do {
+            guard let entry else { preconditionFailure("a call without a method") }
+            // It waited for its turn until nobody wanted it any more.
+            guard !Task.isCancelled else { throw CancellationError() }
+            guard deadline != .max else { return try await entry.run(self) }
+            let instant = Instant(nanoseconds: deadline)
+            try await RPCDeadline.$current.withValue(instant) { try await entry.run(self) }
+        } catch {
+            failure = RPCError(ofHandler: error)
+        }
+    }
+
+    func decodeRequest<Request: RPCMessage>(_ type: Request.Type) throws -> Request {
+        do {
+            return try data.withSpan {
+                try Request(decoding: $0.extracting(envelope?.payload ?? 0..<0))
+            }
+        } catch {
+            throw RPCError(.invalidArgument, "the request cannot be decoded: \(error)")
+        }
+    }
+
+    var context: RPCContext {
+        guard let peer else { preconditionFailure("a call without a connection") }
+        return RPCContext(
+            metadata: envelope.map { RPCMetadata($0, of: data.bytes) } ?? [:],
+            deadline: deadline == .max ? nil : Instant(nanoseconds: deadline),
+            connection: RPCConnection(peer))
+    }
+}
+
+extension RPCError {
+    /// What the caller is told of an error that a handler threw.
+    init(ofHandler error: any Error) {
+        if let error = error as? RPCError {
+            self = error
+        } else if error is CancellationError {
+            self.init(.cancelled, "the call was cancelled")
+        } else {
+            // The text of other errors may hold what is not for the caller's eyes.
+            self.init(.unknown, "the handler failed")
+        }
+    }
+}

@@ -1,0 +1,254 @@
+import Synchronization
+
+/// The messages of one streaming call on this side: those that wait to be read, and those that wait
+/// for credit to be sent.
+///
+/// `@unchecked Sendable`: what is not behind the lock is touched on the connection's loop only.
+final class CallStream: @unchecked Sendable {
+    /// The most bytes that wait to be read where the peer does not know credit; its stream fails
+    /// beyond that.
+    static let uncountedBytesMax = 1 << 20
+
+    typealias Written = UnsafeContinuation<RPCError?, Never>
+
+    private struct Inbox {
+        var messages: [[UInt8]] = []
+        var first = 0
+        var bytes = 0
+        /// Read, and not told to the loop yet.
+        var consumed = 0
+        /// The peer's end: of success where there is no failure.
+        var isEnded = false
+        var failure: RPCError?
+        var reader: UnsafeContinuation<Void, Never>?
+        /// The number of the latest write.
+        var writes: UInt64 = 0
+
+        mutating func pop() -> [UInt8]? {
+            guard first < messages.count else { return nil }
+            let message = messages[first]
+            messages[first] = []
+            first += 1
+            bytes -= message.count
+            if first == messages.count {
+                messages.removeAll(keepingCapacity: first <= 64)
+                first = 0
+            }
+            return message
+        }
+    }
+
+    let peer: PeerConnection
+    let side: CallSide
+    private let inbox = Mutex(Inbox())
+
+    // On the loop.
+    private(set) var key: CallKey?
+    /// Whether its data are counted against credit.
+    private(set) var isCounted = false
+    private var waiting: [(message: [UInt8], number: UInt64, written: Written)] = []
+    /// Writes whose tasks were cancelled before they came here.
+    private var cancelledWrites: Set<UInt64> = []
+    private var endsWhenWritten = false
+    /// Nothing more is sent.
+    private var isClosed = false
+    /// Nothing more is read.
+    private var isDiscarded = false
+
+    init(_ peer: PeerConnection, _ side: CallSide) {
+        self.peer = peer
+        self.side = side
+    }
+
+    // MARK: - Reading, from any task
+
+    /// The next message; `nil` at the end.
+    func next() async throws(RPCError) -> [UInt8]? {
+        while true {
+            guard !Task.isCancelled else {
+                throw RPCError(.cancelled, "the reader was cancelled", execution: .unknown)
+            }
+            let (message, consumed, ended, failure) = inbox.withLock { inbox in
+                let message = inbox.pop()
+                if let message { inbox.consumed += ConnectionCore.cost(message.count) }
+                let isDue = inbox.messages.isEmpty || inbox.consumed >= peer.creditStep
+                let consumed = isDue ? inbox.consumed : 0
+                if isDue { inbox.consumed = 0 }
+                return (message, consumed, inbox.isEnded, inbox.failure)
+            }
+            if consumed > 0 { peer.mailbox.consumed(consumed, of: self) }
+            if let message { return message }
+            if let failure { throw failure }
+            if ended { return nil }
+            await waitForMessage()
+        }
+    }
+
+    private func waitForMessage() async {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { (reader: UnsafeContinuation<Void, Never>) in
+                let mayWait = inbox.withLock { inbox in
+                    guard inbox.messages.isEmpty, !inbox.isEnded, !Task.isCancelled else {
+                        return false
+                    }
+                    precondition(inbox.reader == nil, "two tasks read from one stream at once")
+                    inbox.reader = reader
+                    return true
+                }
+                if !mayWait { reader.resume() }
+            }
+        } onCancel: {
+            wakeReader()
+        }
+    }
+
+    private func wakeReader() {
+        let reader = inbox.withLock { $0.reader.take() }
+        reader?.resume()
+    }
+
+    /// Whether the peer ended it, well or not.
+    var isEnded: Bool { inbox.withLock { $0.isEnded } }
+
+    /// Bytes that wait to be read.
+    var waitingBytes: Int { inbox.withLock { $0.bytes } }
+
+    // MARK: - Writing, from any task
+
+    func write(_ message: [UInt8]) async throws(RPCError) {
+        guard !Task.isCancelled else {
+            throw RPCError(.cancelled, "the writer was cancelled", execution: .unknown)
+        }
+        let number = inbox.withLock { inbox in
+            inbox.writes += 1
+            return inbox.writes
+        }
+        let failure = await withTaskCancellationHandler {
+            await withUnsafeContinuation { (written: Written) in
+                peer.mailbox.write(message, number, to: self, written)
+            }
+        } onCancel: {
+            peer.mailbox.cancelWrite(number, of: self)
+        }
+        if let failure { throw failure }
+    }
+
+    // MARK: - On the loop
+
+    /// Its request is sent, or was received.
+    func opened(_ key: CallKey, isCounted: Bool) {
+        self.key = key
+        self.isCounted = isCounted
+        flush()
+    }
+
+    /// A message arrived; `false` where too many wait and nothing counts them.
+    ///
+    /// - Parameters:
+    ///   - message: Copied.
+    ///   - isReply: Whether it came in a request or a response, which cost no credit.
+    /// - Returns: Whether it was taken.
+    func deliver(_ message: UnsafeRawBufferPointer, isReply: Bool = false) -> Bool {
+        if isDiscarded {
+            if isCounted, !isReply {
+                peer.consumed(ConnectionCore.cost(message.count), of: self)
+            }
+            return true
+        }
+        let isBounded = isCounted || isReply
+        let (reader, isTaken) = inbox.withLock { inbox in
+            guard
+                isBounded || inbox.bytes == 0
+                    || inbox.bytes + message.count <= Self.uncountedBytesMax
+            else {
+                return (nil as UnsafeContinuation<Void, Never>?, false)
+            }
+            guard !inbox.isEnded else { return (nil, true) }
+            inbox.messages.append(Array(message))
+            inbox.bytes += message.count
+            // What cost no credit gives none back.
+            if isReply { inbox.consumed -= ConnectionCore.cost(message.count) }
+            return (inbox.reader.take(), true)
+        }
+        reader?.resume()
+        return isTaken
+    }
+
+    /// The peer sends no more; with a failure, the call is over.
+    func end(_ failure: RPCError? = nil) {
+        let reader = inbox.withLock { inbox in
+            if !inbox.isEnded {
+                inbox.isEnded = true
+                inbox.failure = failure
+            }
+            return inbox.reader.take()
+        }
+        reader?.resume()
+    }
+
+    /// The call is over: nothing more is sent.
+    func close(_ failure: RPCError) {
+        isClosed = true
+        for writer in waiting { writer.written.resume(returning: failure) }
+        waiting = []
+    }
+
+    /// Nobody reads any more.
+    ///
+    /// - Returns: The cost of what was received and will not be read.
+    func discard() -> Int {
+        isDiscarded = true
+        return inbox.withLock { inbox in
+            var cost = max(0, inbox.consumed)
+            for message in inbox.messages[inbox.first...] {
+                cost += ConnectionCore.cost(message.count)
+            }
+            inbox.consumed = 0
+            (inbox.messages, inbox.first, inbox.bytes) = ([], 0, 0)
+            return cost
+        }
+    }
+
+    func add(_ message: [UInt8], _ number: UInt64, _ written: Written) {
+        guard !isClosed, !endsWhenWritten, cancelledWrites.remove(number) == nil else {
+            let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
+            return written.resume(returning: error)
+        }
+        waiting.append((message, number, written))
+        flush()
+    }
+
+    func cancelWrite(_ number: UInt64) {
+        guard let index = waiting.firstIndex(where: { $0.number == number }) else {
+            if !isClosed { cancelledWrites.insert(number) }
+            return
+        }
+        let error = RPCError(.cancelled, "the writer was cancelled", execution: .unknown)
+        waiting.remove(at: index).written.resume(returning: error)
+    }
+
+    func finish() {
+        endsWhenWritten = true
+        flush()
+    }
+
+    /// Sends what has credit.
+    func flush() {
+        guard let key, !isClosed else { return }
+        while let (message, _, written) = waiting.first {
+            switch peer.writeData(message, side, key) {
+            case .send:
+                waiting.removeFirst()
+                written.resume(returning: nil)
+            case .wait: return
+            case .closed:
+                waiting.removeFirst()
+                let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
+                written.resume(returning: error)
+            }
+        }
+        guard endsWhenWritten else { return }
+        isClosed = true
+        peer.closeData(side, key)
+    }
+}

@@ -1,0 +1,109 @@
+// A peer that nobody here wrote: containerd's own Go implementation of ttrpc.
+//
+//	ttrpc-go client ADDRESS   calls bench.Echo as rpc-bench serves it, and checks what comes back
+//	ttrpc-go server           serves bench.Echo on a port of the system's choice, which it prints
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/containerd/ttrpc"
+	"github.com/gogo/protobuf/types"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+func fail(format string, arguments ...interface{}) {
+	fmt.Printf(format+"\n", arguments...)
+	os.Exit(1)
+}
+
+func echo(client *ttrpc.Client, value []byte) {
+	ctx := ttrpc.WithMetadata(context.Background(), ttrpc.MD{"trace": []string{"1", "2"}})
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	request, reply := types.BytesValue{Value: value}, types.BytesValue{}
+	if err := client.Call(ctx, "bench.Echo", "Echo", &request, &reply); err != nil {
+		fail("echo of %d bytes: %v", len(value), err)
+	}
+	if !bytes.Equal(reply.Value, value) {
+		fail("echo of %d bytes came back as %d others", len(value), len(reply.Value))
+	}
+}
+
+func refused(client *ttrpc.Client, service, method string, timeout time.Duration, wanted codes.Code) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	request, reply := types.BytesValue{Value: []byte("x")}, types.BytesValue{}
+	err := client.Call(ctx, service, method, &request, &reply)
+	if got, _ := status.FromError(err); err == nil || got.Code() != wanted {
+		fail("%s/%s ended with %v, not with code %v", service, method, err, wanted)
+	}
+}
+
+func runClient(address string) {
+	socket, err := net.Dial("tcp", address)
+	if err != nil {
+		fail("%v", err)
+	}
+	client := ttrpc.NewClient(socket)
+	defer client.Close()
+	for _, size := range []int{0, 1, 100, 4096, 65536, 1 << 20, 4<<20 - 200} {
+		echo(client, bytes.Repeat([]byte{7}, size))
+	}
+	var group sync.WaitGroup
+	for task := 0; task < 32; task++ {
+		group.Add(1)
+		go func(task int) {
+			defer group.Done()
+			for call := 0; call < 100; call++ {
+				echo(client, []byte(fmt.Sprintf("task %d call %d", task, call)))
+			}
+		}(task)
+	}
+	group.Wait()
+	refused(client, "bench.Echo", "Missing", 20*time.Second, codes.Unimplemented)
+	refused(client, "bench.Missing", "Echo", 20*time.Second, codes.Unimplemented)
+	// "x" is no number of milliseconds.
+	refused(client, "bench.Echo", "Sleep", 20*time.Second, codes.InvalidArgument)
+	echo(client, []byte("after errors"))
+	fmt.Println("3208 echoes, 3 refusals")
+}
+
+func runServer() {
+	server, err := ttrpc.NewServer()
+	if err != nil {
+		fail("%v", err)
+	}
+	handle := func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
+		var request types.BytesValue
+		if err := unmarshal(&request); err != nil {
+			return nil, err
+		}
+		return &request, nil
+	}
+	server.Register("bench.Echo", map[string]ttrpc.Method{"Echo": handle})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fail("%v", err)
+	}
+	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
+	fail("%v", server.Serve(context.Background(), listener))
+}
+
+func main() {
+	switch {
+	case len(os.Args) == 3 && os.Args[1] == "client":
+		runClient(os.Args[2])
+	case len(os.Args) == 2 && os.Args[1] == "server":
+		runServer()
+	default:
+		fail("usage: ttrpc-go client ADDRESS | server")
+	}
+}

@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""All call shapes of ttrpc and the extensions' negotiation, by a client with a codec of its own.
+
+No streaming ttrpc peer can be installed from Debian: this client is written from the protocol's tables.
+"""
+
+import json
+import socket
+import struct
+
+from support.check import Context, expect, run
+
+REQUEST, RESPONSE, DATA, SETTINGS, CANCEL, PING, PONG = 1, 2, 3, 0x20, 0x21, 0x22, 0x23
+CLOSED, OPEN, NO_DATA = 1, 2, 4
+
+
+def varint(number: int) -> bytes:
+    out = b""
+    while number >= 0x80:
+        out += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return out + bytes([number])
+
+
+def field(number: int, data: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + varint(len(data)) + data
+
+
+def fields(data: bytes) -> dict:
+    out, cursor = {}, 0
+
+    def number() -> int:
+        nonlocal cursor
+        value = shift = 0
+        while True:
+            byte = data[cursor]
+            cursor += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while cursor < len(data):
+        tag = number()
+        if tag & 7 == 0:
+            out[tag >> 3] = number()
+        else:
+            expect(tag & 7 == 2, f"wire type {tag & 7}")
+            length = number()
+            out[tag >> 3] = data[cursor : cursor + length]
+            cursor += length
+    return out
+
+
+class Client:
+    def __init__(self, port: int):
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.buffer = b""
+        self.next_id = 1
+
+    def send(self, kind: int, stream: int, flags: int = 0, data: bytes = b"") -> None:
+        self.socket.sendall(struct.pack(">IIBB", len(data), stream, kind, flags) + data)
+
+    def request(self, method: str, flags: int = 0, message=None, metadata: bytes = b"") -> int:
+        stream, self.next_id = self.next_id, self.next_id + 2
+        payload = b"" if message is None else field(3, json.dumps(message).encode())
+        self.send(
+            REQUEST, stream, flags, field(1, b"greet.Greeter") + field(2, method.encode()) + payload + metadata
+        )
+        return stream
+
+    def message(self, stream: int, message) -> None:
+        self.send(DATA, stream, 0, json.dumps(message).encode())
+
+    def close(self, stream: int) -> None:
+        self.send(DATA, stream, CLOSED | NO_DATA)
+
+    def frame(self) -> tuple[int, int, int, bytes]:
+        while len(self.buffer) < 10 or len(self.buffer) < 10 + struct.unpack(">I", self.buffer[:4])[0]:
+            more = self.socket.recv(65_536)
+            expect(more != b"", "the server closed the connection")
+            self.buffer += more
+        length, stream, kind, flags = struct.unpack(">IIBB", self.buffer[:10])
+        data, self.buffer = self.buffer[10 : 10 + length], self.buffer[10 + length :]
+        return kind, stream, flags, data
+
+    def response(self, stream: int) -> tuple[int, object]:
+        kind, got, _, data = self.frame()
+        expect((kind, got) == (RESPONSE, stream), f"frame {kind} on {got} where a response on {stream} was due")
+        envelope = fields(data)
+        status = fields(envelope.get(1, b""))
+        payload = envelope.get(2)
+        return status.get(1, 0), None if payload is None else json.loads(payload)
+
+    def messages(self, stream: int) -> list:
+        out = []
+        while True:
+            kind, got, flags, data = self.frame()
+            expect((kind, got) == (DATA, stream), f"frame {kind} on {got} where data on {stream} were due")
+            if not flags & NO_DATA:
+                out.append(json.loads(data))
+            if flags & CLOSED:
+                return out
+
+
+def shapes(client: Client) -> None:
+    hello = client.request("SayHello", message={"name": "Ada"})
+    expect(client.response(hello) == (0, {"text": "Hello, Ada"}), "unary")
+    refused = client.request("SayHello", message={"name": ""})
+    expect(client.response(refused)[0] == 3, "a status of the handler's")
+    expect(client.response(client.request("Missing"))[0] == 12, "an unknown method")
+    count = client.request("Count", CLOSED, {"from": 3})
+    expect([m["value"] for m in client.messages(count)] == [3, 2, 1, 0], "server streaming")
+    add = client.request("Add", OPEN)
+    for value in range(1, 11):
+        client.message(add, {"value": value})
+    client.close(add)
+    expect(client.response(add) == (0, {"value": 55}), "client streaming")
+    # A closing frame with a message is taken too, and the request's payload is the first message.
+    add = client.request("Add", OPEN, {"value": 1})
+    client.send(DATA, add, CLOSED, b'{"value": 2}')
+    expect(client.response(add) == (0, {"value": 3}), "client streaming, closed with a message")
+    each = client.request("GreetEach", OPEN)
+    client.message(each, {"name": "Ada"})
+    kind, _, _, data = client.frame()
+    expect((kind, json.loads(data)["text"]) == (DATA, "Hello, Ada"), "bidirectional, while it is open")
+    client.message(each, {"name": "Grace"})
+    client.close(each)
+    expect([m["text"] for m in client.messages(each)] == ["Hello, Grace"], "bidirectional, to the end")
+    client.message(each, {"name": "late"})
+    expect(client.response(each)[0] == 3, "data on a stream that is over")
+
+
+def extensions(client: Client) -> None:
+    announcement = field(5, field(1, b"longwire-ext") + field(2, b"1"))
+    hello = client.request("SayHello", message={"name": "Ada"}, metadata=announcement)
+    kind, stream, _, data = client.frame()
+    expect((kind, stream) == (SETTINGS, 0), "settings come before the reply")
+    items = dict(struct.unpack(">HI", data[start : start + 6]) for start in range(0, len(data), 6))
+    expect(items[1] == 1 and items[2] > 0, f"settings {items}")
+    expect(client.response(hello)[0] == 0, "the reply after the settings")
+    client.send(SETTINGS, 0, 0, struct.pack(">HIHIHI", 1, 1, 2, 100, 3, 1_000_000))
+    client.send(PING, 0, 0, b"12345678")
+    expect(client.frame() == (PONG, 0, 0, b"12345678"), "a ping's answer")
+    # 100 bytes of credit: the numbers stop when they are used, and go on when there is more.
+    count = client.request("Count", CLOSED, {"from": 50})
+    used = 0
+    while used < 100:
+        kind, stream, _, data = client.frame()
+        expect((kind, stream) == (DATA, count), "a number")
+        used += len(data) + 10
+    client.send(PING, 0, 0, b"still th")
+    expect(client.frame()[0] == PONG, "nothing is sent without credit")
+    client.send(0x24, count, 0, struct.pack(">I", 1_000_000))
+    expect(len(client.messages(count)) > 40, "the rest after more credit")
+    each = client.request("GreetEach", OPEN)
+    client.send(CANCEL, each, 0, struct.pack(">I", 1))
+    client.send(PING, 0, 0, b"cancelle")
+    expect(client.frame()[0] == PONG, "a cancelled call is not answered")
+
+
+def check(context: Context) -> None:
+    server = context.server("rpc-greeter")
+    shapes(Client(server.port))
+    extensions(Client(server.port))
+    context.note("all shapes, negotiation, credit, cancellation")
+
+
+if __name__ == "__main__":
+    run(check, seconds_max=60)

@@ -1,0 +1,148 @@
+import AllocationCounter
+import LoopbackClient
+import NetPoll
+import NetPollTesting
+import Synchronization
+import Testing
+
+@testable import RPC
+
+@Suite("Allocations of a call", .timeLimit(.minutes(10)))
+struct AllocationTests {
+    /// A server on a real loop that the test turns itself.
+    private final class Bench {
+        let loop: EventLoop
+        let server: RPCServer
+        var address = SocketAddress.v4(0, port: 0)
+
+        init() throws {
+            loop = EventLoop(driver: try Platform.makeDriver())
+            var handlers = RPCHandlers()
+            handlers.handleBytesInline(Echo.inline) { request, _, reply in reply.append(request) }
+            handlers.handle(Echo.echo, on: .loop) { request, _ in request }
+            server = RPCServer(group: EventLoopGroup(loops: [loop]), handlers: handlers)
+        }
+
+        /// Turns the loop until `isDone`; counts what the turns allocate.
+        func turn(until isDone: () -> Bool) throws -> UInt64 {
+            var used: UInt64 = 0
+            let deadline = loop.now + .seconds(20)
+            while !isDone() {
+                try #require(loop.now < deadline)
+                let before = allocation_counter_count()
+                loop.turn(until: loop.now + .milliseconds(10))
+                used += allocation_counter_count() - before
+            }
+            return used
+        }
+    }
+
+    private func makeBench() async throws -> Bench {
+        let bench = try Bench()
+        bench.loop.bindToCurrentThread()
+        bench.address = try await bench.server.listen(
+            on: SocketAddress(host: "127.0.0.1", port: 0))
+        return bench
+    }
+
+    /// Sends `count` requests at a time with a deadline each, many times over; gives what serving one
+    /// of them allocates.
+    private func allocationsPerServedCall(_ bench: Bench, _ method: String) throws -> Double {
+        // The thread may be another one after waiting for the server.
+        bench.loop.bindToCurrentThread()
+        defer { bench.loop.shutDown() }
+        let client = try #require(LoopbackClient(port: bench.address.port ?? 0))
+        let payload = [UInt8](repeating: 7, count: 64)
+        let replyBytes = Sample.response(1, payload).bytes.count
+        let count = 64
+        var id: UInt32 = 1
+        func rounds(_ rounds: Int) throws -> UInt64 {
+            var used: UInt64 = 0
+            for _ in 0..<rounds {
+                var bytes: [UInt8] = []
+                for _ in 0..<count {
+                    bytes +=
+                        Sample.request(
+                            id, service: Echo.serviceName, method: method, timeout: 10_000_000_000,
+                            payload
+                        ).bytes
+                    id += 2
+                }
+                client.send(bytes)
+                let expected = client.received + count * replyBytes
+                used += try bench.turn {
+                    client.receive()
+                    return client.received >= expected
+                }
+            }
+            return used
+        }
+        let first = try rounds(20)
+        #expect(first > 0, "calls were served without allocating at first")
+        return Double(try rounds(50)) / Double(50 * count)
+    }
+
+    @Test(.enabled(if: allocation_counter_is_active()))
+    func `an inline handler serves a call without allocating`() async throws {
+        let used = try allocationsPerServedCall(try await makeBench(), Echo.inline.name)
+        #expect(used == 0)
+    }
+
+    @Test(.enabled(if: allocation_counter_is_active()))
+    func `an async handler serves a call with at most two allocations`() async throws {
+        let used = try allocationsPerServedCall(try await makeBench(), Echo.echo.name)
+        #expect(used <= 2)
+    }
+
+    /// Counts the calls a client's tasks made.
+    private final class Count: Sendable {
+        let value = Atomic<Int>(0)
+        let isOver = Atomic<Bool>(false)
+    }
+
+    @Test(.enabled(if: allocation_counter_is_active()))
+    func `a call with metadata takes at most four allocations on both sides together`() async throws
+    {
+        let used = try allocationsPerCall(try await makeBench())
+        #expect(used <= 4)
+    }
+
+    /// Client and server are on one loop. The handler is inline; one of the server's allocations keeps
+    /// the metadata for it.
+    private func allocationsPerCall(_ bench: Bench) throws -> Double {
+        bench.loop.bindToCurrentThread()
+        defer { bench.loop.shutDown() }
+        let count = Count()
+        let (loop, address) = (bench.loop, bench.address)
+        let options = CallOptions(timeout: .seconds(10), metadata: ["trace": "0123456789abcdef"])
+        let task = Task(executorPreference: loop) {
+            let connection = try await RPCConnection.connect(to: address, on: loop)
+            try await withThrowingTaskGroup { tasks in
+                for _ in 0..<64 {
+                    tasks.addTask(executorPreference: loop) {
+                        let request = [UInt8](repeating: 7, count: 64)
+                        while !count.isOver.load(ordering: .relaxed) {
+                            let reply = try await connection.call(
+                                Echo.inline, request, options: options)
+                            // An expectation would allocate itself.
+                            guard reply.count == 64 else { throw RPCError(.dataLoss) }
+                            count.value.add(1, ordering: .relaxed)
+                        }
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+        }
+        func turn(_ calls: Int) throws -> UInt64 {
+            let end = count.value.load(ordering: .relaxed) + calls
+            return try bench.turn { count.value.load(ordering: .relaxed) >= end }
+        }
+        _ = try turn(2_000)
+        let before = count.value.load(ordering: .relaxed)
+        let used = try turn(5_000)
+        let made = count.value.load(ordering: .relaxed) - before
+        count.isOver.store(true, ordering: .relaxed)
+        task.cancel()
+        return Double(used) / Double(made)
+    }
+}
