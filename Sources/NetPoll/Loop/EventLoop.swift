@@ -47,7 +47,7 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     /// ``now`` in the 32 bits that connections store; wraps after 49 days.
-    private(set) var nowMilliseconds: UInt32
+    package private(set) var nowMilliseconds: UInt32
 
     // The fields marked `@exclusivity(unchecked)` are used for every message, and their dynamic
     // checks cost more than their accesses. They are touched on the loop's thread only, and each

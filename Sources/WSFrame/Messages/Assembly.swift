@@ -1,4 +1,4 @@
-/// What a connection holds while a message or a control frame is incomplete; made on demand.
+/// What a connection holds while a message or a frame is incomplete; made on demand.
 final class Assembly {
     enum Progress {
         case none
@@ -6,6 +6,9 @@ final class Assembly {
         /// Complete and handed to the driver, which may read it until it asks for the next event.
         case delivered
     }
+
+    /// The decoder of a frame that the end of the input cut.
+    var cutDecoder: FrameDecoder?
 
     var message = GrowingBuffer()
     var messageProgress = Progress.none

@@ -167,6 +167,18 @@ struct MessageAssembler: ~Copyable {
         assembly?.controlSkipped = 2
     }
 
+    /// The decoder inside whose frame the input ended; `nil` between frames.
+    var cutDecoder: FrameDecoder? { assembly?.cutDecoder }
+
+    /// Keeps the decoder where it is inside a frame.
+    mutating func keep(_ decoder: FrameDecoder) {
+        if !decoder.isBetweenFrames {
+            allocated().cutDecoder = decoder
+        } else if let assembly {
+            assembly.cutDecoder = nil
+        }
+    }
+
     /// Frees what was delivered.
     mutating func release() {
         guard let assembly else { return }
@@ -178,7 +190,9 @@ struct MessageAssembler: ~Copyable {
             assembly.messageProgress = .none
             assembly.message = GrowingBuffer()
         }
-        if assembly.controlProgress == .none, assembly.messageProgress == .none {
+        if assembly.controlProgress == .none, assembly.messageProgress == .none,
+            assembly.cutDecoder == nil
+        {
             self.assembly = nil
         }
     }

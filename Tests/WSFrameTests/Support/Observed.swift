@@ -14,7 +14,9 @@ enum Observed: Hashable {
 
 /// One end's protocol that is fed in pieces and records what it says.
 final class Observer {
+    private let configuration: ProtocolConfiguration
     private var state: ProtocolCore
+    private var carried = CarriedInput()
     private(set) var observed: [Observed] = []
     /// How many payloads lay in the input, and how many were kept.
     private(set) var inPlace = 0
@@ -25,9 +27,8 @@ final class Observer {
         limits: ProtocolLimits = ProtocolLimits(),
         delivery: ProtocolConfiguration.Delivery = .whole
     ) {
-        state = ProtocolCore(
-            role: role,
-            configuration: ProtocolConfiguration(limits: limits, delivery: delivery))
+        state = ProtocolCore(role: role)
+        configuration = ProtocolConfiguration(limits: limits, delivery: delivery)
     }
 
     var maySend: Bool { state.maySend }
@@ -47,7 +48,9 @@ final class Observer {
         var bytes = span.mutableBytes
         var cursor = 0
         do throws(ProtocolViolation) {
-            while let event = try state.next(in: &bytes, at: &cursor) {
+            while let event = try state.next(
+                in: &bytes, at: &cursor, carrying: &carried, configuration)
+            {
                 record(event, in: bytes)
             }
         } catch {
@@ -79,7 +82,7 @@ final class Observer {
         case .input: inPlace += 1
         case .kept: kept += 1
         }
-        return state.withPayload(payload, in: bytes) { span in
+        return carried.withPayload(payload, in: bytes) { span in
             span.withUnsafeBytes { Array($0) }
         }
     }

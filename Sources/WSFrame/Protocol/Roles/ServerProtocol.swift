@@ -7,10 +7,12 @@
 public struct ServerProtocol: ~Copyable {
     public typealias Event = ProtocolEvent
 
-    private var core: ProtocolCore
+    private let configuration: ProtocolConfiguration
+    private var core = ProtocolCore(role: .server)
+    private var carried = CarriedInput()
 
     public init(configuration: ProtocolConfiguration) {
-        core = ProtocolCore(role: .server, configuration: configuration)
+        self.configuration = configuration
     }
 
     /// Decodes one event from `input`, starting at `cursor`.
@@ -29,7 +31,7 @@ public struct ServerProtocol: ~Copyable {
         in input: inout MutableRawSpan,
         at cursor: inout Int
     ) throws(ProtocolViolation) -> Event? {
-        try core.next(in: &input, at: &cursor)
+        try core.next(in: &input, at: &cursor, carrying: &carried, configuration)
     }
 
     /// Lends the payload of the event last returned.
@@ -45,7 +47,7 @@ public struct ServerProtocol: ~Copyable {
         in input: borrowing MutableRawSpan,
         _ body: (RawSpan) throws(E) -> R
     ) throws(E) -> R {
-        try core.withPayload(payload, in: input, body)
+        try carried.withPayload(payload, in: input, body)
     }
 
     /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; traps
@@ -54,7 +56,7 @@ public struct ServerProtocol: ~Copyable {
     /// Valid until the next call of ``next(in:at:)``. Unlike ``withPayload(_:in:_:)`` it leaves
     /// this value free to be used meanwhile, as when a handler of the message closes the
     /// connection.
-    public var keptPayload: UnsafeRawBufferPointer { core.keptPayload }
+    public var keptPayload: UnsafeRawBufferPointer { carried.keptPayload }
 
     /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
     /// received.
