@@ -29,6 +29,8 @@ final class Endpoint {
     private(set) var endArrived = false
     private(set) var resetArrived = false
     private(set) var isClosed = false
+    /// A fault broke the connection: the partner sees a reset when this end is closed.
+    var isBroken = false
     private var sentEnd = false
     /// A send was cut short: the owner wants to hear of room.
     var awaitsRoom = false
@@ -85,13 +87,13 @@ final class Endpoint {
         return count
     }
 
-    /// Closes this end. With unread bytes, or on demand, the partner sees a reset.
+    /// Closes this end. With unread bytes, when broken or on demand, the partner sees a reset.
     func close(reset: Bool) {
         guard !isClosed else { return }
         isClosed = true
         owner = nil
         network.forget(self)
-        if reset || readableBytes > 0 {
+        if reset || isBroken || readableBytes > 0 {
             partner?.arrive(.reset)
         } else if !sentEnd {
             partner?.arrive(.end)

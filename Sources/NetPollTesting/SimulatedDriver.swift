@@ -214,7 +214,8 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         guard let endpoint = sockets[socket.rawValue]?.endpoint else {
             preconditionFailure("send on socket \(socket.rawValue), which is not open")
         }
-        if endpoint.resetArrived || network.random.happens(network.faults.resets) {
+        if network.random.happens(network.faults.resets) { endpoint.isBroken = true }
+        if endpoint.resetArrived || endpoint.isBroken {
             return .failed(Platform.Errno.connectionReset)
         }
         let offered = segments.reduce(0) { $0 + $1.count }

@@ -70,6 +70,8 @@ public final class EventLoop: @unchecked Sendable {
     /// Connections that ended and whose handlers are not told yet.
     var doomed: [(connection: Connection?, reason: CloseReason, resets: Bool)] = []
     var firstDoomed = 0
+    /// The first of them that may still receive.
+    var firstUnmuted = 0
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []
     var isStopped = false
