@@ -24,11 +24,15 @@ def run(command: list[str], directory: Path) -> str:
     return done.stdout
 
 
-def rig_tool(name: str) -> Path:
+def rig_tool(name: str, libraries: tuple[str, ...] = ("-luring", "-lpthread")) -> Path:
     """Builds one C program of the rig where its source is newer than the binary."""
     if shutil.which("gcc") is None:
         raise Missing("gcc is needed for the rig: apt-get install gcc")
-    if ctypes.util.find_library("uring") is None or not Path("/usr/include/liburing.h").exists():
+    if "-luv" in libraries and not Path("/usr/include/uv.h").exists():
+        raise Missing("libuv's timers need libuv: apt-get install libuv1-dev")
+    if "-luring" not in libraries:
+        pass
+    elif ctypes.util.find_library("uring") is None or not Path("/usr/include/liburing.h").exists():
         raise Missing("the load generator needs liburing: apt-get install liburing-dev")
     source, binary = RIG / f"{name}.c", OUTPUT / name
     if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
@@ -37,7 +41,7 @@ def rig_tool(name: str) -> Path:
         # Compiled beside the place and renamed, so that two runs never execute half a file.
         fresh = OUTPUT / f"{name}.{os.getpid()}"
         run(
-            ["gcc", "-O3", "-march=native", "-o", str(fresh), str(source), "-luring", "-lpthread"],
+            ["gcc", "-O3", "-march=native", "-o", str(fresh), str(source), *libraries],
             BENCHMARKS,
         )
         fresh.rename(binary)

@@ -61,7 +61,7 @@ extension EventLoop {
             firstDoomed += 1
             guard let connection = taken else { continue }
             if connection.gathered != GatherBuffer.none { flushDirty() }
-            if let timer = connection.cold?.closeTimer { wheel.cancel(timer) }
+            if let timer = connection.cold?.closeTimer { cancel(timer) }
             connection.cold = nil
             if connection.settings.hasDeadlines { deadlines.forget(connection) }
             connection.settings.balancer?.ended(on: index)
@@ -112,7 +112,7 @@ extension EventLoop {
         } while firstDoomed < doomed.count || !ready.isEmpty
         driver.submit()
         // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
-        wheel = TimerWheel(now: now)
+        dropTimers()
         runTurnTargets()
         while !ready.isEmpty { runReady() }
         turnTargets = []

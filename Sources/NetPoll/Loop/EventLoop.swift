@@ -26,8 +26,8 @@ public final class EventLoop: @unchecked Sendable {
         public var readsPerConnectionMax = 4
         /// The most jobs per turn. Default 1,024.
         public var jobsPerTurnMax = 1_024
-        /// The most timers fired per turn, so that a timer that arms itself again at once starves
-        /// nobody. Default 8,192.
+        /// The most timers fired, or moved within the loop's timing wheel, per turn, so that very
+        /// many that are due at once starve nobody. Default 8,192.
         public var timersPerTurnMax = 8_192
         /// The most connections whose end is carried out per turn. Default 512.
         public var closesPerTurnMax = 512
@@ -59,7 +59,7 @@ public final class EventLoop: @unchecked Sendable {
     let inbox: Inbox
     @exclusivity(unchecked) var slots = SlotTable()
     @exclusivity(unchecked) var gather: GatherBuffer
-    var wheel: TimerWheel<any TimerTarget>
+    @exclusivity(unchecked) var wheel: TimerWheel<any TimerTarget>
     var random: SplitMix64
     let deadlines = DeadlineTable()
 
@@ -127,27 +127,6 @@ public final class EventLoop: @unchecked Sendable {
     @discardableResult
     public func execute(_ job: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(job)
-    }
-
-    /// Arms a timer that fires once, no earlier than `delay` from ``now``; O(1).
-    @discardableResult
-    public func schedule(after delay: Duration, _ target: any TimerTarget) -> TimerID {
-        checkCurrent()
-        return wheel.arm(at: now + delay, target)
-    }
-
-    /// Moves an armed timer to `delay` from ``now``; `false` where it fired or was cancelled. O(1).
-    @discardableResult
-    public func reschedule(_ id: TimerID, after delay: Duration) -> Bool {
-        checkCurrent()
-        return wheel.rearm(id, at: now + delay)
-    }
-
-    /// Cancels an armed timer; `false` where it fired or was cancelled before. O(1).
-    @discardableResult
-    public func cancel(_ id: TimerID) -> Bool {
-        checkCurrent()
-        return wheel.cancel(id)
     }
 
     /// Calls `target` once, when this turn's events, jobs and timers are done and before its writes
@@ -218,7 +197,7 @@ public final class EventLoop: @unchecked Sendable {
             runTurnTargets()
         } while nextJob < jobs.count || !ready.isEmpty || !inbox.closeIfEmpty { unbind() }
         // Timers that late jobs armed never fire, and may hold the loop.
-        wheel = TimerWheel(now: now)
+        dropTimers()
     }
 
     /// The thread is the loop's no longer.
@@ -277,14 +256,6 @@ public final class EventLoop: @unchecked Sendable {
         if nextJob == jobs.count {
             jobs.removeAll(keepingCapacity: jobs.capacity <= 4_096)
             nextJob = 0
-        }
-    }
-
-    private func fireTimers() {
-        var left = configuration.timersPerTurnMax
-        while left > 0, let (id, target) = wheel.popExpired(now: now) {
-            left -= 1
-            target.timerFired(id, on: self)
         }
     }
 

@@ -48,6 +48,18 @@ package enum Platform {
         SystemError(code: EOPNOTSUPP, operation: operation)
     }
 
+    /// Asks the kernel to back memory with huge pages (madvise(2), MADV_HUGEPAGE), where it can.
+    static func preferHugePages(_ memory: UnsafeMutableRawPointer, byteCount: Int) {
+        #if os(Linux)
+            // A wish: where it is refused, usual pages do.
+            _ = madvise(memory, byteCount, Int32(MADV_HUGEPAGE))
+        #endif
+    }
+
+    /// Asks the processor to bring memory into its cache; touches nothing.
+    @inline(__always)
+    static func prefetch(_ memory: UnsafeRawPointer) { cnetpoll_prefetch(memory) }
+
     static func removeFile(_ path: String) {
         // It may be gone, or another's; either way there is nothing more to do.
         _ = unlink(path)
