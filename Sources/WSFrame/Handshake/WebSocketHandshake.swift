@@ -9,7 +9,7 @@ public enum WebSocketHandshake {
     ///
     /// - Parameter request: The complete head.
     /// - Returns: The upgrade, to be answered with
-    ///   ``WebSocketUpgrade/response(subprotocol:headers:)``.
+    ///   ``WebSocketUpgrade/response(subprotocol:compression:headers:)``.
     /// - Throws: ``HandshakeRejection``, which has the answer.
     public static func validate(
         _ request: HTTPRequest
@@ -23,7 +23,8 @@ public enum WebSocketHandshake {
         try checkVersion(of: request)
         return WebSocketUpgrade(
             acceptValue: acceptValue(forKey: try key(of: request)),
-            subprotocols: try subprotocols(of: request)
+            subprotocols: try subprotocols(of: request),
+            compressionOffers: try compressionOffers(of: request)
         )
     }
 
@@ -52,6 +53,16 @@ public enum WebSocketHandshake {
         }
         guard count == 1, !key.isEmpty else { throw HandshakeRejection(.key) }
         return key
+    }
+
+    /// The offers of `permessage-deflate`, in the client's order; each byte is read once.
+    private static func compressionOffers(
+        of request: HTTPRequest
+    ) throws(HandshakeRejection) -> [DeflateParameters] {
+        var header = ExtensionHeader()
+        request.forEachValue("sec-websocket-extensions") { header.add($0) }
+        guard header.isWellFormed else { throw HandshakeRejection(.extensions) }
+        return header.deflate
     }
 
     /// The subprotocols offered, in the client's order; each byte is read once.

@@ -15,6 +15,10 @@ final class Assembly {
     var kind = MessageKind.binary
     /// The frames of the message so far.
     var fragments = 0
+    /// Whether the message is compressed; then ``DeflateCodec`` collects it.
+    var isCompressed = false
+    /// The bytes of its frames' headers so far.
+    var headerBytes = 0
     var utf8 = UTF8Validator()
     /// The bytes of the message handed on in pieces, and not kept.
     var passedOnBytes = 0

@@ -2,10 +2,15 @@
 /// frame is cut and no message incomplete.
 package struct CarriedInput: ~Copyable {
     var assembler = MessageAssembler()
+    /// The connection's compression, or `nil`.
+    let deflate: DeflateCodec?
     /// Control frames seen in the current input.
     var controlFrames: UInt32 = 0
 
-    package init() {}
+    /// - Parameter deflate: The same in every call.
+    package init(deflate: DeflateCodec? = nil) {
+        self.deflate = deflate
+    }
 
     /// Whether there is nothing to keep for the next input.
     @inline(__always)
@@ -13,7 +18,10 @@ package struct CarriedInput: ~Copyable {
 
     /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; valid until
     /// the next event is asked for.
-    package var keptPayload: UnsafeRawBufferPointer { assembler.delivered }
+    package var keptPayload: UnsafeRawBufferPointer {
+        if let deflate, deflate.isDelivered { return deflate.delivered }
+        return assembler.delivered
+    }
 
     /// Lends the payload of the event last returned, as ``ServerProtocol/withPayload(_:in:_:)``.
     package func withPayload<R, E: Error>(
@@ -42,6 +50,24 @@ package struct CarriedInput: ~Copyable {
             return true
         }
         let isMessage = try assembler.checked(header, limits: configuration.limits)
+        if header.isCompressed, let kind = MessageKind(rawValue: header.opcode.rawValue) {
+            deflate?.messageBegan(kind)
+            deflate?.frameBegan(headerBytes: header.encodedBytes)
+        } else if assembler.isCompressed {
+            deflate?.frameBegan(headerBytes: header.encodedBytes)
+        }
         return isMessage && configuration.delivery == .whole
+    }
+
+    /// Frees what was delivered.
+    mutating func release() {
+        assembler.release()
+        deflate?.release()
+    }
+
+    /// Frees everything, delivered or not.
+    mutating func discard() {
+        assembler.discard()
+        deflate?.discard()
     }
 }

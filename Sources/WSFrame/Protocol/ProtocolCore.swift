@@ -37,6 +37,11 @@ package struct ProtocolCore: Sendable {
         return try next(in: buffer, at: &cursor, &carried, configuration)
     }
 
+    /// A limit that the driver counts was passed: what follows is discarded.
+    package mutating func violated() {
+        if closeHandshake.mayReceive { closeHandshake.violated() }
+    }
+
     @inlinable
     @inline(__always)
     package var maySend: Bool { closeHandshake.maySend }
@@ -169,11 +174,11 @@ extension ProtocolCore {
         _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
         guard closeHandshake.mayReceive else {
-            carried.assembler.discard()
+            carried.discard()
             cursor = input.count
             return nil
         }
-        carried.assembler.release()
+        carried.release()
         var decoder = carried.assembler.cutDecoder ?? FrameDecoder(role: role)
         do throws(ProtocolViolation) {
             let event = try event(in: input, at: &cursor, &decoder, &carried, configuration)
@@ -182,7 +187,7 @@ extension ProtocolCore {
             return event
         } catch {
             closeHandshake.violated()
-            carried.assembler.discard()
+            carried.discard()
             cursor = input.count
             throw error
         }
@@ -196,20 +201,38 @@ extension ProtocolCore {
         _ carried: inout CarriedInput,
         _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
+        if let deflate = carried.deflate, deflate.isFinishing,
+            let event = try inflated(by: deflate, &carried, configuration)
+        {
+            return event
+        }
         while true {
             if !decoder.isInsideFrame {
                 let header = try decoder.nextHeader(
                     in: UnsafeRawBufferPointer(input),
                     at: &cursor,
-                    payloadBytesMax: configuration.limits.framePayloadBytesMax
+                    payloadBytesMax: configuration.limits.framePayloadBytesMax,
+                    mayBeCompressed: carried.deflate != nil
                 )
                 guard let header else { return nil }
                 let isWhole = try carried.began(header, configuration)
                 if isWhole, input.count - cursor >= header.payloadBytes {
-                    return try whole(header, in: input, at: &cursor, &decoder)
+                    return try whole(
+                        header, in: input, at: &cursor, &decoder, carried.deflate, configuration)
                 }
                 if let kind = MessageKind(rawValue: header.opcode.rawValue) {
-                    carried.assembler.messageBegan(kind)
+                    carried.assembler.messageBegan(kind, header)
+                }
+            }
+            if carried.assembler.isCompressed, let deflate = carried.deflate,
+                !decoder.isInsideControlFrame
+            {
+                let state = InflatingState(
+                    input: input, deflate: deflate, configuration: configuration)
+                switch try inflated(state, at: &cursor, &decoder, &carried) {
+                case .event(let event): return event
+                case .more: continue
+                case .needsInput: return nil
                 }
             }
             guard let piece = decoder.nextPiece(inputBytes: input.count, at: &cursor) else {
@@ -226,7 +249,9 @@ extension ProtocolCore {
         _ header: FrameHeader,
         in input: UnsafeMutableRawBufferPointer,
         at cursor: inout Int,
-        _ decoder: inout FrameDecoder
+        _ decoder: inout FrameDecoder,
+        _ deflate: DeflateCodec?,
+        _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
         guard let piece = decoder.nextPiece(inputBytes: input.count, at: &cursor),
             let base = input.baseAddress
@@ -242,6 +267,10 @@ extension ProtocolCore {
             ? Masking.transform(from: payload, to: payload, count: count, key: piece.key)
             : UInt64.max
         if let kind = MessageKind(rawValue: header.opcode.rawValue) {
+            if header.isCompressed, let deflate {
+                try deflate.receivedWhole(payload, count: count, configuration)
+                return .message(kind, .kept)
+            }
             if kind == .text, seen & 0x8080_8080_8080_8080 != 0 {
                 var utf8 = UTF8Validator()
                 guard utf8.validate(payload, count: count), utf8.isAtBoundary else {

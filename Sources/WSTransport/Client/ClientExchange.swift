@@ -33,6 +33,8 @@ final class ClientExchange {
     ) {
         self.shard = shard
         given = destination
+        var request = request
+        request.compression = request.compression ?? shard.configuration.compression
         self.request = request
         self.handler = handler
         self.completion = completion
@@ -147,7 +149,8 @@ final class ClientExchange {
         state = .over
         stopTimer(connection.loop)
         let webSocket = ServedWebSocket(
-            connection: connection, handler: handler, shard: shard, remoteAddress: peer)
+            connection: connection, handler: handler, shard: shard, remoteAddress: peer,
+            deflate: shard.codec(opening.compression, request.compression, connection.loop))
         connection.handler = webSocket
         completion(.success(.init(connection: webSocket, opening: opening)))
         if !connection.isEnded { webSocket.begin() }

@@ -8,6 +8,8 @@ class WebSocketShard {
     let heartbeat: Heartbeat?
     let closeTimeout: Duration
     private var keys = MaskingKeys()
+    /// Made for the first connection that compresses.
+    private(set) var compressors: Compressors?
 
     init(
         role: Role, framing: ProtocolConfiguration, heartbeat: Heartbeat?, closeTimeout: Duration
@@ -20,6 +22,18 @@ class WebSocketShard {
 
     /// A fresh key for a frame of a client.
     func maskingKey() -> MaskingKey { keys.next() }
+
+    /// One connection's part of the compression agreed on, or `nil` where none was.
+    func codec(
+        _ agreed: PerMessageDeflate?, _ configuration: CompressionConfiguration?, _ loop: EventLoop
+    ) -> DeflateCodec? {
+        guard let agreed, let configuration else { return nil }
+        let compressors = compressors ?? Compressors(idleTimeout: configuration.idleTimeout)
+        self.compressors = compressors
+        compressors.connectionBegan(loop)
+        return DeflateCodec(
+            agreed, role: role, configuration: configuration, pool: compressors.pool)
+    }
 
     /// One of its WebSockets is gone.
     func closed() {}

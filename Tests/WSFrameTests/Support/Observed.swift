@@ -16,7 +16,7 @@ enum Observed: Hashable {
 final class Observer {
     private let configuration: ProtocolConfiguration
     private var state: ProtocolCore
-    private var carried = CarriedInput()
+    private var carried: CarriedInput
     private(set) var observed: [Observed] = []
     /// How many payloads lay in the input, and how many were kept.
     private(set) var inPlace = 0
@@ -25,9 +25,11 @@ final class Observer {
     init(
         role: Role = .server,
         limits: ProtocolLimits = ProtocolLimits(),
-        delivery: ProtocolConfiguration.Delivery = .whole
+        delivery: ProtocolConfiguration.Delivery = .whole,
+        deflate: DeflateCodec? = nil
     ) {
         state = ProtocolCore(role: role)
+        carried = CarriedInput(deflate: deflate)
         configuration = ProtocolConfiguration(limits: limits, delivery: delivery)
     }
 

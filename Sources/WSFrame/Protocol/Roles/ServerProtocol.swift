@@ -9,10 +9,15 @@ public struct ServerProtocol: ~Copyable {
 
     private let configuration: ProtocolConfiguration
     private var core = ProtocolCore(role: .server)
-    private var carried = CarriedInput()
+    private var carried: CarriedInput
+    private var controlFrames = ControlFrameRate()
 
-    public init(configuration: ProtocolConfiguration) {
+    /// - Parameters:
+    ///   - configuration: The limits, shared by all connections.
+    ///   - deflate: This connection's compression, or `nil` where none was agreed on.
+    public init(configuration: ProtocolConfiguration, deflate: DeflateCodec? = nil) {
         self.configuration = configuration
+        carried = CarriedInput(deflate: deflate)
     }
 
     /// Decodes one event from `input`, starting at `cursor`.
@@ -57,6 +62,20 @@ public struct ServerProtocol: ~Copyable {
     /// this value free to be used meanwhile, as when a handler of the message closes the
     /// connection.
     public var keptPayload: UnsafeRawBufferPointer { carried.keptPayload }
+
+    /// Counts the ping or pong that was last returned against
+    /// ``ProtocolLimits/controlFramesPerSecondMax``; whoever has a clock calls it for each.
+    ///
+    /// - Parameter now: The time since any fixed instant.
+    /// - Throws: ``ProtocolViolation``, to be treated as one of ``next(in:at:)``.
+    public mutating func controlFrameTaken(at now: Duration) throws(ProtocolViolation) {
+        do throws(ProtocolViolation) {
+            try controlFrames.taken(at: now, configuration.limits)
+        } catch {
+            core.violated()
+            throw error
+        }
+    }
 
     /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
     /// received.
