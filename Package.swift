@@ -74,7 +74,9 @@ let package = Package(
             name: "NetPollTests",
             dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
             swiftSettings: settings),
-        .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
+        .testTarget(
+            name: "WSFrameTests", dependencies: ["NetPollTesting", "WSFrame"],
+            swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",
             dependencies: [
