@@ -76,7 +76,7 @@ let package = Package(
             dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
             swiftSettings: settings),
         .testTarget(
-            name: "WSFrameTests", dependencies: ["AllocationCounter", "WSFrame"],
+            name: "WSFrameTests", dependencies: ["AllocationCounter", "NetPollTesting", "WSFrame"],
             swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",

@@ -1,3 +1,4 @@
+import NetPollTesting
 import WSFrame
 
 /// An event of the protocol with its payload copied out, so that two runs can be compared.
