@@ -24,6 +24,12 @@ enum Exemptions {
             "everything but the inbox and the flags is touched on the loop's own thread only",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
+        "Sources/WSTransport/Async/AsyncWebSocketCore.swift":
+            "everything but constants is touched on the WebSocket's loop only",
+        "Sources/WSTransport/Async/PingTicket.swift":
+            "touched on its loop only",
+        "Sources/WSTransport/Async/WebSocketDial.swift":
+            "its state is touched on its loop only",
         "Sources/WSTransport/Client/ClientShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/NetPoll/Platform/Semaphore.swift":
