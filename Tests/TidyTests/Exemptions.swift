@@ -24,6 +24,14 @@ enum Exemptions {
             "a cell is read and written on its loop alone, which it checks",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
+        "Sources/WSTransport/Async/AsyncWebSocketCore.swift":
+            "everything but constants is touched on the WebSocket's loop only",
+        "Sources/WSTransport/Async/PingTicket.swift":
+            "touched on its loop only",
+        "Sources/WSTransport/Async/WebSocketDial.swift":
+            "its state is touched on its loop only",
+        "Sources/WSTransport/Client/ClientShards.swift":
+            "a place is written and used on its own loop alone",
         "Sources/NetPoll/Platform/Semaphore.swift":
             "the memory is used by the C library only, which allows it from any thread",
         "Sources/WSFrame/Frames/PreparedMessage.swift":

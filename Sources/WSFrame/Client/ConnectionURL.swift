@@ -8,6 +8,7 @@ package struct ConnectionURL: Hashable, Sendable {
     /// - Parameters:
     ///   - text: The URL.
     ///   - scheme: The one it has to have, `ws` or `http`.
+    /// - Throws: ``WebSocketURLError``
     package init(_ text: String, scheme: String) throws(WebSocketURLError) {
         let bytes = Array(text.utf8)
         try Self.check(bytes)

@@ -8,6 +8,7 @@ package struct HostAndPort: Hashable, Sendable {
     package let port: UInt16
 
     /// - Parameter text: The authority without user and password.
+    /// - Throws: ``WebSocketURLError``
     package init(_ text: some Collection<UInt8>) throws(WebSocketURLError) {
         let text = Array(text)
         let rest: ArraySlice<UInt8>

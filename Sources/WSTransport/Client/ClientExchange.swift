@@ -26,7 +26,7 @@ final class ClientExchange {
     /// Of the server, or the proxy; set once the socket is connected.
     private var peer: SocketAddress?
 
-    /// - Parameter destination: `nil` for the request's host.
+    /// A `destination` of `nil` stands for the request's host.
     init(
         shard: ClientShard, destination: WebSocketClient.Destination?, request: WebSocketRequest,
         handler: any WebSocketHandler, completion: @escaping WebSocketClient.Completion

@@ -81,7 +81,7 @@ public final class WebSocketClient: Sendable {
         start(.address(address), request, on: loop, handler: handler, completion: completion)
     }
 
-    private func start(
+    func start(
         _ destination: Destination?, _ request: WebSocketRequest, on loop: EventLoop,
         handler: any WebSocketHandler, completion: @escaping Completion
     ) -> WebSocketAttempt {

@@ -366,6 +366,8 @@ public class WebSocketConnection {
             connection.abort()
             return
         }
+        // Who is not read cannot be heard.
+        if connection.isReadingPaused { lastReceived = loop.nowMilliseconds }
         // The difference is right although the clock wraps: silence ends with the timeout.
         let silence = Duration.milliseconds(loop.nowMilliseconds &- lastReceived)
         if silence >= heartbeat.timeout {
@@ -399,6 +401,7 @@ public class WebSocketConnection {
 final class ServedWebSocket: WebSocketConnection, ConnectionHandler, TimerTarget {
     func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         receive(&bytes, from: 0)
+        if shard.servesTasks, let task = handler as? AsyncWebSocketCore { task.readEnded() }
     }
 
     func roseAboveHighWatermark(_ connection: Connection) { handler.congested(self) }

@@ -7,6 +7,8 @@ class WebSocketShard {
     let framing: ProtocolConfiguration
     let heartbeat: Heartbeat?
     let closeTimeout: Duration
+    /// Whether a task has ever used one of its WebSockets.
+    var servesTasks = false
     private var keys = MaskingKeys()
     /// Made for the first connection that compresses.
     private(set) var compressors: Compressors?
