@@ -30,7 +30,9 @@ public enum WebSocketHandshake {
 
     /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
     package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
-        Base64.encode(SHA1.digest(of: key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
+        let message = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8
+        let digest = SHA1.digest(of: message.span.bytes)
+        return Base64.encode(digest.span.bytes)
     }
 
     private static func checkVersion(of request: HTTPRequest) throws(HandshakeRejection) {

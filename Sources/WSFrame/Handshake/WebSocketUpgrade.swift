@@ -40,8 +40,8 @@ public struct WebSocketUpgrade: Hashable, Sendable {
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
-        HTTPResponse(status: .switchingProtocols).appendStatusLine(to: &bytes)
-        bytes += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ".utf8
+        bytes += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n".utf8
+        bytes += "Connection: Upgrade\r\nSec-WebSocket-Accept: ".utf8
         bytes += acceptValue
         bytes += "\r\n".utf8
         if let subprotocol {
