@@ -80,7 +80,10 @@ public final class DeflatePool {
     }
 
     private func deflater(_ key: DeflaterKey) -> Deflater {
-        if let index = deflaters.firstIndex(where: { $0.key == key }) { return deflaters[index] }
+        // By index: an iterator allocates where the optimiser does not see through it.
+        for index in 0..<deflaters.count where deflaters[index].key == key {
+            return deflaters[index]
+        }
         if deflaters.count == Self.deflatersMax { deflaters.removeFirst() }
         let made = Deflater(key)
         deflaters.append(made)
