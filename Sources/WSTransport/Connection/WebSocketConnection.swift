@@ -54,6 +54,9 @@ public class WebSocketConnection {
     /// The compression agreed on with the peer, or `nil` where messages are not compressed.
     public var compression: PerMessageDeflate? { deflate?.agreed }
 
+    /// The compressors it shares with the other connections of its loop.
+    package var deflatePool: DeflatePool? { deflate == nil ? nil : shard.compressors?.pool }
+
     /// Sends one message.
     ///
     /// - Parameters:
