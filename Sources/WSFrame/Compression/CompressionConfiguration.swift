@@ -19,8 +19,8 @@ public struct CompressionConfiguration: Hashable, Sendable {
     /// A client that does not offer to be bound is served without compression where this is below
     /// 15.
     public var peerWindowBitsMax = 15
-    /// Speed against size, from 1, the fastest, to 9. Default 6.
-    public var level = 6
+    /// Speed against size, from 1, the fastest and the default, to 9.
+    public var level = 1
     /// The memory of a compressor beside its window, from 1 to 9: 2^(level + 9) bytes. Default 8,
     /// 128 KiB.
     public var memoryLevel = 8

@@ -54,7 +54,7 @@ public class WebSocketConnection {
     /// The compression agreed on with the peer, or `nil` where messages are not compressed.
     public var compression: PerMessageDeflate? { deflate?.agreed }
 
-    /// The compressors it shares with the other connections of its loop.
+    /// The loop's compressors, where it may use them.
     package var deflatePool: DeflatePool? { deflate == nil ? nil : shard.compressors?.pool }
 
     /// Sends one message.
@@ -96,8 +96,8 @@ public class WebSocketConnection {
         guard framing.maySend else { return .closed }
         if let deflate, let compressed = deflate.compressed(message) {
             guard framing.role == .server else {
-                let payload = compressed.payload.bytes
-                return write(payload, opcode: message.kind.opcode, isCompressed: true)
+                return write(
+                    compressed.payload.bytes, opcode: message.kind.opcode, isCompressed: true)
             }
             return connection.write(compressed.bytes, keptAliveBy: compressed)
         }
@@ -315,8 +315,7 @@ public class WebSocketConnection {
     }
 
     private func pong(_ payload: RawSpan) {
-        guard framing.maySend else { return }
-        _ = write(payload, opcode: .pong)
+        if framing.maySend { _ = write(payload, opcode: .pong) }
     }
 
     private func pongReceived(_ payload: RawSpan) {

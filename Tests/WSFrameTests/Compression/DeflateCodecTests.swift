@@ -1,4 +1,5 @@
 import AllocationCounter
+import NetPollTesting
 import Testing
 import WSFrame
 
