@@ -286,6 +286,14 @@ public class WebSocketConnection {
                     try countControlFrame(isActive)
                     carried.withPayload(payload, in: bytes) { pongReceived($0) }
                 case .close(let close):
+                    switch close.reason {
+                    case .input(let range):
+                        handler.receivedClose(
+                            close.code, reason: bytes.bytes.extracting(range), on: self)
+                    case .kept:
+                        handler.receivedClose(
+                            close.code, reason: carried.keptPayload.bytes, on: self)
+                    }
                     closed(by: close)
                 }
                 // A handler may have aborted it, or a reply have passed the queue's bound.
@@ -314,6 +322,7 @@ public class WebSocketConnection {
     private func pong(_ payload: RawSpan) {
         guard framing.maySend else { return }
         _ = write(payload, opcode: .pong)
+        handler.receivedPing(payload, on: self)
     }
 
     private func pongReceived(_ payload: RawSpan) {
