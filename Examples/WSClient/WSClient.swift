@@ -34,7 +34,7 @@ struct WSClient: ParsableCommand {
     var proxy: String?
 
     @Option(
-        name: [.short, .long],
+        name: [.customShort("H"), .long],
         help: ArgumentHelp(
             "Send this header as well, 'Name: value'; may be repeated.", valueName: "line"))
     var header: [String] = []
