@@ -10,6 +10,7 @@ import base64
 import hashlib
 import socket
 import struct
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,12 +22,16 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 from wsproto import events
+from wsproto.extensions import PerMessageDeflate
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 MESSAGE_BYTES_MAX = 16 << 20
 SECONDS_MAX = 20
 ANSWER_SECONDS_MAX = 2
 WALKER_QUERY = b"/runCase?case="
+NO_TAKEOVER = "; server_no_context_takeover; client_no_context_takeover"
+# What the playing side says of permessage-deflate, by --compression.
+EXTENSION = {"off": None, "shared": "permessage-deflate" + NO_TAKEOVER, "context": "permessage-deflate"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,9 @@ class Wire:
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter):
         self.reader, self.writer = reader, writer
+        # One window serves both takeovers: without any, nothing points back to an earlier message.
+        self.inflater = zlib.decompressobj(-15)
+        self.is_compressed = False
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def play(self, script: Script, seen: Seen, ready) -> None:
@@ -97,13 +105,16 @@ class Wire:
                 if opcode == PONG:
                     seen.pongs.append(payload)
                 elif opcode in (TEXT, BINARY):
+                    if self.is_compressed:
+                        payload = self.inflater.decompress(payload + b"\0\0\xff\xff")
                     seen.messages.append((opcode, payload))
         except (asyncio.IncompleteReadError, ConnectionError):
             seen.close = 1006
 
     async def frame(self) -> tuple[int, bytes]:
         first, second = await self.reader.readexactly(2)
-        expect(first & 0xF0 == 0x80, f"an answer's first byte is {first:#x}")
+        expect(first & 0xB0 == 0x80, f"an answer's first byte is {first:#x}")
+        self.is_compressed = first & 0x40 != 0
         count = second & 0x7F
         if count > 125:
             count = int.from_bytes(await self.reader.readexactly(2 if count == 126 else 8), "big")
@@ -119,25 +130,36 @@ async def until(condition) -> None:
             await asyncio.sleep(0.001)
 
 
-async def play_to_server(port: int, script: Script, seen: Seen, received: list | None) -> None:
+def upgrade_offering(compression: str) -> bytes:
+    extension = EXTENSION[compression]
+    head = upgrade_request("/")
+    return head if extension is None else head[:-2] + f"Sec-WebSocket-Extensions: {extension}\r\n\r\n".encode()
+
+
+async def play_to_server(port: int, script: Script, seen: Seen, received: list | None, compression: str) -> None:
     """Plays as a client; `received` is where a server of theirs notes its messages, ours echoes them."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(upgrade_request("/"))
-    await reader.readuntil(b"\r\n\r\n")
+    writer.write(upgrade_offering(compression))
+    answer = (await reader.readuntil(b"\r\n\r\n")).lower()
+    expect((b"permessage-deflate" in answer) == (compression != "off"), f"another compression was agreed on: {answer!r}")
     messages = seen.messages if received is None else received
     await Wire(reader, writer).play(script, seen, lambda: len(messages) >= script.messages)
     if received is not None:
         seen.messages = list(received)
 
 
-async def accept_upgrade(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-    """Answers a client's upgrade with 101, and returns its target."""
+async def accept_upgrade(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, compression: str
+) -> tuple[bytes, bool]:
+    """Answers a client's upgrade with 101; returns its target and whether compression was agreed on."""
     head = await reader.readuntil(b"\r\n\r\n")
     key = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:")).split(b": ")[1]
     accept = base64.b64encode(hashlib.sha1(key + MAGIC).digest())
+    is_agreed = EXTENSION[compression] is not None and b"permessage-deflate" in head
+    extension = f"Sec-WebSocket-Extensions: {EXTENSION[compression]}\r\n".encode() if is_agreed else b""
     writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                 b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n")
-    return head.split(b" ")[1]
+                 b"Sec-WebSocket-Accept: " + accept + b"\r\n" + extension + b"\r\n")
+    return head.split(b" ")[1], is_agreed
 
 
 # ---- Theirs
@@ -152,9 +174,24 @@ async def websockets_notes(connection, received: list) -> None:
         pass
 
 
-async def wsproto_notes(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, kind, received: list) -> None:
+def wsproto_extensions(compression: str, is_client: bool) -> list:
+    if compression == "off":
+        return []
+    extension = PerMessageDeflate()
+    if is_client:
+        extension.offer()
+        extension.finalize(EXTENSION[compression])
+    else:
+        extension.accept(EXTENSION[compression])
+    return [extension]
+
+
+async def wsproto_notes(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_client: bool, received: list, compression: str
+) -> None:
     """Runs wsproto behind an upgrade that was done already."""
-    connection = wsproto.connection.Connection(kind)
+    kind = wsproto.connection.ConnectionType.CLIENT if is_client else wsproto.connection.ConnectionType.SERVER
+    connection = wsproto.connection.Connection(kind, extensions=wsproto_extensions(compression, is_client))
     parts, opcode = [], TEXT
     while True:
         try:
@@ -186,30 +223,32 @@ async def wsproto_notes(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
             return
 
 
-async def their_server(name: str, script: Script) -> Seen:
+async def their_server(name: str, script: Script, compression: str) -> Seen:
     seen, received = Seen(), []
+    deflate = None if compression == "off" else "deflate"
     if name == "websockets":
-        settings = {"compression": None, "max_size": MESSAGE_BYTES_MAX, "ping_interval": None, "max_queue": None}
+        settings = {"compression": deflate, "max_size": MESSAGE_BYTES_MAX, "ping_interval": None, "max_queue": None}
         async with serve(lambda socket: websockets_notes(socket, received), "127.0.0.1", 0, **settings) as server:
-            await play_to_server(port_of(server), script, seen, received)
+            await play_to_server(port_of(server), script, seen, received, compression)
         return seen
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await accept_upgrade(reader, writer)
-        await wsproto_notes(reader, writer, wsproto.connection.ConnectionType.SERVER, received)
+        await accept_upgrade(reader, writer, compression)
+        await wsproto_notes(reader, writer, False, received, compression)
 
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
-        await play_to_server(port_of(server), script, seen, received)
+        await play_to_server(port_of(server), script, seen, received, compression)
     return seen
 
 
-async def their_client(name: str, script: Script) -> Seen:
+async def their_client(name: str, script: Script, compression: str) -> Seen:
     seen, received = Seen(), []
+    deflate = None if compression == "off" else "deflate"
     played = asyncio.get_running_loop().create_future()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await accept_upgrade(reader, writer)
+            await accept_upgrade(reader, writer, compression)
             await Wire(reader, writer).play(script, seen, lambda: len(received) >= script.messages)
             played.set_result(None)
         except BaseException as problem:  # noqa: BLE001 - told where it is waited for
@@ -218,14 +257,14 @@ async def their_client(name: str, script: Script) -> Seen:
     async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
         port = port_of(server)
         if name == "websockets":
-            settings = {"compression": None, "max_size": MESSAGE_BYTES_MAX, "ping_interval": None, "max_queue": None}
+            settings = {"compression": deflate, "max_size": MESSAGE_BYTES_MAX, "ping_interval": None, "max_queue": None}
             async with connect(f"ws://127.0.0.1:{port}/", proxy=None, **settings) as client:
                 await websockets_notes(client, received)
         else:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(upgrade_request("/"))
+            writer.write(upgrade_offering(compression))
             await reader.readuntil(b"\r\n\r\n")
-            await wsproto_notes(reader, writer, wsproto.connection.ConnectionType.CLIENT, received)
+            await wsproto_notes(reader, writer, True, received, compression)
         await played
     seen.messages = list(received)
     return seen
@@ -238,14 +277,15 @@ def port_of(server) -> int:
 # ---- Ours
 
 
-async def our_clients(context: Context, scripts: list[Script]) -> list[Seen]:
+async def our_clients(context: Context, scripts: list[Script], compression: str) -> list[Seen]:
     """Lets ws-walker visit a case for each script; it echoes every message."""
     all_seen = [Seen() for _ in scripts]
     problems = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            target = await accept_upgrade(reader, writer)
+            target, is_agreed = await accept_upgrade(reader, writer, compression)
+            expect(is_agreed == (compression != "off"), "ws-walker does not offer compression")
             if target.startswith(WALKER_QUERY):
                 number = int(target[len(WALKER_QUERY):].split(b"&")[0]) - 1
                 seen = all_seen[number]
@@ -302,13 +342,15 @@ async def check(context: Context) -> None:
     for seed in seeds:
         played = script(seed, is_client=True, compression=compression)
         ours = Seen()
-        await play_to_server(port, played, ours, None)
+        await play_to_server(port, played, ours, None, compression)
         for name in ("websockets", "wsproto"):
-            found += differences(f"{name} server", played, ours, await their_server(name, played))
-    scripts = [script(seed, is_client=False, compression=compression) for seed in seeds]
-    for played, ours in zip(scripts, await our_clients(context, scripts)):
+            found += differences(f"{name} server", played, ours, await their_server(name, played, compression))
+    # ws-walker offers no compression.
+    walked = "off"
+    scripts = [script(seed, is_client=False, compression=walked) for seed in seeds]
+    for played, ours in zip(scripts, await our_clients(context, scripts, walked)):
         for name in ("websockets", "wsproto"):
-            found += differences(f"{name} client", played, ours, await their_client(name, played))
+            found += differences(f"{name} client", played, ours, await their_client(name, played, walked))
     for difference in found[:40]:
         print(f"  {difference}")
     expect(not found, f"{len(found)} differences in {len(seeds)} seeds from {seeds[0]}")

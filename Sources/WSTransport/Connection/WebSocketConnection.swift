@@ -286,13 +286,8 @@ public class WebSocketConnection {
                     try countControlFrame(isActive)
                     carried.withPayload(payload, in: bytes) { pongReceived($0) }
                 case .close(let close):
-                    switch close.reason {
-                    case .input(let range):
-                        handler.receivedClose(
-                            close.code, reason: bytes.bytes.extracting(range), on: self)
-                    case .kept:
-                        handler.receivedClose(
-                            close.code, reason: carried.keptPayload.bytes, on: self)
+                    carried.withPayload(close.reason, in: bytes) {
+                        handler.receivedClose(close.code, reason: $0, on: self)
                     }
                     closed(by: close)
                 }
@@ -397,27 +392,4 @@ public class WebSocketConnection {
         loop.cancel(timer)
         timer = .none
     }
-
-    private var timerTarget: any TimerTarget {
-        guard let served = self as? ServedWebSocket else {
-            preconditionFailure("a WebSocketConnection that is not served")
-        }
-        return served
-    }
-}
-
-/// What the loop calls; kept apart so that the public class shows only what its users call.
-final class ServedWebSocket: WebSocketConnection, ConnectionHandler, TimerTarget {
-    func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
-        receive(&bytes, from: 0)
-        if shard.servesTasks, let task = handler as? AsyncWebSocketCore { task.readEnded() }
-    }
-
-    func roseAboveHighWatermark(_ connection: Connection) { handler.congested(self) }
-
-    func fellBelowLowWatermark(_ connection: Connection) { handler.drained(self) }
-
-    func closed(_ connection: Connection, reason: CloseReason) { ended(reason) }
-
-    func timerFired(_ id: TimerID, on loop: EventLoop) { timerFired() }
 }
