@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
@@ -51,6 +52,15 @@ let package = Package(
             path: "Examples/ChatServer",
             exclude: ["PROTOCOL.md"],
             resources: [.embedInCode("Public")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "WSClient",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/WSClient",
             swiftSettings: settings
         ),
         .executableTarget(

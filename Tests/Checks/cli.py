@@ -81,6 +81,9 @@ def help_texts(line: CommandLine) -> None:
             words = described[0].replace(flag, "").split()
             expect(len(words) > 3, f"{product} --help says nothing of {flag}")
         expect("OVERVIEW" in done.stdout and "default" in done.stdout, f"{product} --help has no overview or defaults")
+    text = line.ended([line.product("ws-client"), "--help"]).stdout
+    for flag in ("--unix", "--proxy", "--header", "--subprotocol", "--hex", "--verbose", "--ping", "--timeout", "--linger"):
+        expect(flag in text, f"ws-client --help does not list {flag}")
     text = line.ended([line.product("chat-server"), "--help"]).stdout
     for variable in VARIABLES:
         expect(variable in text, f"chat-server --help does not name {variable}")

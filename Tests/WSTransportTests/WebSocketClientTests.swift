@@ -10,6 +10,8 @@ private final class Visitor: WebSocketHandler {
     weak var connection: WebSocketConnection?
     var messages: [(kind: MessageKind, bytes: [UInt8])] = []
     var pongs: [(payload: [UInt8], roundTrip: Duration?)] = []
+    var pings: [[UInt8]] = []
+    var closes: [(code: CloseCode?, reason: String)] = []
     var reasons: [WebSocketCloseReason] = []
     var error: WebSocketClientError?
     var opening: WebSocketOpening?
@@ -39,6 +41,14 @@ private final class Visitor: WebSocketHandler {
         _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection
     ) {
         pongs.append((payload.withUnsafeBytes { Array($0) }, roundTrip))
+    }
+
+    func receivedPing(_ payload: RawSpan, on connection: WebSocketConnection) {
+        pings.append(payload.withUnsafeBytes { Array($0) })
+    }
+
+    func receivedClose(_ code: CloseCode?, reason: RawSpan, on connection: WebSocketConnection) {
+        closes.append((code, reason.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }))
     }
 
     func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
@@ -249,6 +259,20 @@ struct WebSocketClientTests {
         #expect(isBack)
         #expect(visitor.pongs.first?.payload == [1, 2, 3])
         #expect(visitor.pongs.first?.roundTrip == bench.network.now - sent)
+    }
+
+    @Test(arguments: [0.0, 1.0])
+    func `pings and the peer's close are told, with what they say`(shortReads: Double) async throws {
+        let bench = try await Bench()
+        bench.network.faults.shortReads = shortReads
+        let (visitor, _) = try Self.open(bench)
+        bench.connections.first?.ping(([4, 2] as [UInt8]).span.bytes)
+        bench.connections.first?.close(.goingAway, reason: "moved, é")
+        bench.network.run(for: .seconds(1))
+        #expect(visitor.pings == [[4, 2]])
+        #expect(visitor.closes.map(\.code) == [.goingAway])
+        #expect(visitor.closes.map(\.reason) == ["moved, é"])
+        #expect(visitor.reasons == [.peer(.goingAway)])
     }
 
     @Test func `a pong that was not asked for has no round trip`() async throws {

@@ -17,8 +17,11 @@ public final class AsyncWebSocketServer: Sendable {
     /// What to do with a request.
     public enum Decision: Sendable {
         /// Answer 101 and serve the WebSocket by a task, with one of the subprotocols the client
-        /// offered or none; one it did not offer is left out.
-        case upgrade(subprotocol: String? = nil)
+        /// offered or none; one it did not offer is left out. `compression` may spare a client that
+        /// breaks on compressed messages.
+        case upgrade(
+            subprotocol: String? = nil,
+            compression: WebSocketServer.CompressionRule = .asConfigured)
         /// Answer this.
         case respond(HTTPResponse)
     }
@@ -56,7 +59,7 @@ public final class AsyncWebSocketServer: Sendable {
         ) { request, loop, address in
             switch accept(request, loop, address) {
             case .respond(let response): return .respond(response)
-            case .upgrade(let wanted):
+            case .upgrade(let wanted, let compression):
                 guard queue.hasRoom else {
                     return .respond(HTTPResponse(status: .serviceUnavailable))
                 }
@@ -64,7 +67,7 @@ public final class AsyncWebSocketServer: Sendable {
                 let core = AsyncWebSocketCore(
                     on: loop, request: request, subprotocol: subprotocol
                 ) { queue.push(AsyncWebSocket($0)) }
-                return .upgrade(core, subprotocol: subprotocol)
+                return .upgrade(core, subprotocol: subprotocol, compression: compression)
             }
         }
     }

@@ -15,3 +15,12 @@ final class ServedWebSocket: WebSocketConnection, ConnectionHandler, TimerTarget
 
     func timerFired(_ id: TimerID, on loop: EventLoop) { timerFired() }
 }
+
+extension WebSocketConnection {
+    var timerTarget: any TimerTarget {
+        guard let served = self as? ServedWebSocket else {
+            preconditionFailure("a WebSocketConnection that is not served")
+        }
+        return served
+    }
+}

@@ -289,6 +289,9 @@ public class WebSocketConnection {
                     try countControlFrame(isActive)
                     carried.withPayload(payload, in: bytes) { pongReceived($0) }
                 case .close(let close):
+                    carried.withPayload(close.reason, in: bytes) {
+                        handler.receivedClose(close.code, reason: $0, on: self)
+                    }
                     closed(by: close)
                 }
                 // A handler may have aborted it, or a reply have passed the queue's bound.
@@ -315,7 +318,9 @@ public class WebSocketConnection {
     }
 
     private func pong(_ payload: RawSpan) {
-        if framing.maySend { _ = write(payload, opcode: .pong) }
+        guard framing.maySend else { return }
+        _ = write(payload, opcode: .pong)
+        handler.receivedPing(payload, on: self)
     }
 
     private func pongReceived(_ payload: RawSpan) {
@@ -389,12 +394,5 @@ public class WebSocketConnection {
         guard timer != .none else { return }
         loop.cancel(timer)
         timer = .none
-    }
-
-    private var timerTarget: any TimerTarget {
-        guard let served = self as? ServedWebSocket else {
-            preconditionFailure("a WebSocketConnection that is not served")
-        }
-        return served
     }
 }
