@@ -160,23 +160,29 @@
 
         private func accept(_ token: Token, _ loop: EventLoop) {
             guard let listening = loop.descriptor(of: token) else { return }
-            var budget = loop.acceptBudget(token)
-            while budget > 0, loop.descriptor(of: token) == listening {
-                budget -= 1
+            let budget = loop.acceptBatch(token)
+            var accepted = 0
+            while accepted < budget, loop.descriptor(of: token) == listening {
                 var storage = sockaddr_storage()
                 var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
                 let fd = cnetpoll_accept(listening, &storage, &length)
                 if fd >= 0 {
+                    accepted += 1
                     let address = Platform.address(from: storage, length: length)
                     loop.accepted(SocketHandle(rawValue: fd), from: address, on: token)
                     continue
                 }
                 let code = errno
-                if code == EAGAIN { return }
                 if code == EINTR { continue }
+                if code == EAGAIN {
+                    loop.acceptedBatch(accepted, foundNone: true, on: token)
+                    return
+                }
                 loop.acceptFailed(code, on: token)
                 if Platform.isExhaustion(code) { return }
+                accepted += 1
             }
+            loop.acceptedBatch(accepted, foundNone: false, on: token)
         }
 
         func shed(_ socket: SocketHandle) -> Bool { reserve.shed(socket.rawValue) }
