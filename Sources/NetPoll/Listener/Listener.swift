@@ -14,6 +14,7 @@ public final class Listener {
     /// The settings on each loop to hand connections to; `nil` where this loop takes all.
     let targets: [ConnectionSettings]?
     var rate: RateLimit?
+    var batch = AcceptBatch()
 
     private let token: Token
     let socket: SocketHandle

@@ -240,6 +240,7 @@ public final class EventLoop: @unchecked Sendable {
 
     private func runJobs() {
         if nextJob == jobs.count {
+            if inbox.isEmpty { return }
             inbox.take(into: &jobs)
             nextJob = 0
         }

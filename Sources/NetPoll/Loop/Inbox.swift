@@ -13,7 +13,6 @@ final class Inbox: Sendable {
 
     private struct State {
         var jobs: [Job] = []
-        var isAnnounced = false
         var isClosed = false
         /// Jobs of tasks that came after the inbox was closed.
         var late: [UnownedJob] = []
@@ -21,6 +20,9 @@ final class Inbox: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Whether there are jobs: changed under the lock, and read without it in every turn. A post
+    /// that is not seen here yet wakes the loop afterwards.
+    private let isAnnounced = Atomic(false)
     private let waker: any Waker
 
     init(waker: any Waker) {
@@ -37,8 +39,7 @@ final class Inbox: Sendable {
         let (isTaken, wasAnnounced) = state.withLock { state in
             guard !state.isClosed else { return (false, true) }
             state.jobs.append(job)
-            defer { state.isAnnounced = true }
-            return (true, state.isAnnounced)
+            return (true, isAnnounced.exchange(true, ordering: .sequentiallyConsistent))
         }
         if !wasAnnounced { waker.wake() }
         return isTaken
@@ -60,11 +61,11 @@ final class Inbox: Sendable {
         jobs.removeAll(keepingCapacity: true)
         state.withLock { state in
             swap(&state.jobs, &jobs)
-            state.isAnnounced = false
+            isAnnounced.store(false, ordering: .sequentiallyConsistent)
         }
     }
 
-    var isEmpty: Bool { state.withLock { $0.jobs.isEmpty } }
+    var isEmpty: Bool { !isAnnounced.load(ordering: .sequentiallyConsistent) }
 
     // MARK: - After the loop
 
