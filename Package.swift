@@ -73,7 +73,9 @@ let package = Package(
         ),
         .testTarget(
             name: "NetPollTests",
-            dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
+            dependencies: [
+                "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "WSFrameTests", dependencies: ["AllocationCounter", "NetPollTesting", "WSFrame"],
@@ -103,6 +105,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
+        .target(
+            name: "Lifetimes", dependencies: ["NetPoll", "NetPollTesting"],
+            path: "Tests/Support/Lifetimes", swiftSettings: settings),
+        .executableTarget(
+            name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
+            swiftSettings: settings),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),
