@@ -75,6 +75,7 @@ let package = Package(
             name: "NetPollTests",
             dependencies: [
                 "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "SystemCallFilter",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -111,6 +112,7 @@ let package = Package(
         .executableTarget(
             name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
             swiftSettings: settings),
+        .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),

@@ -134,6 +134,15 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         return (SocketHandle(rawValue: handle), bound)
     }
 
+    /// Descriptors of the process are none of a simulated network's.
+    package func adoptListener(
+        _ socket: SocketHandle, _ options: ListenOptions, token: Token
+    ) throws(SystemError) {
+        throw SystemError(
+            code: Platform.Errno.operationNotSupported,
+            operation: "adopt descriptor \(socket.rawValue)")
+    }
+
     package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
         listening[socket.rawValue]?.isAccepting = accepting
     }

@@ -47,7 +47,9 @@ final class Simulation {
         to address: SocketAddress, from host: SocketAddress, windowBytes: Int
     ) -> SimulatedPeer? {
         let from = host.port == 0 ? host.with(port: unusedPort()) : host
-        guard !isCut(from, address), let client = open(from: from, to: address, windowBytes: windowBytes) else {
+        guard !isCut(from, address),
+            let client = open(from: from, to: address, windowBytes: windowBytes)
+        else {
             return nil
         }
         let peer = SimulatedPeer(endpoint: client, network: self)

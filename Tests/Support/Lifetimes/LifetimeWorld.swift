@@ -75,7 +75,9 @@ public final class LifetimeWorld {
             }
         }
         network.faults = Self.storm(&random)
-        if random.next() % 3 == 0 { network.descriptorsMax = Int.random(in: 8...40, using: &random) }
+        if random.next() % 3 == 0 {
+            network.descriptorsMax = Int.random(in: 8...40, using: &random)
+        }
     }
 
     private static func storm(_ random: inout SeededGenerator) -> Faults {
