@@ -83,7 +83,10 @@ let package = Package(
         ),
         .testTarget(
             name: "NetPollTests",
-            dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
+            dependencies: [
+                "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "SystemCallFilter",
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "WSFrameTests", dependencies: ["AllocationCounter", "NetPollTesting", "WSFrame"],
@@ -119,6 +122,13 @@ let package = Package(
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",
             swiftSettings: settings),
+        .target(
+            name: "Lifetimes", dependencies: ["NetPoll", "NetPollTesting"],
+            path: "Tests/Support/Lifetimes", swiftSettings: settings),
+        .executableTarget(
+            name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
+            swiftSettings: settings),
+        .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),

@@ -30,6 +30,11 @@ final class Endpoint {
     private var inFlightBytes = 0
     private let windowBytes: Int
 
+    /// When the last bytes sent to this end will have left, where the bandwidth is limited.
+    private var linkIsFree = Instant(nanoseconds: 0)
+    /// Nothing arrives any more, and nobody is told.
+    private var isLost = false
+
     private(set) var endArrived = false
     private(set) var resetArrived = false
     private(set) var isClosed = false
@@ -78,6 +83,7 @@ final class Endpoint {
             arrive(.reset)
             return bytes.count
         }
+        network.drawLoss(self)
         let count = min(room, bytes.count)
         if count > 0 { partner.arrive(.bytes(Array(bytes[..<count]))) }
         return count
@@ -125,12 +131,25 @@ final class Endpoint {
         isClosed = true
         owner = nil
         network.forget(self)
+        inFlight = []
+        descriptors = []
         if reset || isBroken || readableBytes > 0 {
             partner?.arrive(.reset)
         } else if !sentEnd {
             partner?.arrive(.end)
         }
         if partner?.isClosed == true { part() }
+    }
+
+    /// Cuts the wire: from now on nothing arrives at either end.
+    func lose() {
+        isLost = true
+        partner?.isLost = true
+    }
+
+    /// This end's host, and the other's; `nil` where they are one, or have none.
+    var hosts: HostPair? {
+        partner.flatMap { HostPair($0.address, address) }
     }
 
     /// Lets go of the partner: the ends keep each other alive only while one is open.
@@ -150,12 +169,23 @@ final class Endpoint {
         case .end, .reset: break
         }
         let earliest = inFlight.last?.at ?? network.now
-        inFlight.append((max(earliest, network.drawArrival()), arrival))
-        if let first = inFlight.first { network.schedule(first.at, self) }
+        inFlight.append((max(earliest, arrivalTime(of: arrival)), arrival))
+        if !isLost, let first = inFlight.first { network.schedule(first.at, self) }
+    }
+
+    private func arrivalTime(of arrival: Arrival) -> Instant {
+        var left = network.now
+        if case .bytes(let bytes) = arrival, let rate = network.faults.bytesPerSecond {
+            let start = max(left, linkIsFree)
+            left = start + .nanoseconds(Int64(bytes.count) * 1_000_000_000 / Int64(max(1, rate)))
+            linkIsFree = left
+        }
+        return left + network.drawDelay()
     }
 
     /// Takes in what has travelled long enough.
     func land() {
+        guard !isLost, !isClosed, !network.isHeldBack(self) else { return }
         var landed = 0
         while landed < inFlight.count, inFlight[landed].at <= network.now {
             switch inFlight[landed].what {

@@ -12,13 +12,33 @@ public struct Faults: Hashable, Sendable {
     public var resets = 0.0
     /// An accept fails although there are descriptors (ENOBUFS).
     public var failedAccepts = 0.0
+    /// An accept, or a connect, fails as if there were no descriptors (EMFILE); see
+    /// ``SimulatedNetwork/descriptorsMax`` for a limit that is real.
+    public var exhaustedDescriptors = 0.0
+    /// A send loses its connection: from then on nothing arrives at either end, and neither is told.
+    public var lostConnections = 0.0
+    /// A send finds its two hosts cut off from each other, for a while of up to ``partitionMax``;
+    /// what is on its way arrives after it. Hosts differ by their address.
+    public var partitions = 0.0
+    /// The longest partition that ``partitions`` makes. Default 5 s.
+    public var partitionMax = Duration.seconds(5)
+    /// The clock, when it moves, leaps by up to ``clockJumpMax`` more, as when the process was
+    /// stopped meanwhile: everything that was due comes late, and at once.
+    public var clockJumps = 0.0
+    /// The longest leap that ``clockJumps`` makes. Default 5 s.
+    public var clockJumpMax = Duration.seconds(5)
     /// A datagram is lost on its way.
     public var lostDatagrams = 0.0
     /// Ready sockets and loops are served in a shuffled order.
     public var reordersReadiness = false
+    /// The shortest time bytes travel, one way. Default: none.
+    public var delayMin = Duration.zero
     /// The longest time bytes travel; each run of bytes draws its own, order within a connection is
-    /// kept. Default: none.
+    /// kept. Default: none, or ``delayMin`` where that is more.
     public var delayMax = Duration.zero
+    /// How many bytes each direction of a connection carries in a second; `nil`, the default: any
+    /// number.
+    public var bytesPerSecond: Int?
 
     public init() {}
 

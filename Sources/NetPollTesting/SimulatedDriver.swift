@@ -124,11 +124,23 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         guard options.joinsShared || !network.isTaken(bound) else {
             throw SystemError(code: Platform.Errno.addressInUse, operation: "bind \(bound)")
         }
+        guard hasFreeDescriptor else {
+            throw SystemError(code: Platform.Errno.tooManyFiles, operation: "socket")
+        }
         let handle = takeHandle()
         listening[handle] = ListeningSocket(
             address: bound, token: token, backlog: Int(options.backlog))
         network.addListener(bound, self)
         return (SocketHandle(rawValue: handle), bound)
+    }
+
+    /// Descriptors of the process are none of a simulated network's.
+    package func adoptListener(
+        _ socket: SocketHandle, _ options: ListenOptions, token: Token
+    ) throws(SystemError) {
+        throw SystemError(
+            code: Platform.Errno.operationNotSupported,
+            operation: "adopt descriptor \(socket.rawValue)")
     }
 
     package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
@@ -150,7 +162,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             listening[handle] != nil
         {
             budget -= 1
-            guard hasFreeDescriptor else {
+            guard drawsDescriptor else {
                 loop.acceptFailed(Platform.Errno.tooManyFiles, on: listener.token)
                 return
             }
@@ -285,6 +297,11 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     /// Sockets and listeners that are open.
     var openDescriptors: Int {
         sockets.count + listening.count + pending.count + attempts.count + datagramEnds.count
+    }
+
+    /// Whether there is a descriptor, and no fault says otherwise.
+    var drawsDescriptor: Bool {
+        hasFreeDescriptor && !network.random.happens(network.faults.exhaustedDescriptors)
     }
 
     var hasFreeDescriptor: Bool {

@@ -10,6 +10,8 @@ package final class AcceptQueue<Accepted: Sendable>: Sendable {
         var taker: Taker?
         var isFinished = false
         var isHeld = false
+        /// Nobody will take any more.
+        var isAbandoned = false
     }
 
     /// Connections that may wait before the listeners stop accepting.
@@ -17,7 +19,12 @@ package final class AcceptQueue<Accepted: Sendable>: Sendable {
 
     private let state = Mutex(State())
 
-    package init() {}
+    private let discard: @Sendable (Accepted) -> Void
+
+    /// - Parameter discard: Ends what nobody takes any more.
+    package init(discard: @escaping @Sendable (Accepted) -> Void = { _ in }) {
+        self.discard = discard
+    }
 
     /// Whether another connection may be pushed without going beyond the bound.
     package var hasRoom: Bool {
@@ -27,18 +34,31 @@ package final class AcceptQueue<Accepted: Sendable>: Sendable {
     /// - Returns: Whether the listeners should stop accepting for now.
     @discardableResult
     package func push(_ connection: Accepted) -> Bool {
-        let (taker, isFull) = state.withLock { state -> (Taker?, Bool) in
+        let (taker, isFull, isAbandoned) = state.withLock { state -> (Taker?, Bool, Bool) in
+            guard !state.isAbandoned else { return (nil, false, true) }
             if let taker = state.taker {
                 state.taker = nil
-                return (taker, false)
+                return (taker, false, false)
             }
             state.waiting.append(connection)
-            guard state.waiting.count - state.first >= Self.waitingMax else { return (nil, false) }
-            state.isHeld = true
-            return (nil, true)
+            let isFull = state.waiting.count - state.first >= Self.waitingMax
+            if isFull { state.isHeld = true }
+            return (nil, isFull, false)
         }
+        if isAbandoned { discard(connection) }
         taker?.resume(returning: connection)
         return isFull
+    }
+
+    /// Nobody takes connections any more: those that wait, and those to come, are
+    /// discarded.
+    package func abandon() {
+        let orphans = state.withLock { state in
+            state.isAbandoned = true
+            defer { state.waiting = [] }
+            return Array(state.waiting[state.first...])
+        }
+        for orphan in orphans { discard(orphan) }
     }
 
     /// Nothing more will be pushed.

@@ -7,8 +7,9 @@
 /// }
 /// ```
 ///
-/// The sequence ends when the listener is closed, its group shut down or the task cancelled. One
-/// task iterates at a time. While 1,024 accepted connections wait to be taken, the listener accepts
+/// The sequence ends when the listener is closed, its group shut down or the task cancelled. A
+/// listener that nobody holds any more closes itself and aborts the connections that were not taken.
+/// One task iterates at a time. While 1,024 accepted connections wait to be taken, the listener accepts
 /// no more; they wait in the backlog. Their high watermark is at most half of their
 /// ``Connection/Limits/sendQueueBytesMax``.
 public final class AsyncListener: AsyncSequence, Sendable {
@@ -27,7 +28,13 @@ public final class AsyncListener: AsyncSequence, Sendable {
         self.seats = seats
     }
 
-    /// Stops accepting; accepted connections live on.
+    // Nobody can take what is accepted from here on, nor what waits.
+    deinit {
+        close()
+        queue.abandon()
+    }
+
+    /// Stops accepting; accepted connections live on, also those that were not taken yet.
     public func close() {
         for seat in seats { seat.close() }
     }

@@ -54,6 +54,11 @@ struct InboundBufferPool: ~Copyable {
     private var buffers: [InboundBuffer] = []
     private var next = 0
 
+    /// How many buffers somebody else holds, too; O(buffers).
+    mutating func lentCount() -> Int {
+        buffers.indices.count { !isKnownUniquelyReferenced(&buffers[$0]) }
+    }
+
     /// A buffer that holds a copy of `bytes`.
     mutating func buffer(_ bytes: UnsafeRawBufferPointer) -> InboundBuffer {
         let buffer = empty(for: bytes.count)

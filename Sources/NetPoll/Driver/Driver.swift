@@ -96,6 +96,11 @@ package protocol Driver: AnyObject {
         on address: SocketAddress, _ options: ListenOptions, token: Token
     ) throws(SystemError) -> (SocketHandle, SocketAddress)
 
+    /// Starts accepting on a socket that listens already, and is this driver's from here on.
+    func adoptListener(
+        _ socket: SocketHandle, _ options: ListenOptions, token: Token
+    ) throws(SystemError)
+
     /// Stops or resumes accepting without closing the socket.
     func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token)
 

@@ -3,7 +3,7 @@ import Synchronization
 /// One listener per loop, all on one port; see ``EventLoopGroup/listen(on:configuration:makeHandler:)``.
 public final class ListenerGroup: Sendable {
     private let loops: [EventLoop]
-    private let listeners: LoopCells<Listener>
+    private let listeners: LoopCells<[Listener]>
     private let bound = Mutex<SocketAddress?>(nil)
 
     init(loops: [EventLoop]) {
@@ -23,14 +23,25 @@ public final class ListenerGroup: Sendable {
     public func close() async {
         for loop in loops {
             await loop.run { [listeners] in
-                listeners[loop]?.close()
+                for listener in listeners[loop] ?? [] { listener.close() }
                 listeners[loop] = nil
             }
         }
     }
 
+    /// The listening sockets, to be passed to a successor (``Connection/send(descriptor:mark:)``);
+    /// open until ``close()``, which does not end a duplicate of them elsewhere.
+    public func descriptors() async -> [Int32] {
+        var found: [Int32] = []
+        for loop in loops {
+            found +=
+                await loop.run { [listeners] in listeners[loop]?.map(\.descriptor) ?? [] } ?? []
+        }
+        return found
+    }
+
     func add(_ listener: Listener) {
-        listeners[listener.loop] = listener
+        listeners[listener.loop, default: []].append(listener)
     }
 
     func setAddress(_ address: SocketAddress) {

@@ -228,6 +228,12 @@ public final class EventLoop: @unchecked Sendable {
             || !turnTargets.isEmpty || !risen.isEmpty || !ready.isEmpty
     }
 
+    /// Bytes that were written and neither sent nor queued yet.
+    package var gatheredBytes: Int { gather.used }
+
+    /// Inbound buffers that tasks have not given back.
+    package var buffersLent: Int { inboundBuffers.lentCount() }
+
     /// When the next timer is due.
     package var nextTimer: Instant? { wheel.nextDeadline }
 

@@ -26,6 +26,12 @@ package final class LoopCells<Value>: @unchecked Sendable {
         }
     }
 
+    /// The value of `loop`, or another where there is none; on that loop only.
+    package subscript(loop: EventLoop, default other: @autoclosure () -> Value) -> Value {
+        get { self[loop] ?? other() }
+        set { self[loop] = newValue }
+    }
+
     /// The value of `loop`, which is made where there is none; on that loop only.
     package func value(of loop: EventLoop, orMake make: () -> Value) -> Value {
         loop.checkCurrent()

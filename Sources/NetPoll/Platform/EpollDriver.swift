@@ -149,12 +149,18 @@
         ) throws(SystemError) -> (SocketHandle, SocketAddress) {
             let (socket, bound) = try Socket.listen(on: address, options)
             do {
-                try register(socket.rawValue, token, .receive)
+                try adoptListener(socket, options, token: token)
             } catch {
                 Glibc.close(socket.rawValue)
                 throw error
             }
             return (socket, bound)
+        }
+
+        func adoptListener(
+            _ socket: SocketHandle, _ options: ListenOptions, token: Token
+        ) throws(SystemError) {
+            try register(socket.rawValue, token, .receive)
         }
 
         func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {

@@ -56,6 +56,13 @@ package enum Platform {
     @inline(__always)
     static func prefetch(_ memory: UnsafeRawPointer) { cnetpoll_prefetch(memory) }
 
+    /// Writes a line to standard error; for what whoever runs the process has to know.
+    static func logLine(_ text: String) {
+        let line = Array((text + "\n").utf8)
+        // Where nobody reads standard error, nobody misses the line.
+        _ = write(STDERR_FILENO, line, line.count)
+    }
+
     static func removeFile(_ path: String) {
         // It may be gone, or another's; either way there is nothing more to do.
         _ = unlink(path)

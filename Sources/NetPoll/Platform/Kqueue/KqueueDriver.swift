@@ -143,9 +143,13 @@ package final class KqueueDriver: Driver {
         on address: SocketAddress, _ options: ListenOptions, token: Token
     ) throws(SystemError) -> (SocketHandle, SocketAddress) {
         let (socket, bound) = try Socket.listen(on: address, options)
+        adoptListener(socket, options, token: token)
+        return (socket, bound)
+    }
+
+    package func adoptListener(_ socket: SocketHandle, _ options: ListenOptions, token: Token) {
         open(socket.rawValue, token)
         setAccepting(true, socket, token: token)
-        return (socket, bound)
     }
 
     package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {

@@ -10,9 +10,15 @@
             on address: SocketAddress, _ options: ListenOptions, token: Token
         ) throws(SystemError) -> (SocketHandle, SocketAddress) {
             let (socket, bound) = try Socket.listen(on: address, options)
+            adoptListener(socket, options, token: token)
+            return (socket, bound)
+        }
+
+        package func adoptListener(
+            _ socket: SocketHandle, _ options: ListenOptions, token: Token
+        ) {
             sockets.open(socket.rawValue, token, options.isRated ? [.wanted, .polled] : .wanted)
             armAccept(socket.rawValue)
-            return (socket, bound)
         }
 
         package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
