@@ -29,7 +29,8 @@ let package = Package(
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
         .target(name: "CWSFrame"),
-        .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(
@@ -74,7 +75,9 @@ let package = Package(
             name: "NetPollTests",
             dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
             swiftSettings: settings),
-        .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
+        .testTarget(
+            name: "WSFrameTests", dependencies: ["AllocationCounter", "NetPollTesting", "WSFrame"],
+            swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",
             dependencies: [

@@ -4,6 +4,8 @@ import NetPoll
 final class Endpoint {
     enum Arrival {
         case bytes([UInt8])
+        /// A descriptor with the one byte it travels with.
+        case descriptor(OpenFile, mark: UInt8)
         case end
         case reset
     }
@@ -22,6 +24,8 @@ final class Endpoint {
     /// Bytes that arrived and were not received.
     private var arrived: [UInt8] = []
     private var consumed = 0
+    /// Descriptors that arrived, each with how many unreceived bytes stand before its own.
+    private var descriptors: [(bytesBefore: Int, file: OpenFile)] = []
     private var inFlight: [(at: Instant, what: Arrival)] = []
     private var inFlightBytes = 0
     private let windowBytes: Int
@@ -29,6 +33,8 @@ final class Endpoint {
     private(set) var endArrived = false
     private(set) var resetArrived = false
     private(set) var isClosed = false
+    /// A fault broke the connection: the partner sees a reset when this end is closed.
+    var isBroken = false
     private var sentEnd = false
     /// A send was cut short: the owner wants to hear of room.
     var awaitsRoom = false
@@ -46,6 +52,17 @@ final class Endpoint {
     }
 
     var readableBytes: Int { arrived.count - consumed }
+
+    /// Bytes that can be received together: those before the next descriptor's own.
+    var readableRun: Int {
+        let before = descriptors.first { $0.bytesBefore > 0 }?.bytesBefore
+        return min(readableBytes, before ?? readableBytes)
+    }
+
+    /// Whether the connection is a Unix socket's.
+    var passesDescriptors: Bool {
+        address.port == nil || partner.map { $0.address.port == nil } ?? false
+    }
 
     /// Bytes that the partner would take now.
     var room: Int {
@@ -66,6 +83,20 @@ final class Endpoint {
         return count
     }
 
+    /// Passes a descriptor where the partner has room for its byte; returns whether it was taken.
+    func send(_ file: OpenFile, mark: UInt8) -> Bool {
+        guard room > 0 else { return false }
+        partner?.arrive(.descriptor(file, mark: mark))
+        return true
+    }
+
+    /// Takes the descriptors that come with the next byte.
+    func takeDescriptors() -> [OpenFile] {
+        let due = descriptors.prefix { $0.bytesBefore == 0 }.map(\.file)
+        descriptors.removeFirst(due.count)
+        return due
+    }
+
     func sendEnd() {
         guard !sentEnd, !isClosed else { return }
         sentEnd = true
@@ -77,6 +108,9 @@ final class Endpoint {
         let count = min(limit, buffer.count, readableBytes)
         buffer.copyBytes(from: arrived[consumed..<consumed + count])
         consumed += count
+        for index in descriptors.indices {
+            descriptors[index].bytesBefore = max(0, descriptors[index].bytesBefore - count)
+        }
         if consumed == arrived.count {
             arrived = []
             consumed = 0
@@ -85,13 +119,13 @@ final class Endpoint {
         return count
     }
 
-    /// Closes this end. With unread bytes, or on demand, the partner sees a reset.
+    /// Closes this end. With unread bytes, when broken or on demand, the partner sees a reset.
     func close(reset: Bool) {
         guard !isClosed else { return }
         isClosed = true
         owner = nil
         network.forget(self)
-        if reset || readableBytes > 0 {
+        if reset || isBroken || readableBytes > 0 {
             partner?.arrive(.reset)
         } else if !sentEnd {
             partner?.arrive(.end)
@@ -110,7 +144,11 @@ final class Endpoint {
 
     private func arrive(_ arrival: Arrival) {
         guard !isClosed else { return }
-        if case .bytes(let bytes) = arrival { inFlightBytes += bytes.count }
+        switch arrival {
+        case .bytes(let bytes): inFlightBytes += bytes.count
+        case .descriptor: inFlightBytes += 1
+        case .end, .reset: break
+        }
         let earliest = inFlight.last?.at ?? network.now
         inFlight.append((max(earliest, network.drawArrival()), arrival))
         if let first = inFlight.first { network.schedule(first.at, self) }
@@ -124,11 +162,16 @@ final class Endpoint {
             case .bytes(let bytes):
                 inFlightBytes -= bytes.count
                 arrived.append(contentsOf: bytes)
+            case .descriptor(let file, let mark):
+                inFlightBytes -= 1
+                descriptors.append((readableBytes, file))
+                arrived.append(mark)
             case .end: endArrived = true
             case .reset:
                 resetArrived = true
                 arrived = []
                 consumed = 0
+                descriptors = []
             }
             landed += 1
         }

@@ -33,26 +33,3 @@ public struct Faults: Hashable, Sendable {
         return faults
     }
 }
-
-/// A seeded generator (Steele, Lea and Flood 2014): the same seed gives the same run.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    public init(seed: UInt64) {
-        state = seed
-    }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// Whether an event of this probability happens.
-    mutating func happens(_ probability: Double) -> Bool {
-        guard probability > 0 else { return false }
-        return Double.random(in: 0..<1, using: &self) < probability
-    }
-}

@@ -18,7 +18,9 @@ extension SimulatedDriver {
         guard hasFreeDescriptor else {
             throw SystemError(code: Platform.Errno.tooManyFiles, operation: "socket")
         }
-        var local = options.localAddress ?? .v4(0x0100_007f, port: 0)
+        var local =
+            options.localAddress
+            ?? (address.port == nil ? .unix(path: "") : .v4(0x0100_007f, port: 0))
         if local.port == 0 { local = local.with(port: network.unusedPort()) }
         let handle = takeHandle()
         attempts[handle] = Attempt(address: address, local: local, token: token)

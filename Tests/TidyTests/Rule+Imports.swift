@@ -5,7 +5,8 @@ extension Rule {
         "NetPoll": ["CNetPoll", "Synchronization"],
         "NetPollTesting": ["NetPoll", "Synchronization"],
         "CWSFrame": [],
-        "WSFrame": ["CWSFrame"],
+        "CZlib": [],
+        "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "ChatServer": [

@@ -283,7 +283,7 @@ struct WebSocketClientFailureTests {
         if endsAfter { server.connection?.close() }
         bench.network.run(for: .seconds(30))
         #expect(visitor.calls == ["failed"])
-        #expect(visitor.error?.address == address)
+        #expect(visitor.error?.destination == .address(address))
         // The two listeners are left.
         #expect(bench.network.openDescriptors == 2)
         return visitor.error?.reason
@@ -397,7 +397,7 @@ struct WebSocketClientFailureTests {
         let request = WebSocketRequest(host: "server.example.com")
         let visitor = Self.visit(bench, at: bench.address, request: request) {
             $0.proxy = .init(
-                address: address, credentials: BasicCredentials(user: "a", password: "b"))
+                to: .address(address), credentials: BasicCredentials(user: "a", password: "b"))
         }
         bench.network.runUntilIdle()
         #expect(visitor.calls == ["completed", "opened"])
@@ -412,7 +412,9 @@ struct WebSocketClientFailureTests {
         let proxy = Scripted { _ in Array("HTTP/1.1 407 No\r\n\r\n".utf8) }
         let address = SocketAddress.v4(0x0100_007f, port: 3128)
         _ = try bench.server.group.loops[0].listen(on: address) { _, _ in proxy }
-        let visitor = Self.visit(bench, at: bench.address) { $0.proxy = .init(address: address) }
+        let visitor = Self.visit(bench, at: bench.address) {
+            $0.proxy = .init(to: .address(address))
+        }
         bench.network.runUntilIdle()
         let status = HTTPStatus(rawValue: 407)
         #expect(

@@ -1,11 +1,11 @@
 import Synchronization
 
 /// Connections that were accepted and not yet taken by a task; shared by the listeners of a port.
-final class AcceptQueue: Sendable {
-    typealias Taker = UnsafeContinuation<AsyncConnection?, Never>
+package final class AcceptQueue<Accepted: Sendable>: Sendable {
+    package typealias Taker = UnsafeContinuation<Accepted?, Never>
 
     private struct State {
-        var waiting: [AsyncConnection] = []
+        var waiting: [Accepted] = []
         var first = 0
         var taker: Taker?
         var isFinished = false
@@ -13,12 +13,20 @@ final class AcceptQueue: Sendable {
     }
 
     /// Connections that may wait before the listeners stop accepting.
-    static var waitingMax: Int { 1_024 }
+    package static var waitingMax: Int { 1_024 }
 
     private let state = Mutex(State())
 
+    package init() {}
+
+    /// Whether another connection may be pushed without going beyond the bound.
+    package var hasRoom: Bool {
+        state.withLock { !$0.isFinished && $0.waiting.count - $0.first < Self.waitingMax }
+    }
+
     /// - Returns: Whether the listeners should stop accepting for now.
-    func push(_ connection: AsyncConnection) -> Bool {
+    @discardableResult
+    package func push(_ connection: Accepted) -> Bool {
         let (taker, isFull) = state.withLock { state -> (Taker?, Bool) in
             if let taker = state.taker {
                 state.taker = nil
@@ -34,7 +42,7 @@ final class AcceptQueue: Sendable {
     }
 
     /// Nothing more will be pushed.
-    func finish() {
+    package func finish() {
         let taker = state.withLock { state -> Taker? in
             state.isFinished = true
             defer { state.taker = nil }
@@ -46,14 +54,15 @@ final class AcceptQueue: Sendable {
     /// Gives the next connection to `taker`, or `nil` once the queue is finished and empty.
     ///
     /// - Returns: Whether the listeners should accept again.
-    func take(_ taker: Taker) -> Bool {
+    @discardableResult
+    package func take(_ taker: Taker) -> Bool {
         let (connection, isAnswered, isReleased) = state.withLock { state in
             guard state.first < state.waiting.count else {
                 if !state.isFinished {
                     precondition(state.taker == nil, "two tasks take from one listener at once")
                     state.taker = taker
                 }
-                return (nil as AsyncConnection?, state.isFinished, false)
+                return (nil as Accepted?, state.isFinished, false)
             }
             let connection = state.waiting[state.first]
             state.first += 1

@@ -25,8 +25,7 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     private var isCancelled = false
     private var reason: CloseReason?
     /// Tasks that wait until less is queued, or for their turn to write.
-    private var writers: [Waiter] = []
-    private(set) var isWriting = false
+    private var writers = WriterLine()
     private var closeWaiters: [Waiter] = []
 
     init(_ connection: Connection, from peer: SocketAddress) {
@@ -66,15 +65,13 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
         resumeReader()
     }
 
-    func fellBelowLowWatermark(_ connection: Connection) { resumeFirstWriter() }
+    func fellBelowLowWatermark(_ connection: Connection) { writers.resumeFirst() }
 
     func closed(_ connection: Connection, reason: CloseReason) {
         self.reason = reason
         resumeReader()
         // Each finds the connection closed, and lets the next one find it.
-        let waiting = writers
-        writers = []
-        for writer in waiting { writer.resume() }
+        writers.resumeAll()
         for waiter in closeWaiters { waiter.resume() }
         closeWaiters = []
     }
@@ -130,19 +127,18 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     // MARK: - Writing
 
     /// Whether a write may begin now without waiting for another task's.
-    var mayWrite: Bool { !isWriting && writers.isEmpty }
+    var mayWrite: Bool { writers.isFree }
+
+    var isWriting: Bool { writers.isWriting }
 
     var writeError: ConnectionError {
         isCancelled ? .cancelled : .closed(reason ?? .local)
     }
 
     /// Begins a write of several pieces; others wait until it ends.
-    func beginWriting() { isWriting = true }
+    func beginWriting() { writers.begin() }
 
-    func endWriting() {
-        isWriting = false
-        resumeFirstWriter()
-    }
+    func endWriting() { writers.end() }
 
     /// Waits until less is queued, or until a write ends. A writer that was under way goes first.
     func waitToWrite(_ writer: Waiter, goesFirst: Bool) {
@@ -153,17 +149,11 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
         if goesFirst, connection.queuedBytes <= connection.settings.limits.lowWatermark {
             writer.resume()
         } else if goesFirst {
-            // A fall is told only to who knows of the rise; this task does, from its write.
-            connection.flags.insert(.highTold)
-            writers.insert(writer, at: 0)
+            connection.awaitFall()
+            writers.prepend(writer)
         } else {
             writers.append(writer)
         }
-    }
-
-    private func resumeFirstWriter() {
-        guard !writers.isEmpty else { return }
-        writers.removeFirst().resume()
     }
 
     // MARK: - Closing

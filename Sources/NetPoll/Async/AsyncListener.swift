@@ -18,10 +18,10 @@ public final class AsyncListener: AsyncSequence, Sendable {
     /// The address it listens on, with the port the kernel chose where 0 was asked for.
     public let address: SocketAddress
 
-    private let queue: AcceptQueue
+    private let queue: AcceptQueue<AsyncConnection>
     private let seats: [ListenerSeat]
 
-    init(address: SocketAddress, queue: AcceptQueue, seats: [ListenerSeat]) {
+    init(address: SocketAddress, queue: AcceptQueue<AsyncConnection>, seats: [ListenerSeat]) {
         self.address = address
         self.queue = queue
         self.seats = seats
@@ -80,7 +80,8 @@ public final class AsyncListener: AsyncSequence, Sendable {
     }
 
     private func nextConnection(isolation actor: isolated (any Actor)?) async -> AsyncConnection? {
-        await withUnsafeContinuation(isolation: actor) { (taker: AcceptQueue.Taker) in
+        await withUnsafeContinuation(isolation: actor) {
+            (taker: AcceptQueue<AsyncConnection>.Taker) in
             guard queue.take(taker) else { return }
             for seat in seats { seat.release() }
         }

@@ -6,7 +6,7 @@ extension EventLoopGroup {
     public func listen(
         on address: SocketAddress, configuration: Listener.Configuration = .init()
     ) async throws(SystemError) -> AsyncListener {
-        let (queue, openListeners) = (AcceptQueue(), OpenListeners())
+        let (queue, openListeners) = (AcceptQueue<AsyncConnection>(), OpenListeners())
         var seats: [ListenerSeat] = []
         var bound = address
         let isShared =
@@ -50,7 +50,7 @@ extension EventLoop {
     public func listenForTasks(
         on address: SocketAddress, configuration: Listener.Configuration = .init()
     ) throws(SystemError) -> AsyncListener {
-        let (queue, openListeners) = (AcceptQueue(), OpenListeners())
+        let (queue, openListeners) = (AcceptQueue<AsyncConnection>(), OpenListeners())
         let seat = ListenerSeat(loop: self, queue: queue, openListeners: openListeners)
         let bound = try seat.listen(on: address, configuration, sharesPort: false, targets: nil)
         return AsyncListener(address: bound, queue: queue, seats: [seat])

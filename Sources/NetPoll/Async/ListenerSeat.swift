@@ -4,10 +4,12 @@
 final class ListenerSeat: @unchecked Sendable {
     let loop: EventLoop
     private var listener: Listener?
-    private let queue: AcceptQueue
+    private let queue: AcceptQueue<AsyncConnection>
     private let openListeners: OpenListeners
 
-    init(loop: EventLoop, queue: AcceptQueue, openListeners: OpenListeners) {
+    init(
+        loop: EventLoop, queue: AcceptQueue<AsyncConnection>, openListeners: OpenListeners
+    ) {
         self.loop = loop
         self.queue = queue
         self.openListeners = openListeners

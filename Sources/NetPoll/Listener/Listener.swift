@@ -168,7 +168,8 @@ extension EventLoop {
         let token = slots.reserveToken(kind: .listener)
         let options = ListenOptions(
             backlog: Int32(clamping: configuration.backlog), sharesPort: sharesPort,
-            joinsShared: joinsShared, socket: configuration.options)
+            joinsShared: joinsShared, isRated: configuration.acceptsPerSecondMax != nil,
+            socket: configuration.options)
         let (socket, bound) = try driver.listen(on: address, options, token: token)
         let listener = Listener(
             loop: self, token: token, socket: socket, address: bound, configuration: configuration,

@@ -47,7 +47,7 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     /// ``now`` in the 32 bits that connections store; wraps after 49 days.
-    private(set) var nowMilliseconds: UInt32
+    package private(set) var nowMilliseconds: UInt32
 
     // The fields marked `@exclusivity(unchecked)` are used for every message, and their dynamic
     // checks cost more than their accesses. They are touched on the loop's thread only, and each
@@ -70,6 +70,8 @@ public final class EventLoop: @unchecked Sendable {
     /// Connections that ended and whose handlers are not told yet.
     var doomed: [(connection: Connection?, reason: CloseReason, resets: Bool)] = []
     var firstDoomed = 0
+    /// The first of them that may still receive.
+    var firstUnmuted = 0
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []
     var isStopped = false
@@ -274,21 +276,4 @@ public final class EventLoop: @unchecked Sendable {
 /// Is called once at the end of a turn; see ``EventLoop/runAtEndOfTurn(_:)``.
 public protocol TurnTarget: AnyObject {
     func turnEnded(on loop: EventLoop)
-}
-
-/// A small seeded generator for jitter (Steele, Lea and Flood 2014); never for secrets.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -44,10 +44,6 @@ package enum Platform {
         }
     }
 
-    static func unsupportedError(_ operation: String) -> SystemError {
-        SystemError(code: EOPNOTSUPP, operation: operation)
-    }
-
     /// Asks the kernel to back memory with huge pages (madvise(2), MADV_HUGEPAGE), where it can.
     static func preferHugePages(_ memory: UnsafeMutableRawPointer, byteCount: Int) {
         #if os(Linux)
@@ -76,6 +72,8 @@ package enum Platform {
         package static var noBuffers: Int32 { ENOBUFS }
         package static var addressInUse: Int32 { EADDRINUSE }
         package static var notSupported: Int32 { ENOSYS }
+        package static var operationNotSupported: Int32 { EOPNOTSUPP }
+        package static var notPermitted: Int32 { EPERM }
         package static var connectionRefused: Int32 { ECONNREFUSED }
         package static var hostUnreachable: Int32 { EHOSTUNREACH }
         package static var addressNotAvailable: Int32 { EADDRNOTAVAIL }

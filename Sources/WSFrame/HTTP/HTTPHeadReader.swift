@@ -64,6 +64,8 @@ struct HTTPHeadReader: Sendable {
         guard fields.count < limits.headersMax else {
             throw HTTPParseError(.excessiveHeaders(max: limits.headersMax))
         }
+        // Most heads have no more, and grow it once.
+        if fields.isEmpty { fields.reserveCapacity(min(16, limits.headersMax)) }
         fields.append(try readHeader(line))
     }
 
