@@ -10,13 +10,7 @@
 /// `@unchecked Sendable`: all but constants is touched on ``loop`` only; ``AsyncConnection`` goes
 /// there first.
 final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
-    /// What a task that asked for bytes is given.
-    enum Reading: Sendable {
-        case bytes(ReceivedBytes)
-        case end
-        case failed(ConnectionError)
-    }
-
+    typealias Reading = AsyncConnection.Reading
     typealias Reader = UnsafeContinuation<Reading, Never>
     typealias Waiter = UnsafeContinuation<Void, Never>
 

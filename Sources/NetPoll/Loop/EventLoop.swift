@@ -82,6 +82,7 @@ public final class EventLoop: @unchecked Sendable {
     private var jobs: [Inbox.Job] = []
     private var nextJob = 0
     private let thread = Atomic<UInt64>(0)
+    let actorExecutor = ActorExecutor()
 
     /// Where the driver receives into.
     package let receiveBuffer: UnsafeMutableRawBufferPointer
@@ -109,6 +110,7 @@ public final class EventLoop: @unchecked Sendable {
         random = SplitMix64(seed: seed)
         receiveBuffer = .allocate(byteCount: configuration.receiveBufferBytes, alignment: 64)
         segments = .allocate(capacity: 64)
+        actorExecutor.serve(self)
     }
 
     deinit {

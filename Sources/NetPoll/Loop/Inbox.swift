@@ -8,14 +8,14 @@ final class Inbox: Sendable {
     /// Something to run on the loop.
     enum Job: Sendable {
         case call(@Sendable () -> Void)
-        case task(UnownedJob)
+        case task(LoopJob)
     }
 
     private struct State {
         var jobs: [Job] = []
         var isClosed = false
         /// Jobs of tasks that came after the inbox was closed.
-        var late: [UnownedJob] = []
+        var late: [LoopJob] = []
         var runsLate = false
     }
 
@@ -33,7 +33,7 @@ final class Inbox: Sendable {
     func post(_ job: @escaping @Sendable () -> Void) -> Bool { post(.call(job)) }
 
     /// - Returns: Whether the job was taken: `false` once the inbox is closed.
-    func post(_ job: UnownedJob) -> Bool { post(.task(job)) }
+    func post(_ job: LoopJob) -> Bool { post(.task(job)) }
 
     private func post(_ job: Job) -> Bool {
         let (isTaken, wasAnnounced) = state.withLock { state in
@@ -72,7 +72,7 @@ final class Inbox: Sendable {
     /// Keeps a job that came too late.
     ///
     /// - Returns: Whether the caller has to see to it that late jobs are run: nobody does so now.
-    func addLate(_ job: UnownedJob) -> Bool {
+    func addLate(_ job: LoopJob) -> Bool {
         state.withLock { state in
             state.late.append(job)
             defer { state.runsLate = true }
@@ -80,7 +80,7 @@ final class Inbox: Sendable {
         }
     }
 
-    func takeLate() -> UnownedJob? {
+    func takeLate() -> LoopJob? {
         state.withLock { $0.late.isEmpty ? nil : $0.late.removeFirst() }
     }
 
