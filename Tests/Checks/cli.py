@@ -18,7 +18,7 @@ from support.servers import Server, free_port
 NOBODY = 65_534
 FLAGS = {
     "chat-server": ["--host", "--port", "--loops", "--max-connections", "--log-level"],
-    "ws-echo": ["--host", "--port", "--loops"],
+    "ws-echo": ["--host", "--port", "--loops", "--compression"],
 }
 VARIABLES = ["CHAT_HOST", "CHAT_PORT", "CHAT_LOOPS", "CHAT_MAX_CONNECTIONS", "CHAT_LOG_LEVEL"]
 LOG_LINE = re.compile(r"^\S*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}")

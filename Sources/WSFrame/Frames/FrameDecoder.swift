@@ -162,7 +162,7 @@ public struct FrameDecoder: Sendable {
             case .awaitingHeader:
                 if let found = try readHeader(
                     start, available, payloadBytesMax, mayBeCompressed)
-                 {
+                {
                     return headerEnded(found, consumed: found.bytes, at: &cursor)
                 }
                 var prefix = HeaderPrefix()
@@ -316,7 +316,11 @@ public struct FrameDecoder: Sendable {
 
     /// Whether the frame begun is a control frame.
     var isInsideControlFrame: Bool {
-        if case .awaitingPayload(_, _, let firstByte) = state { firstByte & 0x8 != 0 } else { false }
+        if case .awaitingPayload(_, _, let firstByte) = state {
+            firstByte & 0x8 != 0
+        } else {
+            false
+        }
     }
 
     /// Takes the last `count` bytes of a piece back: they come again in the next one.

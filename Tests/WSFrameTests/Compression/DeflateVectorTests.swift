@@ -129,10 +129,11 @@ struct DeflateVectorTests {
         #expect(pair.observer.receive(bytes) == expected)
     }
 
-    @Test(arguments: [
-        [0xF2, 0x48, 0xCD], [0xFF], [0x05], [0x06, 0x00], [0x00, 0x05, 0x00, 0x00, 0x00],
-        [0xF2, 0x48, 0xCD, 0xC9, 0xC9],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0xF2, 0x48, 0xCD], [0xFF], [0x05], [0x06, 0x00], [0x00, 0x05, 0x00, 0x00, 0x00],
+            [0xF2, 0x48, 0xCD, 0xC9, 0xC9],
+        ] as [[UInt8]])
     func `what is no whole DEFLATE data fails with 1007`(payload: [UInt8]) {
         let pair = DeflatePair()
         #expect(pair.receive(compressed: payload) == [.violation(.invalidCompression)])
@@ -141,7 +142,8 @@ struct DeflateVectorTests {
 
     @Test func `inflated text is UTF-8, from its first bad byte on`() {
         let pair = DeflatePair()
-        let (bytes, _) = pair.payload([0x61, 0x62, 0xFF] + [UInt8](repeating: 0x63, count: 200_000))
+        let (bytes, _) = pair.payload(
+            [0x61, 0x62, 0xFF] + [UInt8](repeating: 0x63, count: 200_000))
         #expect(pair.receive(compressed: bytes) == [.violation(.invalidText)])
         let cut = DeflatePair()
         let (open, _) = cut.payload([UInt8](repeating: 0x61, count: 50) + [0xE2, 0x82])

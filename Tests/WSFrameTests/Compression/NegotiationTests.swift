@@ -15,39 +15,40 @@ struct ServerNegotiationTests {
         try upgrade(offers).compression(configuration)?.headerValue
     }
 
-    @Test(arguments: [
-        ("permessage-deflate", "permessage-deflate"),
-        ("Permessage-Deflate", "permessage-deflate"),
-        (
-            "permessage-deflate; server_no_context_takeover",
-            "permessage-deflate; server_no_context_takeover"
-        ),
-        (
-            "permessage-deflate ;client_no_context_takeover",
-            "permessage-deflate; client_no_context_takeover"
-        ),
-        (
-            "permessage-deflate; server_max_window_bits=10",
-            "permessage-deflate; server_max_window_bits=10"
-        ),
-        (
-            "permessage-deflate; server_max_window_bits=\"10\"",
-            "permessage-deflate; server_max_window_bits=10"
-        ),
-        ("permessage-deflate; server_max_window_bits=15", "permessage-deflate"),
-        ("permessage-deflate; client_max_window_bits", "permessage-deflate"),
-        (
-            "permessage-deflate; client_max_window_bits=9",
-            "permessage-deflate; client_max_window_bits=9"
-        ),
-        (
-            "permessage-deflate; server_max_window_bits=8",
-            "permessage-deflate; server_max_window_bits=8"
-        ),
-        ("x-webkit-deflate-frame, permessage-deflate", "permessage-deflate"),
-        ("other; a=\"b\\,\"; c, , permessage-deflate", nil),
-        (", permessage-deflate ,", "permessage-deflate"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("permessage-deflate", "permessage-deflate"),
+            ("Permessage-Deflate", "permessage-deflate"),
+            (
+                "permessage-deflate; server_no_context_takeover",
+                "permessage-deflate; server_no_context_takeover"
+            ),
+            (
+                "permessage-deflate ;client_no_context_takeover",
+                "permessage-deflate; client_no_context_takeover"
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=10",
+                "permessage-deflate; server_max_window_bits=10"
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=\"10\"",
+                "permessage-deflate; server_max_window_bits=10"
+            ),
+            ("permessage-deflate; server_max_window_bits=15", "permessage-deflate"),
+            ("permessage-deflate; client_max_window_bits", "permessage-deflate"),
+            (
+                "permessage-deflate; client_max_window_bits=9",
+                "permessage-deflate; client_max_window_bits=9"
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=8",
+                "permessage-deflate; server_max_window_bits=8"
+            ),
+            ("x-webkit-deflate-frame, permessage-deflate", "permessage-deflate"),
+            ("other; a=\"b\\,\"; c, , permessage-deflate", nil),
+            (", permessage-deflate ,", "permessage-deflate"),
+        ] as [(String, String?)])
     func `an offer is accepted as it is`(offer: String, expected: String?) throws {
         guard let expected else {
             #expect(throws: HandshakeRejection(.extensions)) { try upgrade([offer]) }
@@ -234,21 +235,22 @@ struct ClientNegotiationTests {
         #expect(refusal("permessage-deflate, other") == .unofferedExtension)
     }
 
-    @Test(arguments: [
-        ("permessage-deflate, permessage-deflate", .duplicateExtension),
-        ("permessage-deflate; other", .unknownParameter),
-        (
-            "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
-            .duplicateParameter
-        ),
-        ("permessage-deflate; server_max_window_bits", .invalidValue),
-        ("permessage-deflate; client_max_window_bits", .invalidValue),
-        ("permessage-deflate; client_max_window_bits=7", .invalidValue),
-        ("permessage-deflate; server_max_window_bits=16", .invalidValue),
-        ("permessage-deflate; server_no_context_takeover=1", .invalidValue),
-        ("permessage-deflate;", .malformed),
-        ("permessage-deflate; a=\"", .malformed),
-    ] as [(String, ExtensionError.Reason)])
+    @Test(
+        arguments: [
+            ("permessage-deflate, permessage-deflate", .duplicateExtension),
+            ("permessage-deflate; other", .unknownParameter),
+            (
+                "permessage-deflate; server_no_context_takeover; server_no_context_takeover",
+                .duplicateParameter
+            ),
+            ("permessage-deflate; server_max_window_bits", .invalidValue),
+            ("permessage-deflate; client_max_window_bits", .invalidValue),
+            ("permessage-deflate; client_max_window_bits=7", .invalidValue),
+            ("permessage-deflate; server_max_window_bits=16", .invalidValue),
+            ("permessage-deflate; server_no_context_takeover=1", .invalidValue),
+            ("permessage-deflate;", .malformed),
+            ("permessage-deflate; a=\"", .malformed),
+        ] as [(String, ExtensionError.Reason)])
     func `a wrong answer fails the handshake (§7.1)`(
         answer: String, reason: ExtensionError.Reason
     ) {

@@ -12,7 +12,8 @@ enum ClientFrames {
         key: MaskingKey? = ClientFrames.key
     ) -> [UInt8] {
         let header = FrameHeader(
-            isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, payloadBytes: payload.count, maskingKey: key)
+            isFinal: isFinal, isCompressed: isCompressed, opcode: opcode,
+            payloadBytes: payload.count, maskingKey: key)
         return encoded(header) + (key.map { masked(payload, key: $0) } ?? payload)
     }
 
