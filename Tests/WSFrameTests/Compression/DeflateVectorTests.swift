@@ -102,6 +102,29 @@ struct DeflateVectorTests {
         }
     }
 
+    @Test func `the decoder alone knows RSV1 where it is told of an agreement`() throws {
+        let frame = ClientFrames.frame(.text, Self.hello, isCompressed: true)
+        var decoder = FrameDecoder(role: .server)
+        var cursor = 0
+        let event = try decoder.next(
+            in: frame.span.bytes, at: &cursor, limits: ProtocolLimits(),
+            compression: PerMessageDeflate())
+        guard case .header(let header) = event else {
+            Issue.record("no header")
+            return
+        }
+        #expect(header.isCompressed && header.isFinal && header.payloadBytes == 7)
+    }
+
+    @Test func `what is agreed on says it for each role`() {
+        let agreed = PerMessageDeflate(
+            serverNoContextTakeover: true, serverWindowBits: 9, clientWindowBits: 10)
+        #expect(agreed.noContextTakeover(of: .server) && !agreed.noContextTakeover(of: .client))
+        #expect(agreed.windowBits(of: .server) == 9 && agreed.windowBits(of: .client) == 10)
+        #expect(PerMessageDeflate.windowBitsRange == 8...15)
+        #expect(Role.server.peer == .client && Role.client.peer == .server)
+    }
+
     @Test(arguments: [Role.server, .client])
     func `RSV1 without an agreement fails with 1002 (§6)`(role: Role) {
         let key = role == .server ? ClientFrames.key : nil
