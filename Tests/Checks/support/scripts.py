@@ -32,6 +32,8 @@ class Script:
     last: int = 0
     title: str = "closed"
     messages: int = 0
+    # Whether a control frame stands between the fragments of a compressed message.
+    parts_compressed: bool = False
     cuts: list[int] = field(default_factory=list)
 
     def pieces(self, start: int, end: int) -> list[bytes]:
@@ -100,6 +102,7 @@ class Writer:
         for index, (start, end) in enumerate(zip(edges, edges[1:])):
             if index > 0 and self.random.random() < 0.4:
                 frames += self.control()
+                self.script.parts_compressed |= rsv != 0
             is_last = index == len(edges) - 2
             frames += self.frame(opcode if index == 0 else CONTINUATION, payload[start:end], fin=is_last and ends,
                                  rsv=rsv if index == 0 else 0)
