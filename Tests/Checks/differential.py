@@ -141,7 +141,8 @@ async def play_to_server(port: int, script: Script, seen: Seen, received: list |
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(upgrade_offering(compression))
     answer = (await reader.readuntil(b"\r\n\r\n")).lower()
-    expect((b"permessage-deflate" in answer) == (compression != "off"), f"another compression was agreed on: {answer!r}")
+    is_agreed = b"permessage-deflate" in answer
+    expect(is_agreed == (compression != "off"), f"another compression was agreed on: {answer!r}")
     messages = seen.messages if received is None else received
     await Wire(reader, writer).play(script, seen, lambda: len(messages) >= script.messages)
     if received is not None:
