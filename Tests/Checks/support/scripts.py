@@ -11,8 +11,8 @@ from .raw_websocket import BINARY, CLOSE, PING, PONG, TEXT
 CONTINUATION = 0
 SIZES = [0, 1, 2, 124, 125, 126, 127, 128, 1_000, 65_534, 65_535, 65_536, 65_537, 70_000, 200_000]
 SIZE_WEIGHTS = [3, 3, 3, 3, 4, 4, 3, 3, 6, 1, 2, 2, 1, 1, 1]
-ALPHABET = ["a", "Z", "0", " ", "\x00", "\x7f", "\x80", "é", "\u07ff", "\u0800", "€", "\ud7ff", "\ue000", "\uffff", "😀",
-            "\U0010ffff"]
+ALPHABET = ["a", "Z", "0", " ", "\x00", "\x7f", "\x80", "é", "\u07ff", "\u0800", "€", "\ud7ff", "\ue000", "\uffff",
+            "😀", "\U0010ffff"]
 GOOD_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999]
 BAD_CODES = [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535]
 BAD_TEXT = {
@@ -32,6 +32,8 @@ class Script:
     last: int = 0
     title: str = "closed"
     messages: int = 0
+    # Whether a control frame stands between the fragments of a compressed message.
+    parts_compressed: bool = False
     cuts: list[int] = field(default_factory=list)
 
     def pieces(self, start: int, end: int) -> list[bytes]:
@@ -100,6 +102,7 @@ class Writer:
         for index, (start, end) in enumerate(zip(edges, edges[1:])):
             if index > 0 and self.random.random() < 0.4:
                 frames += self.control()
+                self.script.parts_compressed |= rsv != 0
             is_last = index == len(edges) - 2
             frames += self.frame(opcode if index == 0 else CONTINUATION, payload[start:end], fin=is_last and ends,
                                  rsv=rsv if index == 0 else 0)
