@@ -16,16 +16,21 @@ enum FrameCheck {
     }
 
     // Two bytes choose settings and cuts, the rest is the stream.
-    static func finding(in input: [UInt8], role: Role) -> String? {
+    static func finding(
+        in input: [UInt8], role: Role, isCompressed: Bool = false
+    ) -> String? {
         guard input.count > 2 else { return nil }
         let settings = configuration(input[0])
+        let agreed = isCompressed ? compression(input[0]) : nil
         let stream = Array(input[2...])
-        let whole = said(of: stream, role, settings, .none)
+        let whole = said(of: stream, role, settings, agreed, .none)
         for cuts in [Cuts.everywhere, .seeded(input[1])] {
-            let parts = said(of: stream, role, settings, cuts)
+            let parts = said(of: stream, role, settings, agreed, cuts)
             if parts != whole { return "\(cuts): \(parts) but whole \(whole)" }
         }
         if case .broken(let what)? = whole.last { return what }
+        // A decoder alone knows no compressed frames.
+        if isCompressed { return nil }
         let headers = headers(of: stream, role, settings.limits, .none)
         if headers != Self.headers(of: stream, role, settings.limits, .seeded(input[1])) {
             return "headers depend on the cuts"
@@ -45,13 +50,22 @@ enum FrameCheck {
             limits: limits, delivery: choice & 4 != 0 ? .pieces : .whole)
     }
 
+    private static func compression(_ choice: UInt8) -> PerMessageDeflate {
+        PerMessageDeflate(
+            clientNoContextTakeover: choice & 8 != 0, clientWindowBits: choice & 16 != 0 ? 9 : 15)
+    }
+
     private static func said(
-        of stream: [UInt8], _ role: Role, _ configuration: ProtocolConfiguration, _ cuts: Cuts
+        of stream: [UInt8], _ role: Role, _ configuration: ProtocolConfiguration,
+        _ agreed: PerMessageDeflate?, _ cuts: Cuts
     ) -> [Said] {
         var said: [Said] = []
         var partial: [UInt8] = []
         var core = ProtocolCore(role: role)
-        var carried = CarriedInput()
+        var carried = CarriedInput(
+            deflate: agreed.map {
+                DeflateCodec($0, role: role, configuration: .context, pool: DeflatePool())
+            })
         cuts.forEachPiece(of: stream) { piece in
             var span = piece.mutableSpan
             var bytes = span.mutableBytes

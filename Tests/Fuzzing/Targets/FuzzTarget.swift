@@ -7,6 +7,7 @@ import WSFrame
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case server
     case client
+    case deflate
     case request
     case response
     case utf8
@@ -16,6 +17,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .server: FrameCheck.finding(in: input, role: .server)
         case .client: FrameCheck.finding(in: input, role: .client)
+        case .deflate: FrameCheck.finding(in: input, role: .server, isCompressed: true)
         case .request: RequestCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
         case .utf8: UTF8Check.finding(in: input)
