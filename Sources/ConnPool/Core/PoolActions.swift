@@ -31,10 +31,11 @@ struct PoolActions: Sendable {
         if first == nil { first = action } else { more.append(action) }
     }
 
-    /// Hands each over, in their order.
-    func forEach(_ body: (PoolAction) -> Void) {
-        guard let first else { return }
-        body(first)
-        for action in more { body(action) }
+    var count: Int { first == nil ? 0 : 1 + more.count }
+
+    /// The one at a place in their order.
+    subscript(index: Int) -> PoolAction {
+        if index == 0, let first { return first }
+        return more[index - 1]
     }
 }

@@ -31,6 +31,29 @@ extension PoolCore {
         broke(id, .poisoned, now: now, into: &actions)
     }
 
+    /// Whether a connection is being dialled, and nobody gave that up.
+    func isDialling(_ id: PooledConnectionID) -> Bool {
+        connections.slot(of: id).map { connections[$0].phase == .dialling } ?? false
+    }
+
+    func isProbing(_ id: PooledConnectionID) -> Bool {
+        connections.slot(of: id).map { connections[$0].phase == .probing } ?? false
+    }
+
+    /// Whether a dial or keepalive of a connection is awaited.
+    func isUnderWay(_ id: PooledConnectionID) -> Bool {
+        dialBegan(id) != nil || isProbing(id)
+    }
+
+    /// When the dial of a connection began that has not ended.
+    func dialBegan(_ id: PooledConnectionID) -> Instant? {
+        guard let slot = connections.slot(of: id) else { return nil }
+        switch connections[slot].phase {
+        case .dialling, .abandoned: return connections[slot].bornAt
+        case .unused, .ready, .probing, .closing: return nil
+        }
+    }
+
     /// Whether a connection is known to be of no more use.
     func isBroken(_ id: PooledConnectionID) -> Bool {
         guard let slot = connections.slot(of: id) else { return true }

@@ -124,14 +124,14 @@ struct PoolCore: Sendable {
         adjustDials(now, into: &actions)
     }
 
-    /// A request does not want to wait any more; `false` where it does not wait.
+    /// A request does not want to wait any more. Without effect where it does not wait.
     mutating func cancelled(
         _ id: WaiterID, now: Instant, into actions: inout PoolActions
-    ) -> Bool {
-        guard waiters.leave(id) else { return false }
+    ) {
+        guard waiters.leave(id) else { return }
         counters.cancelled += 1
+        actions.append(.fail(id, .cancelled))
         adjustDials(now, into: &actions)
-        return true
     }
 
     // MARK: - Leasing

@@ -28,4 +28,6 @@ public struct PoolCounters: Hashable, Sendable {
     public internal(set) var closed = 0
     /// Idle connections found dead by who was to get them, and replaced.
     public internal(set) var staleReplaced = 0
+    /// Events that were lost because who listens was slow.
+    public internal(set) var eventsDropped = 0
 }

@@ -113,10 +113,8 @@ struct CoreSimulation {
 
     private mutating func cancel() {
         guard let waiter = waiting.randomElement(using: &random) else { return }
-        waiting.removeAll { $0 == waiter }
-        var wasWaiting = false
-        feed { wasWaiting = $0.cancelled(waiter, now: $1, into: &$2) }
-        if !wasWaiting { fail("\(waiter) was not found") }
+        feed { $0.cancelled(waiter, now: $1, into: &$2) }
+        if waiting.contains(waiter) { fail("\(waiter) was not found") }
     }
 
     private mutating func finishDial(succeeds: Bool) {

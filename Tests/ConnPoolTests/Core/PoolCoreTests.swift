@@ -63,12 +63,12 @@ struct PoolCoreTests {
         _ = try world.fill(1)
         let id = try world.lease()
         let (first, second) = (try world.wait(), try world.wait())
-        let wasWaiting = world.feed { $0.cancelled(first, now: $1, into: &$2) }
-        #expect(wasWaiting)
+        world.feed { $0.cancelled(first, now: $1, into: &$2) }
+        #expect(world.take() == [.fail(first, .cancelled)])
         world.release(id)
         #expect(world.take() == [.grant(second, id)])
-        let waitsStill = world.feed { $0.cancelled(first, now: $1, into: &$2) }
-        #expect(!waitsStill)
+        world.feed { $0.cancelled(first, now: $1, into: &$2) }
+        #expect(world.take().isEmpty)
         world.release(id)
         #expect(world.core.leases == 0)
         #expect(world.core.snapshot.idle == 1)
