@@ -13,6 +13,7 @@ let package = Package(
     products: [
         .library(name: "NetPoll", targets: ["NetPoll"]),
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
+        .library(name: "ConnPool", targets: ["ConnPool"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "Hub", targets: ["Hub"]),
@@ -28,6 +29,7 @@ let package = Package(
         .target(name: "CNetPoll"),
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
+        .target(name: "ConnPool", dependencies: ["NetPoll"], swiftSettings: settings),
         .target(name: "CWSFrame"),
         .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
         .target(
@@ -73,6 +75,10 @@ let package = Package(
         .testTarget(
             name: "NetPollTests",
             dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ConnPoolTests",
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
             swiftSettings: settings),
         .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
         .testTarget(

@@ -4,6 +4,7 @@ extension Rule {
         "CNetPoll": [],
         "NetPoll": ["CNetPoll", "Synchronization"],
         "NetPollTesting": ["NetPoll", "Synchronization"],
+        "ConnPool": ["NetPoll", "Synchronization"],
         "CWSFrame": [],
         "WSFrame": ["CWSFrame"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
