@@ -14,22 +14,32 @@ let package = Package(
         .library(name: "NetPoll", targets: ["NetPoll"]),
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
         .library(name: "ConnPool", targets: ["ConnPool"]),
+        .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
     ],
     targets: [
         .target(name: "CNetPoll"),
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
         .target(name: "ConnPool", dependencies: ["NetPoll"], swiftSettings: settings),
+        .target(
+            name: "ConnPoolMetrics",
+            dependencies: [
+                "ConnPool", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "CWSFrame"),
         .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
         .target(
@@ -52,6 +62,15 @@ let package = Package(
             path: "Examples/ChatServer",
             exclude: ["PROTOCOL.md"],
             resources: [.embedInCode("Public")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "PoolDemo",
+            dependencies: [
+                "ConnPool", "NetPoll",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/PoolDemo",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -79,6 +98,14 @@ let package = Package(
         .testTarget(
             name: "ConnPoolTests",
             dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ConnPoolMetricsTests",
+            dependencies: [
+                "ConnPool", "ConnPoolMetrics",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
             swiftSettings: settings),
         .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
         .testTarget(

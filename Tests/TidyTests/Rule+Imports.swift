@@ -5,6 +5,8 @@ extension Rule {
         "NetPoll": ["CNetPoll", "Synchronization"],
         "NetPollTesting": ["NetPoll", "Synchronization"],
         "ConnPool": ["NetPoll", "Synchronization"],
+        "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
+        "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
         "WSFrame": ["CWSFrame"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
