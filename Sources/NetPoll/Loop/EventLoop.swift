@@ -119,6 +119,9 @@ public final class EventLoop: @unchecked Sendable {
         thread.load(ordering: .relaxed) == Platform.currentThread
     }
 
+    /// The present of the driver's clock; any thread may ask.
+    package var clockNow: Instant { driver.now() }
+
     /// Runs `job` on this loop, after the jobs posted before it. Any thread may call this.
     ///
     /// - Returns: Whether the job will run: `false` once the loop was shut down.
@@ -304,14 +307,14 @@ public protocol TurnTarget: AnyObject {
 }
 
 /// A small seeded generator for jitter (Steele, Lea and Flood 2014); never for secrets.
-struct SplitMix64: RandomNumberGenerator {
+package struct SplitMix64: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
-    init(seed: UInt64) {
+    package init(seed: UInt64) {
         state = seed
     }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var mixed = state
         mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
