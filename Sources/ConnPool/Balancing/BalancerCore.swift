@@ -92,6 +92,13 @@ struct BalancerCore: Sendable {
         return ID(slot: slot, generation: generations[slot])
     }
 
+    /// A lease is waited for at an endpoint that was not picked.
+    mutating func waited(_ id: ID) {
+        guard contains(id) else { return }
+        candidates.addInFlight(1, at: id.slot)
+        policy.loadChanged(of: id.slot, in: candidates)
+    }
+
     /// A lease ended, or the wait for it.
     mutating func released(_ id: ID) {
         guard contains(id) else { return }
