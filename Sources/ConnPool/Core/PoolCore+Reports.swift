@@ -11,6 +11,8 @@ extension PoolCore {
         guard let slot = connections.slot(of: id) else { return }
         switch connections[slot].phase {
         case .ready:
+            // A server that accepts and closes at once is no better than one that refuses.
+            if connections[slot].uses == 0 { gate.failed(nil, now, using: &random) }
             connections[slot].retirement = connections[slot].retirement ?? reason
             settle(slot, now, into: &actions)
         case .probing:

@@ -17,11 +17,7 @@ extension ConnectionPool {
         }
 
         deinit {
-            if isBroken {
-                pool.driver.discard(grant.id, since: grant.since, record: grant.record)
-            } else {
-                pool.driver.release(grant.id, since: grant.since, record: grant.record)
-            }
+            if isBroken { pool.driver.discard(grant) } else { pool.driver.release(grant) }
         }
 
         /// The connection; not to be used after the lease's end.

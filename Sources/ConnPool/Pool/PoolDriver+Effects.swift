@@ -14,6 +14,7 @@ extension PoolDriver {
             case .tell(let event): events.tell(event)
             case .finish(let enders):
                 clock.stop()
+                backend.ended()
                 events.tell(.closed)
                 events.finish()
                 for ender in enders { ender.resume() }

@@ -118,20 +118,32 @@ final class PoolDriver: Sendable {
     }
 
     /// A lease came back.
-    func release(_ id: PooledConnectionID, since: Instant, record: LeakTracker.Key) {
-        feed { state, now, actions in
-            if record != 0 { state.leaks?.returned(record) }
-            state.holdTimes.add(nanoseconds: now.nanoseconds - since.nanoseconds)
-            state.core.released(id, since: since, now: now, into: &actions)
+    func release(_ grant: Grant) {
+        switch backend.returned(grant.connection) {
+        case .clean: finish(grant, nil)
+        case .poisoned: finish(grant, .poisoned)
+        case .elsewhere:
+            let willRun = backend.runAtHome(grant.connection) { [self] in
+                let isClean = backend.returned(grant.connection) == .clean
+                finish(grant, isClean ? nil : .poisoned)
+            }
+            if !willRun { finish(grant, .discarded) }
         }
     }
 
     /// A lease came back whose connection is of no more use.
-    func discard(_ id: PooledConnectionID, since: Instant, record: LeakTracker.Key) {
+    func discard(_ grant: Grant) { finish(grant, .discarded) }
+
+    @inline(__always)
+    private func finish(_ grant: Grant, _ failure: PoolCloseReason?) {
         feed { state, now, actions in
-            if record != 0 { state.leaks?.returned(record) }
-            state.holdTimes.add(nanoseconds: now.nanoseconds - since.nanoseconds)
-            state.core.discarded(id, .discarded, now: now, into: &actions)
+            if grant.record != 0 { state.leaks?.returned(grant.record) }
+            state.holdTimes.add(nanoseconds: now.nanoseconds - grant.since.nanoseconds)
+            if let failure {
+                state.core.discarded(grant.id, failure, now: now, into: &actions)
+            } else {
+                state.core.released(grant.id, since: grant.since, now: now, into: &actions)
+            }
         }
     }
 
