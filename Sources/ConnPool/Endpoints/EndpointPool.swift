@@ -83,23 +83,24 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
         key: AffinityKey? = nil, deadline: Instant? = nil, file: StaticString = #fileID,
         line: Int = #line
     ) async throws(EndpointPoolError) -> Lease {
-        let begun = now
-        let deadline = deadline ?? begun + configuration.pool.leaseTimeout
+        var moment = now
+        let deadline = deadline ?? moment + configuration.pool.leaseTimeout
         var search = EndpointSearch<Connection>(key: key)
-        while let (member, isLast) = next(&search) {
+        while let (member, isLast) = next(&search, at: moment) {
             var seat = EndpointSeat(self, member)
-            let limit = isLast ? deadline : min(deadline, now + configuration.failoverDelay)
+            let limit = isLast ? deadline : min(deadline, moment + configuration.failoverDelay)
             do throws(PoolError) {
                 let lease = try await member.pool.lease(deadline: limit, file: file, line: line)
                 return Lease(lease, seat)
             } catch {
+                moment = now
                 // A full pool is no fault of the endpoint's; a failed dial is.
                 seat.outcome = error.lastDialError == nil ? .unknown : .failure
                 if error.isEnd, !contains(member) { continue }
                 search.failed(at: member, error)
                 if error.reason == .cancelled { throw search.error(.cancelled) }
                 if error.isEnd { throw search.error(.closed) }
-                if isLast || now >= deadline { throw search.error(.exhausted) }
+                if isLast || moment >= deadline { throw search.error(.exhausted) }
             }
         }
         throw search.error(roster.withLock { $0.isClosed } ? .closed : .noEndpoints)
@@ -241,9 +242,8 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
 
     /// The endpoint to try next, and whether it is the last; `nil` where there is none.
     private func next(
-        _ search: inout EndpointSearch<Connection>
+        _ search: inout EndpointSearch<Connection>, at now: Instant
     ) -> (EndpointMember<Connection>, isLast: Bool)? {
-        let now = now
         while search.request.excludedCount < BalancingRequest.excludedMax {
             let (chosen, count) = roster.withLock { roster in
                 (roster.choose(search.request, at: now), roster.core.count)

@@ -1,3 +1,4 @@
+import AllocationCounter
 import NetPoll
 import NetPollTesting
 import Synchronization
@@ -27,6 +28,40 @@ struct EndpointPoolTests {
         #expect(snapshot.entries.map(\.endpoint.name) == ["a", "b", "c"])
         #expect(snapshot.entries.allSatisfy { $0.pool.idle == 1 && $0.inFlight == 0 })
         #expect(snapshot.failovers == 0 && snapshot.passedOver == 0 && !snapshot.isPanicking)
+    }
+
+    /// The first, always.
+    private struct First: BalancingPolicy {
+        mutating func changed(_ candidates: BalancingCandidates) {}
+
+        mutating func pick(
+            _ request: BalancingRequest, from candidates: BalancingCandidates,
+            using random: inout some RandomNumberGenerator
+        ) -> Int? {
+            candidates.available.first { slot in
+                !request.excludes(slot) && candidates[slot].isAvailable
+                    && candidates.admits(slot, using: &random)
+            }
+        }
+    }
+
+    @Test func `a policy of one's own is asked`() throws {
+        #expect(try Self.names(EndpointWorld("abc", policy: First()), 4) == "aaaa")
+    }
+
+    @Test func `a pool without a loop runs on the system's clock`() async throws {
+        let pool = EndpointPool(endpoints: [Endpoint(name: "a"), Endpoint(name: "a", weight: 2)]) {
+            endpoint in
+            PoolConnector<String> { _ in
+                "\(endpoint.name) of \(endpoint.weight)"
+            } close: { _, _ in
+            }
+        }
+        let deadline = pool.now + .seconds(300)
+        let text = try await pool.withConnection(deadline: deadline) { $0 }
+        #expect(text == "a of 1")
+        #expect(pool.configuration.failoversMax == 2)
+        await pool.drain(until: deadline)
     }
 
     @Test func `weights are heeded`() throws {
@@ -85,6 +120,23 @@ struct EndpointPoolTests {
         #expect(world.pool.snapshot.entries.allSatisfy { $0.inFlight == 0 })
     }
 
+    @Test(.enabled(if: allocation_counter_is_active()), arguments: PolicyKind.allCases)
+    func `leasing an idle connection and returning it allocates nothing`(kind: PolicyKind) throws {
+        let world = EndpointWorld("abc", policy: kind.policy)
+        let used = try world.run { pool, _ in
+            var before: UInt64 = 0
+            for round in 0..<2 {
+                before = allocation_counter_count()
+                for number in 0..<(round == 0 ? 500 : 5_000) {
+                    let lease = try await pool.lease(key: AffinityKey(number))
+                    lease.release()
+                }
+            }
+            return allocation_counter_count() - before
+        }
+        #expect(used == 0)
+    }
+
     // MARK: - Turning to another endpoint
 
     @Test func `a request whose endpoint refuses turns to the next within the delay`() throws {
@@ -123,7 +175,7 @@ struct EndpointPoolTests {
             first.release()
         }
         #expect(world.pool.snapshot.ejections == 0)
-        #expect(world.pool.snapshot.failovers == 2)
+        #expect(world.pool.snapshot.failovers == 4)
     }
 
     @Test func `an endpoint out of reach is passed over without waiting`() throws {
