@@ -72,7 +72,8 @@ struct CircuitBreakerTests {
         #expect(breaker.admits(at: .seconds(100)))
     }
 
-    @Test func `each failed probe doubles the time up to its maximum, a success resets it`() throws {
+    @Test func `each failed probe doubles the time up to its maximum, a success resets it`() throws
+    {
         var breaker = Self.breaker()
         try Self.open(&breaker, at: .zero)
         var now = Duration.seconds(1)
