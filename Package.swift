@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
+        .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
@@ -41,7 +42,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(name: "CWSFrame"),
-        .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(
@@ -74,6 +76,15 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "WSClient",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/WSClient",
+            swiftSettings: settings
+        ),
+        .executableTarget(
             name: "WSEcho",
             dependencies: [
                 "NetPoll", "WSFrame", "WSTransport",
@@ -93,7 +104,13 @@ let package = Package(
         ),
         .testTarget(
             name: "NetPollTests",
-            dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
+            dependencies: [
+                "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "SystemCallFilter",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "WSFrameTests", dependencies: ["AllocationCounter", "NetPollTesting", "WSFrame"],
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolTests",
@@ -107,7 +124,6 @@ let package = Package(
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",
             dependencies: [
@@ -133,6 +149,19 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
+        .target(
+            name: "FuzzTargets", dependencies: ["WSFrame"], path: "Tests/Fuzzing/Targets",
+            swiftSettings: settings),
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",
+            swiftSettings: settings),
+        .target(
+            name: "Lifetimes", dependencies: ["NetPoll", "NetPollTesting"],
+            path: "Tests/Support/Lifetimes", swiftSettings: settings),
+        .executableTarget(
+            name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
+            swiftSettings: settings),
+        .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),

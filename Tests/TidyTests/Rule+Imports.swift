@@ -8,13 +8,15 @@ extension Rule {
         "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
-        "WSFrame": ["CWSFrame"],
+        "CZlib": [],
+        "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
+        "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
     ]

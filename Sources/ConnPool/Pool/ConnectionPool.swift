@@ -35,6 +35,7 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
     }
 
     /// Makes a pool whose tasks and timers run on `loop`; on a simulated one, all of the pool does.
+    /// It closes where it finds that the loop was shut down.
     public convenience init(
         configuration: PoolConfiguration = .init(), connector: PoolConnector<Connection>,
         on loop: EventLoop

@@ -200,6 +200,18 @@ struct RealSocketTests {
         await again.shutdown()
     }
 
+    @Test func `requests do not wait for a loop that was shut down`() async throws {
+        let clients = try makeGroup(loops: 1)
+        let (deaf, address) = try listenDeaf(backlog: 1)
+        let pool = TCPConnectionPool(to: .address(address), on: clients.loops)
+        await clients.shutdown()
+        let error = await #expect(throws: PoolError.self) {
+            try await pool.withConnection { _ in }
+        }
+        #expect(error?.reason == .closed)
+        shutDown(deaf)
+    }
+
     @Test func `a spike of 50 requests ends with at most 6 connections`() async throws {
         let (server, address) = try await serve()
         let clients = try makeGroup(loops: 1)

@@ -181,6 +181,45 @@ struct TCPConnectionPoolTests {
         #expect(try world.ask() == "hello")
     }
 
+    @Test func `after an outage the pool is back within the bound of its pauses`() throws {
+        let (cap, openTimeMax) = (Duration.seconds(1), Duration.seconds(2))
+        let world = try TCPWorld {
+            $0.backoff = Backoff(base: .milliseconds(10), cap: cap)
+            var breaker = CircuitBreaker.Configuration()
+            breaker.openTime = .milliseconds(100)
+            breaker.openTimeMax = openTimeMax
+            $0.breaker = breaker
+            $0.leaseTimeout = .seconds(300)
+        }
+        try world.ask()
+        world.network.setRoute(.refused, to: world.listener.address)
+        try world.serverEnd(0).abort()
+        let served = Mutex(0)
+        let failed = Mutex<[String]>([])
+        for index in 0..<500 {
+            let pool = world.pool
+            Task(executorPreference: world.loop) {
+                do {
+                    let text = "caller \(index)"
+                    let answer = try await pool.withConnection(retry: .onStale) {
+                        try await $0.ask(text)
+                    }
+                    if answer == text { served.withLock { $0 += 1 } }
+                } catch {
+                    failed.withLock { $0.append("\(error)") }
+                }
+            }
+        }
+        world.network.run(for: .seconds(60))
+        #expect(served.withLock { $0 } == 0)
+        // Seldom enough not to hurt a server that is starting.
+        #expect(world.pool.counters.dialsFailed < 200)
+        world.network.setRoute(.open, to: world.listener.address)
+        let isBack = world.network.run(within: cap + openTimeMax) { served.withLock { $0 } == 500 }
+        #expect(isBack)
+        #expect(failed.withLock { $0 } == [])
+    }
+
     @Test func `draining ends connections in an orderly way`() throws {
         let world = try TCPWorld()
         try world.ask()
