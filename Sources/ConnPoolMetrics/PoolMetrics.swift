@@ -13,8 +13,8 @@ internal import Synchronization
 /// durations are reported as quantiles of the time between.
 public final class PoolMetrics: Sendable {
     private struct Reported {
-        var counters = PoolCounters()
-        var durations = PoolDurations()
+        let counters: PoolCounters
+        let durations: PoolDurations
     }
 
     private struct Count: Sendable {
@@ -35,7 +35,7 @@ public final class PoolMetrics: Sendable {
     private let counts: [Count]
     private let levels: [Level]
     private let times: [Times]
-    private let reported = Mutex(Reported())
+    private let reported = Mutex<Reported?>(nil)
 
     /// - Parameters:
     ///   - label: What the names of all metrics begin with: `label.leased`, `label.idle`,
@@ -95,12 +95,13 @@ public final class PoolMetrics: Sendable {
             return reported
         }
         for count in counts {
-            let growth = count.value(counters) - count.value(before.counters)
+            let growth = count.value(counters) - (before.map { count.value($0.counters) } ?? 0)
             if growth > 0 { count.counter.increment(by: growth) }
         }
         for level in levels { level.gauge.record(level.value(snapshot)) }
         for times in times {
-            let recent = times.value(durations).since(times.value(before.durations))
+            let now = times.value(durations)
+            let recent = before.map { now.since(times.value($0.durations)) } ?? now
             for (quantile, gauge) in times.quantiles {
                 // Nothing to say of a time in which nothing happened.
                 guard let duration = recent.quantile(quantile) else { continue }

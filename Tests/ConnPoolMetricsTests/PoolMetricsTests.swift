@@ -7,7 +7,11 @@ import Testing
 @Suite("Pool metrics", .timeLimit(.minutes(10)))
 struct PoolMetricsTests {
     @Test func `counters grow by what was added, levels are what they are`() async throws {
-        let pool = ConnectionPool(connector: PoolConnector { _ in 1 } close: { _, _ in })
+        let pool = ConnectionPool(
+            connector: PoolConnector { _ in
+                1
+            } close: { _, _ in
+            })
         let factory = TestMetrics()
         let metrics = PoolMetrics(
             label: "db", dimensions: [("endpoint", "a")], factory: factory)

@@ -7,7 +7,11 @@ import Testing
 @Suite("What leasing allocates", .enabled(if: allocation_counter_is_active()))
 struct PoolAllocationTests {
     @Test func `a lease and its return allocate nothing`() async throws {
-        let pool = ConnectionPool(connector: PoolConnector { _ in 1 } close: { _, _ in })
+        let pool = ConnectionPool(
+            connector: PoolConnector { _ in
+                1
+            } close: { _, _ in
+            })
         try await pool.withConnection { _ in }
         let used = Self.count(pool)
         #expect(used == 0)
@@ -39,7 +43,8 @@ struct PoolAllocationTests {
             for _ in 0..<1_000 {
                 now = now + .microseconds(1)
                 var batch = PoolActions()
-                _ = core.requested(now: now, deadline: now + .seconds(30), waits: true, into: &batch)
+                _ = core.requested(
+                    now: now, deadline: now + .seconds(30), waits: true, into: &batch)
                 core.released(id, since: now, now: now, into: &batch)
             }
             return allocation_counter_count() - before

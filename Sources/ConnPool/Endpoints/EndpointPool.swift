@@ -78,6 +78,7 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     ///   - deadline: When to give up; `nil`: after ``PoolConfiguration/leaseTimeout``.
     ///   - file: Where the lease is taken, for ``PoolConfiguration/leakThreshold``.
     ///   - line: The line of it.
+    /// - Returns: The lease.
     /// - Throws: ``EndpointPoolError``.
     public func lease(
         key: AffinityKey? = nil, deadline: Instant? = nil, file: StaticString = #fileID,

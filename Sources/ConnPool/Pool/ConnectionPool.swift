@@ -77,6 +77,7 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
     ///   - deadline: When to give up; `nil`: after ``PoolConfiguration/leaseTimeout``.
     ///   - file: Where the lease is taken, for ``PoolConfiguration/leakThreshold``.
     ///   - line: The line of it.
+    /// - Returns: The lease.
     /// - Throws: ``PoolError``; where the task is cancelled while it waits, with
     ///   ``PoolError/Reason/cancelled``.
     public func lease(

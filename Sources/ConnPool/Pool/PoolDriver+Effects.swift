@@ -38,7 +38,9 @@ extension PoolDriver {
     private func established(_ id: PooledConnectionID, _ object: PooledObject) {
         let isTaken = feed { $0.established(id, object, $1, into: &$2) }
         if isTaken { return events.tell(.established(id)) }
-        Task.detached(executorPreference: executor) { [backend] in await backend.close(object, .surplus) }
+        Task.detached(executorPreference: executor) { [backend] in
+            await backend.close(object, .surplus)
+        }
     }
 
     private func dialFailed(_ id: PooledConnectionID, _ error: any Error) {

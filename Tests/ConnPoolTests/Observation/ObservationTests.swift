@@ -101,7 +101,9 @@ struct ObservationTests {
     }
 
     @Test func `counters and durations tell what happened`() throws {
-        let world = PoolWorld { $0.connectionsMax = 1 } server: {
+        let world = PoolWorld {
+            $0.connectionsMax = 1
+        } server: {
             $0.set(\.dialTime, .milliseconds(150))
         }
         try world.run { pool, loop in

@@ -114,7 +114,8 @@ struct RealSocketTests {
         await server.shutdown()
     }
 
-    @Test func `a server that drops SYNs costs the dial's time, and then works again`() async throws {
+    @Test func `a server that drops SYNs costs the dial's time, and then works again`() async throws
+    {
         let (deaf, address) = try listenDeaf(backlog: 1)
         let clients = try makeGroup(loops: 1)
         // Fill the backlog: from now on nobody answers.
