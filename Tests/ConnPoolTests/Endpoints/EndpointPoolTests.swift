@@ -315,8 +315,10 @@ struct EndpointPoolTests {
         // Four idle connections, all dead without anybody's knowing.
         try world.run { pool, _ in
             for _ in 0..<2 {
-                let leases = (try await pool.lease(), try await pool.lease())
-                _ = consume leases
+                let first = try await pool.lease()
+                let second = try await pool.lease()
+                first.release()
+                second.release()
             }
         }
         for server in world.servers.values { server.links.forEach { $0.die(tells: false) } }
