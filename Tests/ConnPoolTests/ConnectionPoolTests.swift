@@ -190,7 +190,10 @@ struct ConnectionPoolTests {
 
     @Test func `a clock of Swift's may drive a pool`() async throws {
         let pool = ConnectionPool(
-            connector: PoolConnector { _ in 7 } close: { _, _ in },
+            connector: PoolConnector { _ in
+                7
+            } close: { _, _ in
+            },
             clock: SuspendingClock())
         #expect(try await pool.withConnection { $0 } == 7)
         await pool.close()

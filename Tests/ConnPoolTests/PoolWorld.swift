@@ -33,7 +33,8 @@ final class PoolWorld {
     /// Starts a task on the loop.
     @discardableResult
     func start<Result: Sendable>(
-        _ body: @escaping @Sendable (ConnectionPool<FakeServer.Link>, EventLoop) async throws
+        _ body:
+            @escaping @Sendable (ConnectionPool<FakeServer.Link>, EventLoop) async throws
             -> Result
     ) -> Started<Result> {
         let started = Started<Result>()
@@ -54,7 +55,8 @@ final class PoolWorld {
     /// Runs a task on the loop to its end, moving the clock as far as it needs.
     func run<Result: Sendable>(
         within time: Duration = .seconds(600),
-        _ body: @escaping @Sendable (ConnectionPool<FakeServer.Link>, EventLoop) async throws
+        _ body:
+            @escaping @Sendable (ConnectionPool<FakeServer.Link>, EventLoop) async throws
             -> Result
     ) throws -> Result {
         let started = start(body)

@@ -8,6 +8,10 @@ enum Exemptions {
 
     /// Where the compiler cannot see that a value is safe to share.
     static let unchecked: [String: String] = [
+        "Sources/ConnPool/TCP/TCPDial.swift":
+            "its state is touched on its loop only",
+        "Examples/WSClient/Conversation.swift":
+            "everything is touched on its loop only",
         "Sources/Hub/Delivery/HubShard.swift":
             "everything but the inbox is touched on the shard's loop only",
         "Sources/NetPoll/Async/AsyncConnectionCore.swift":
@@ -18,18 +22,22 @@ enum Exemptions {
             "the listener is set and used on its loop only",
         "Sources/NetPoll/Async/ReceivedBytes.swift":
             "the memory is written before init and not again while the value lives",
-        "Sources/NetPoll/Listener/ListenerGroup.swift":
-            "a place is written before its job is posted and read by that loop alone",
         "Sources/NetPoll/Loop/EventLoop.swift":
             "everything but the inbox and the flags is touched on the loop's own thread only",
+        "Sources/NetPoll/Loop/LoopCells.swift":
+            "a cell is read and written on its loop alone, which it checks",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
+        "Sources/WSTransport/Async/AsyncWebSocketCore.swift":
+            "everything but constants is touched on the WebSocket's loop only",
+        "Sources/WSTransport/Async/PingTicket.swift":
+            "touched on its loop only",
+        "Sources/WSTransport/Async/WebSocketDial.swift":
+            "its state is touched on its loop only",
         "Sources/WSTransport/Client/ClientShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/NetPoll/Platform/Semaphore.swift":
             "the memory is used by the C library only, which allows it from any thread",
-        "Sources/WSTransport/Server/ServerShards.swift":
-            "a place is written and used on its own loop alone",
         "Sources/WSFrame/Frames/PreparedMessage.swift":
             "the frame's bytes are written before init returns and never after",
     ]

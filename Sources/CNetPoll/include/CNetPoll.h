@@ -6,6 +6,11 @@
 
 #include "CNetPollRing.h"
 
+/// Brings memory into the cache that will be written soon.
+static inline void cnetpoll_prefetch(const void *memory) {
+    __builtin_prefetch(memory, 1);
+}
+
 #if defined(__linux__)
 #include <fcntl.h>
 #include <pthread.h>

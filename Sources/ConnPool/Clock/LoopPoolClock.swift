@@ -27,8 +27,12 @@ final class LoopPoolClock: PoolClock {
             return true
         }
         guard isEarlier else { return }
-        // Refused where the loop was shut down: then nothing of the pool works any more.
-        if loop.isCurrent { arm() } else { loop.execute { self.arm() } }
+        if loop.isCurrent {
+            arm()
+        } else if !loop.execute({ self.arm() }) {
+            // The loop was shut down: who waits would wait for ever.
+            target.clockEnded()
+        }
     }
 
     func stop() {

@@ -16,4 +16,7 @@ protocol PoolClock: AnyObject, Sendable {
 /// Is woken by a ``PoolClock``.
 protocol PoolWakeTarget: AnyObject, Sendable {
     func woken()
+
+    /// The clock will wake nobody any more.
+    func clockEnded()
 }

@@ -32,7 +32,7 @@ final class TaskPoolClock: PoolClock {
             guard moment < state.moment else { return nil }
             state.moment = moment
             let replaced = state.task
-            state.task = Task { [weak self] in await self?.run(target, until: moment) }
+            state.task = Task.detached { [weak self] in await self?.run(target, until: moment) }
             return replaced
         }
         earlier?.cancel()

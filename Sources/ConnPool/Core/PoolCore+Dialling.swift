@@ -109,7 +109,8 @@ extension PoolCore {
         guard let slot = connections.slot(of: id) else { return false }
         let phase = connections[slot].phase
         precondition(
-            phase == .dialling || phase == .abandoned, "connection \(id) established while \(phase)")
+            phase == .dialling || phase == .abandoned, "connection \(id) established while \(phase)"
+        )
         gate.succeeded(connections[slot].permit)
         counters.dialsSucceeded += 1
         dialTime.add(nanoseconds: now.nanoseconds - connections[slot].bornAt.nanoseconds)

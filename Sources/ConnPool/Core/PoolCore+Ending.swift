@@ -32,7 +32,7 @@ extension PoolCore {
     // MARK: - All connections
 
     /// The endpoint's addresses changed: idle connections are closed, leased ones when they come
-    /// back, those being dialled when they are there and nobody waits.
+    /// back, those being dialled when they are there.
     mutating func outdated(now: Instant, into actions: inout PoolActions) {
         epoch &+= 1
         closeIdle(.outdated, now, into: &actions)

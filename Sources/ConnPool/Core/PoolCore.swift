@@ -70,11 +70,8 @@ struct PoolCore: Sendable {
 
     // MARK: - Leases
 
-    /// Someone wants a lease.
-    ///
-    /// - Parameters:
-    ///   - deadline: When the wait is over; ignored where `waits` is `false`.
-    ///   - waits: Whether the request may join the queue.
+    /// Someone wants a lease, and waits until `deadline` where `waits` says that it may join the
+    /// queue.
     mutating func requested(
         now: Instant, deadline: Instant, waits: Bool, into actions: inout PoolActions
     ) -> OnRequest {
@@ -100,9 +97,8 @@ struct PoolCore: Sendable {
         return join(now, deadline, into: &actions)
     }
 
-    /// A lease came back. What is unknown, because it was closed by force meanwhile, is ignored.
-    ///
-    /// - Parameter since: When the lease was given.
+    /// A lease came back that was given at `since`. What is unknown, because it was closed by force
+    /// meanwhile, is ignored.
     mutating func released(
         _ id: PooledConnectionID, since: Instant, now: Instant, into actions: inout PoolActions
     ) {

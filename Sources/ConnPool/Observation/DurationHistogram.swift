@@ -13,10 +13,10 @@ public struct DurationHistogram: Hashable, Sendable {
     public var total: Duration { .nanoseconds(sum) }
     private var sum: Int64 = 0
 
-    /// The duration below which this part of all lie, as the upper end of its bucket; `nil` where
-    /// none was seen.
+    /// The duration below which a part of all lie.
     ///
     /// - Parameter quantile: From 0 to 1: 0.5 is the median.
+    /// - Returns: The upper end of its bucket; `nil` where nothing was seen.
     public func quantile(_ quantile: Double) -> Duration? {
         precondition((0...1).contains(quantile), "quantile of \(quantile)")
         guard count > 0 else { return nil }

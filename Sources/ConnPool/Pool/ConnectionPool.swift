@@ -35,6 +35,7 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
     }
 
     /// Makes a pool whose tasks and timers run on `loop`; on a simulated one, all of the pool does.
+    /// It closes where it finds that the loop was shut down.
     public convenience init(
         configuration: PoolConfiguration = .init(), connector: PoolConnector<Connection>,
         on loop: EventLoop
@@ -76,6 +77,7 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
     ///   - deadline: When to give up; `nil`: after ``PoolConfiguration/leaseTimeout``.
     ///   - file: Where the lease is taken, for ``PoolConfiguration/leakThreshold``.
     ///   - line: The line of it.
+    /// - Returns: The lease.
     /// - Throws: ``PoolError``; where the task is cancelled while it waits, with
     ///   ``PoolError/Reason/cancelled``.
     public func lease(

@@ -38,12 +38,15 @@ extension PoolDriver {
     private func established(_ id: PooledConnectionID, _ object: PooledObject) {
         let isTaken = feed { $0.established(id, object, $1, into: &$2) }
         if isTaken { return events.tell(.established(id)) }
-        Task(executorPreference: executor) { [backend] in await backend.close(object, .surplus) }
+        Task.detached(executorPreference: executor) { [backend] in
+            await backend.close(object, .surplus)
+        }
     }
 
     private func dialFailed(_ id: PooledConnectionID, _ error: any Error) {
-        feed { $0.dialFailed(id, error, $1, into: &$2) }
-        events.tell(.dialFailed(id, error))
+        let isFailure = feed { $0.dialFailed(id, error, $1, into: &$2) }
+        // One that was given up did not fail.
+        if isFailure { events.tell(.dialFailed(id, error)) }
     }
 
     private func probe(_ id: PooledConnectionID, _ object: PooledObject) {
@@ -69,23 +72,26 @@ extension PoolDriver {
         _ id: PooledConnectionID, _ object: PooledObject, _ reason: PoolCloseReason
     ) {
         events.tell(.closing(id, reason))
-        Task(executorPreference: executor) { [self] in
+        Task.detached(executorPreference: executor) { [self] in
             await backend.close(object, reason)
             report(id) { $0.closed($1, now: $2, into: &$3) }
         }
     }
 
-    /// Runs a task that is cancelled where its outcome is not wanted any more.
+    /// Runs a task that is cancelled where its outcome is not wanted any more. It inherits nothing
+    /// of the caller that happened to cause it.
     private func run(
         _ id: PooledConnectionID, _ body: @escaping @Sendable () async -> Void
     ) {
-        let task = Task(executorPreference: executor) { await body() }
+        let task = Task.detached(executorPreference: executor) { await body() }
         let isWanted = state.withLock { $0.keep(task, of: id) }
         if !isWanted { task.cancel() }
     }
 }
 
 extension PoolDriver: PoolWakeTarget {
+    func clockEnded() { close() }
+
     func woken() {
         let overdue = feed { $0.woken(now: $1, into: &$2) }
         for lease in overdue { events.tell(.leaseOverdue(lease)) }

@@ -180,6 +180,7 @@ final class PoolDriver: Sendable {
     /// Gives no more leases, waits for those that are out until `deadline`, then closes all.
     func drain(until deadline: Instant) async {
         feed { $0.core.drained(now: $1, deadline: deadline, into: &$2) }
+        events.tell(.draining)
         await ended()
     }
 

@@ -90,14 +90,18 @@ struct PoolState {
         return core.established(id, now: now, into: &actions)
     }
 
+    /// A dial ended without a connection; `false` where it had been given up.
+    @discardableResult
     mutating func dialFailed(
         _ id: PooledConnectionID, _ error: any Error, _ now: Instant,
         into actions: inout PoolActions
-    ) {
+    ) -> Bool {
         tasks[id] = nil
         brokenEarly.remove(id)
-        if core.isDialling(id) { lastDialError = error }
+        let isFailure = core.isDialling(id)
+        if isFailure { lastDialError = error }
         core.dialFailed(id, now: now, into: &actions)
+        return isFailure
     }
 
     /// A connection was reported closed or broken.
@@ -154,7 +158,9 @@ struct PoolState {
             case .cancelDial(let id):
                 // It may have been too slow: then nobody will say why it failed.
                 if core.connections.slot(of: id) == nil, core.lifecycle == .open {
-                    lastDialError = DialTimedOut(timeout: core.configuration.dialTimeout)
+                    let error = DialTimedOut(timeout: core.configuration.dialTimeout)
+                    lastDialError = error
+                    effects.append(.tell(.dialFailed(id, error)))
                 }
                 if let task = tasks.removeValue(forKey: id) { effects.append(.cancel(task)) }
             case .probe(let id):

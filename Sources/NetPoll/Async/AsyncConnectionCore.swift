@@ -10,13 +10,7 @@
 /// `@unchecked Sendable`: all but constants is touched on ``loop`` only; ``AsyncConnection`` goes
 /// there first.
 package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
-    /// What a task that asked for bytes is given.
-    enum Reading: Sendable {
-        case bytes(ReceivedBytes)
-        case end
-        case failed(ConnectionError)
-    }
-
+    typealias Reading = AsyncConnection.Reading
     typealias Reader = UnsafeContinuation<Reading, Never>
     typealias Waiter = UnsafeContinuation<Void, Never>
 
@@ -31,8 +25,7 @@ package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable 
     private var isCancelled = false
     private var reason: CloseReason?
     /// Tasks that wait until less is queued, or for their turn to write.
-    private var writers: [Waiter] = []
-    private(set) var isWriting = false
+    private var writers = WriterLine()
     private var closeWaiters: [Waiter] = []
 
     package init(_ connection: Connection, from peer: SocketAddress) {
@@ -72,15 +65,13 @@ package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable 
         resumeReader()
     }
 
-    package func fellBelowLowWatermark(_ connection: Connection) { resumeFirstWriter() }
+    package func fellBelowLowWatermark(_ connection: Connection) { writers.resumeFirst() }
 
     package func closed(_ connection: Connection, reason: CloseReason) {
         self.reason = reason
         resumeReader()
         // Each finds the connection closed, and lets the next one find it.
-        let waiting = writers
-        writers = []
-        for writer in waiting { writer.resume() }
+        writers.resumeAll()
         for waiter in closeWaiters { waiter.resume() }
         closeWaiters = []
     }
@@ -139,19 +130,18 @@ package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable 
     // MARK: - Writing
 
     /// Whether a write may begin now without waiting for another task's.
-    var mayWrite: Bool { !isWriting && writers.isEmpty }
+    var mayWrite: Bool { writers.isFree }
+
+    var isWriting: Bool { writers.isWriting }
 
     var writeError: ConnectionError {
         isCancelled ? .cancelled : .closed(reason ?? .local)
     }
 
     /// Begins a write of several pieces; others wait until it ends.
-    func beginWriting() { isWriting = true }
+    func beginWriting() { writers.begin() }
 
-    func endWriting() {
-        isWriting = false
-        resumeFirstWriter()
-    }
+    func endWriting() { writers.end() }
 
     /// Waits until less is queued, or until a write ends. A writer that was under way goes first.
     func waitToWrite(_ writer: Waiter, goesFirst: Bool) {
@@ -162,17 +152,11 @@ package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable 
         if goesFirst, connection.queuedBytes <= connection.settings.limits.lowWatermark {
             writer.resume()
         } else if goesFirst {
-            // A fall is told only to who knows of the rise; this task does, from its write.
-            connection.flags.insert(.highTold)
-            writers.insert(writer, at: 0)
+            connection.awaitFall()
+            writers.prepend(writer)
         } else {
             writers.append(writer)
         }
-    }
-
-    private func resumeFirstWriter() {
-        guard !writers.isEmpty else { return }
-        writers.removeFirst().resume()
     }
 
     // MARK: - Closing

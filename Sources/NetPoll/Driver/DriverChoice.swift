@@ -17,6 +17,7 @@ public enum DriverChoice: String, Hashable, Sendable, CaseIterable {
 public enum DriverFallback: Hashable, Sendable {
     /// The group is not made; the reason is thrown.
     case refuse
-    /// The group uses ``DriverChoice/automatic``; ``EventLoopGroup/fallbackReason`` tells why.
+    /// The group uses ``DriverChoice/automatic``. One line on standard error says so and why, for
+    /// whoever runs the server, and ``EventLoopGroup/fallbackReason`` tells the program.
     case automatic
 }

@@ -3,8 +3,7 @@ extension EventLoop {
     /// Opens a datagram socket on `address`: UDP for an IP address, with port 0 for one the kernel
     /// chooses; a Unix path for a Unix socket.
     ///
-    /// - Throws: ``SystemError``, for example EADDRINUSE; EOPNOTSUPP where the loop's driver has no
-    ///   datagrams.
+    /// - Throws: ``SystemError``, for example EADDRINUSE.
     public func openDatagramSocket(
         on address: SocketAddress, configuration: DatagramSocket.Configuration = .init(),
         handler: any DatagramHandler

@@ -18,6 +18,17 @@ extension EventLoop {
         listener(for: token)?.acceptBudget ?? 0
     }
 
+    /// As ``acceptBudget(_:)``, for a driver that learns only from an accept that none waits.
+    func acceptBatch(_ token: Token) -> Int {
+        guard let listener = listener(for: token) else { return 0 }
+        return min(listener.acceptBudget, listener.batch.size)
+    }
+
+    /// A batch was accepted, up to its size or until none waited.
+    func acceptedBatch(_ accepted: Int, foundNone: Bool, on token: Token) {
+        listener(for: token)?.batch.ended(accepted: accepted, foundNone: foundNone)
+    }
+
     /// A connection was accepted.
     package func accepted(_ socket: SocketHandle, from address: SocketAddress, on token: Token) {
         guard let listener = listener(for: token) else {

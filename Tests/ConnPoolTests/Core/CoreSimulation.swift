@@ -38,7 +38,8 @@ struct CoreSimulation {
         random = SeededGenerator(seed: seed)
         var configuration = PoolConfiguration()
         configuration.connectionsMax = .random(in: 1...6, using: &random)
-        configuration.idleMin = .random(in: 0...min(2, configuration.connectionsMax), using: &random)
+        configuration.idleMin = .random(
+            in: 0...min(2, configuration.connectionsMax), using: &random)
         configuration.idleOrder = Bool.random(using: &random) ? .lifo : .fifo
         configuration.leasesPerConnection = .random(in: 1...3, using: &random)
         configuration.waitersMax = .random(in: 1...20, using: &random)
@@ -218,8 +219,9 @@ struct CoreSimulation {
             if isTaken { fail("a closed pool took \(id)") }
         }
         while !leases.isEmpty { giveBack(discard: false) }
-        guard case .refused(.closed) = core.requested(
-            now: now, deadline: now + .seconds(1), waits: true, into: &scratch)
+        guard
+            case .refused(.closed) = core.requested(
+                now: now, deadline: now + .seconds(1), waits: true, into: &scratch)
         else { return fail("a closed pool gives leases") }
         if core.leases != 0 || core.connections.count != 0 {
             fail("a closed pool has \(core.snapshot)")

@@ -7,6 +7,12 @@ import Testing
 
 @Suite("TCPConnectionPool, simulated", .timeLimit(.minutes(10)))
 struct TCPConnectionPoolTests {
+    /// What callers came to.
+    private final class Outcomes: Sendable {
+        let served = Mutex(0)
+        let failed = Mutex<[String]>([])
+    }
+
     @Test func `requests share one connection, one after another`() throws {
         let world = try TCPWorld()
         #expect(try world.ask("one") == "one")
@@ -145,7 +151,8 @@ struct TCPConnectionPoolTests {
         #expect(tries.load(ordering: .relaxed) == 1)
     }
 
-    @Test func `connections are replaced as they come back when a host's addresses change`() throws {
+    @Test func `connections are replaced as they come back when a host's addresses change`() throws
+    {
         var resolver: SimulatedResolver?
         let world = try TCPWorld(host: "db.example") {
             $0.idleTimeout = nil
@@ -179,6 +186,46 @@ struct TCPConnectionPoolTests {
         #expect(world.pool.counters.dialsFailed >= 1)
         world.network.setRoute(.open, to: world.listener.address)
         #expect(try world.ask() == "hello")
+    }
+
+    @Test func `after an outage the pool is back within the bound of its pauses`() throws {
+        let (cap, openTimeMax) = (Duration.seconds(1), Duration.seconds(2))
+        let world = try TCPWorld {
+            $0.backoff = Backoff(base: .milliseconds(10), cap: cap)
+            var breaker = CircuitBreaker.Configuration()
+            breaker.openTime = .milliseconds(100)
+            breaker.openTimeMax = openTimeMax
+            $0.breaker = breaker
+            $0.leaseTimeout = .seconds(300)
+        }
+        try world.ask()
+        world.network.setRoute(.refused, to: world.listener.address)
+        try world.serverEnd(0).abort()
+        let outcomes = Outcomes()
+        for index in 0..<500 {
+            let pool = world.pool
+            Task(executorPreference: world.loop) {
+                do {
+                    let text = "caller \(index)"
+                    let answer = try await pool.withConnection(retry: .onStale) {
+                        try await $0.ask(text)
+                    }
+                    if answer == text { outcomes.served.withLock { $0 += 1 } }
+                } catch {
+                    outcomes.failed.withLock { $0.append("\(error)") }
+                }
+            }
+        }
+        world.network.run(for: .seconds(60))
+        #expect(outcomes.served.withLock { $0 } == 0)
+        // Seldom enough not to hurt a server that is starting.
+        #expect(world.pool.counters.dialsFailed < 200)
+        world.network.setRoute(.open, to: world.listener.address)
+        let isBack = world.network.run(within: cap + openTimeMax) {
+            outcomes.served.withLock { $0 } == 500
+        }
+        #expect(isBack)
+        #expect(outcomes.failed.withLock { $0 } == [])
     }
 
     @Test func `draining ends connections in an orderly way`() throws {
