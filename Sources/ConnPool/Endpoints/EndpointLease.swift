@@ -47,8 +47,11 @@ extension EndpointPool {
             if discarding { lease.discard() }
         }
 
-        /// Whether the connection was reported as closed.
-        var isBroken: Bool { seat.member.pool.driver.isBroken(lease.id) }
+        /// Whether the connection was reported as closed, or an error of its user says it is dead.
+        func isDead(after error: any Error) -> Bool {
+            let pool = seat.member.pool
+            return pool.driver.isBroken(lease.id) || pool.isStale?(error) == true
+        }
     }
 }
 

@@ -78,7 +78,7 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     ///   - deadline: When to give up; `nil`: after ``PoolConfiguration/leaseTimeout``.
     ///   - file: Where the lease is taken, for ``PoolConfiguration/leakThreshold``.
     ///   - line: The line of it.
-    /// - Returns: The lease.
+    /// - Returns: The lease, which ends when it is dropped.
     /// - Throws: ``EndpointPoolError``.
     public func lease(
         key: AffinityKey? = nil, deadline: Instant? = nil, file: StaticString = #fileID,
@@ -134,26 +134,36 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - key: With consistent hashing, what to keep together.
-    ///   - deadline: When to give up waiting; `nil`: after ``PoolConfiguration/leaseTimeout``.
+    ///   - deadline: When to give up waiting; `nil`: after ``PoolConfiguration/leaseTimeout``. With
+    ///     a retry it is the same for all tries.
+    ///   - retry: Whether `body` may be run again, likely at another endpoint, where its connection
+    ///     turns out to be dead.
     ///   - file: Where the lease is taken, for ``PoolConfiguration/leakThreshold``.
     ///   - line: The line of it.
     ///   - body: Uses the connection, which it must not keep.
     /// - Returns: What `body` returns.
     /// - Throws: ``EndpointPoolError``, or what `body` throws.
     public func withConnection<Result>(
-        key: AffinityKey? = nil, deadline: Instant? = nil, file: StaticString = #fileID,
-        line: Int = #line, _ body: (Connection) async throws -> Result
+        key: AffinityKey? = nil, deadline: Instant? = nil, retry: PoolRetry = .never,
+        file: StaticString = #fileID, line: Int = #line,
+        _ body: (Connection) async throws -> Result
     ) async throws -> Result {
-        let lease = try await lease(key: key, deadline: deadline, file: file, line: line)
-        do {
-            return try await body(lease.connection)
-        } catch {
-            let isBroken = lease.isBroken
-            let isFailure = isBroken || configuration.isFailure?(error) == true
-            lease.end(
-                isFailure ? .failure : .unknown,
-                discarding: isBroken || configuration.pool.afterError == .discard)
-            throw error
+        let deadline = deadline ?? now + configuration.pool.leaseTimeout
+        var triesLeft = retry == .onStale ? configuration.pool.staleTriesMax + 1 : 0
+        while true {
+            let lease = try await lease(key: key, deadline: deadline, file: file, line: line)
+            do {
+                return try await body(lease.connection)
+            } catch {
+                let isDead = lease.isDead(after: error)
+                lease.end(
+                    isDead || configuration.isFailure?(error) == true ? .failure : .unknown,
+                    discarding: isDead || configuration.pool.afterError == .discard)
+                guard isDead, triesLeft > 0, !Task.isCancelled else { throw error }
+                triesLeft -= 1
+                // The last try is not left to chance.
+                if triesLeft == 0 { distrustIdle() }
+            }
         }
     }
 
@@ -235,6 +245,11 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     func ended(_ id: BalancerCore.ID, _ outcome: EndpointOutcome) {
         let now = now
         roster.withLock { $0.ended(id, outcome, at: now) }
+    }
+
+    private func distrustIdle() {
+        let members = roster.withLock { $0.members }
+        for case let member? in members { member.pool.driver.distrustIdle() }
     }
 
     private func contains(_ member: EndpointMember<Connection>) -> Bool {

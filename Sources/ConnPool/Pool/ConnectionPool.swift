@@ -12,7 +12,7 @@ public import NetPoll
 /// last of them lets go, all connections are closed.
 public final class ConnectionPool<Connection: Sendable>: Sendable {
     let driver: PoolDriver
-    private let isStale: (@Sendable (any Error) -> Bool)?
+    let isStale: (@Sendable (any Error) -> Bool)?
 
     /// Makes a pool on the system's monotonic clock, the one that event loops use.
     ///

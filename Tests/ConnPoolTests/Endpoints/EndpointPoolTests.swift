@@ -307,6 +307,35 @@ struct EndpointPoolTests {
         #expect(try world.entry("a").ejectedFor != nil)
     }
 
+    @Test(arguments: [PoolRetry.never, .onStale])
+    func `a body that may be repeated is, while idle connections are dead`(retry: PoolRetry) throws
+    {
+        struct Cut: Error {}
+        let world = EndpointWorld("ab")
+        // Four idle connections, all dead without anybody's knowing.
+        try world.run { pool, _ in
+            for _ in 0..<2 {
+                let first = try await pool.lease()
+                let second = try await pool.lease()
+                first.release()
+                second.release()
+            }
+        }
+        for server in world.servers.values { server.links.forEach { $0.die(tells: false) } }
+        let outcome = world.start { pool, _ in
+            try await pool.withConnection(retry: retry) { visit in
+                guard visit.link.isDead else { return visit.name }
+                visit.link.reporter.closed()
+                throw Cut()
+            }
+        }
+        _ = world.network.run(within: .seconds(60)) { outcome.result != nil }
+        switch (retry, try #require(outcome.result)) {
+        case (.onStale, .success), (.never, .failure(is Cut)): break
+        case (_, let result): Issue.record("\(result)")
+        }
+    }
+
     // MARK: - Coming and going
 
     @Test func `a new endpoint gets leases at once, a name only once`() throws {
