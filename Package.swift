@@ -13,10 +13,13 @@ let package = Package(
     products: [
         .library(name: "NetPoll", targets: ["NetPoll"]),
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
+        .library(name: "ConnPool", targets: ["ConnPool"]),
+        .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "Hub", targets: ["Hub"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
@@ -24,11 +27,20 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
     ],
     targets: [
         .target(name: "CNetPoll"),
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
+        .target(name: "ConnPool", dependencies: ["NetPoll"], swiftSettings: settings),
+        .target(
+            name: "ConnPoolMetrics",
+            dependencies: [
+                "ConnPool", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "CWSFrame"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
@@ -52,6 +64,15 @@ let package = Package(
             path: "Examples/ChatServer",
             exclude: ["PROTOCOL.md"],
             resources: [.embedInCode("Public")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "PoolDemo",
+            dependencies: [
+                "ConnPool", "NetPoll",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/PoolDemo",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -93,6 +114,18 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "WSFrameTests", dependencies: ["AllocationCounter", "NetPollTesting", "WSFrame"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ConnPoolTests",
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ConnPoolMetricsTests",
+            dependencies: [
+                "ConnPool", "ConnPoolMetrics",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",

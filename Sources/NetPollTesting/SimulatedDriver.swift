@@ -29,7 +29,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     package let waker: any Waker = NoWaker()
-    unowned let network: Simulation
+    let network: Simulation
     private var sockets: [Int32: Socket] = [:]
     private var handles: [ObjectIdentifier: Int32] = [:]
     private var listening: [Int32: ListeningSocket] = [:]

@@ -4,6 +4,9 @@ extension Rule {
         "CNetPoll": [],
         "NetPoll": ["CNetPoll", "Synchronization"],
         "NetPollTesting": ["NetPoll", "Synchronization"],
+        "ConnPool": ["NetPoll", "Synchronization"],
+        "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
+        "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
         "CZlib": [],
         "WSFrame": ["CWSFrame", "CZlib"],
@@ -55,7 +58,12 @@ extension Rule {
 
     static let sansIO = Rule(
         description: "a sans-IO core has no clock, lock, task or random source of its own",
-        covers: { $0.isUnder("Sources/WSFrame") && $0.isSwift },
+        covers: { file in
+            file.isSwift
+                && ["WSFrame", "ConnPool/Core", "ConnPool/Balancing"].contains {
+                    file.isUnder("Sources/\($0)")
+                }
+        },
         findings: {
             $0.findings(
                 of:
@@ -65,6 +73,7 @@ extension Rule {
         bad: [
             sample("Sources/WSFrame/A.swift", "let now = ContinuousClock.now"),
             sample("Sources/WSFrame/A.swift", "let key = UInt32.random(in: 0...9)"),
+            sample("Sources/ConnPool/Balancing/A.swift", "let index = Int.random(in: 0..<9)"),
             sample("Sources/WSFrame/A.swift", "Task { await a() }"),
         ],
         good: [

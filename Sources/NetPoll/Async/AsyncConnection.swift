@@ -8,11 +8,11 @@
 /// ``AsyncListener/serve(_:)`` do: then waiting for bytes neither changes the thread nor allocates.
 /// From anywhere else the same calls work, each with a way to the loop and back.
 public struct AsyncConnection: Sendable {
-    let core: AsyncConnectionCore
+    package let core: AsyncConnectionCore
     /// Whether ``withLifetime(_:)`` sees to it that cancellation ends the connection.
     @usableFromInline var isScoped = false
 
-    init(_ core: AsyncConnectionCore) {
+    package init(_ core: AsyncConnectionCore) {
         self.core = core
     }
 

@@ -9,13 +9,13 @@
 ///
 /// `@unchecked Sendable`: all but constants is touched on ``loop`` only; ``AsyncConnection`` goes
 /// there first.
-final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
+package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     typealias Reading = AsyncConnection.Reading
     typealias Reader = UnsafeContinuation<Reading, Never>
     typealias Waiter = UnsafeContinuation<Void, Never>
 
     let loop: EventLoop
-    let connection: Connection
+    package let connection: Connection
     let peer: SocketAddress
 
     private var reader: Reader?
@@ -28,7 +28,7 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     private var writers = WriterLine()
     private var closeWaiters: [Waiter] = []
 
-    init(_ connection: Connection, from peer: SocketAddress) {
+    package init(_ connection: Connection, from peer: SocketAddress) {
         self.connection = connection
         self.peer = peer
         loop = connection.loop
@@ -36,7 +36,7 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
 
     // MARK: - Events
 
-    func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
+    package func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         // The pointer is used within the call only; the bytes are copied.
         bytes.bytes.withUnsafeBytes { bytes in
             if let reader {
@@ -60,14 +60,14 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
         loop.runReady()
     }
 
-    func receivedEnd(on connection: Connection) {
+    package func receivedEnd(on connection: Connection) {
         peerEnded = true
         resumeReader()
     }
 
-    func fellBelowLowWatermark(_ connection: Connection) { writers.resumeFirst() }
+    package func fellBelowLowWatermark(_ connection: Connection) { writers.resumeFirst() }
 
-    func closed(_ connection: Connection, reason: CloseReason) {
+    package func closed(_ connection: Connection, reason: CloseReason) {
         self.reason = reason
         resumeReader()
         // Each finds the connection closed, and lets the next one find it.
@@ -84,6 +84,9 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     }
 
     // MARK: - Reading
+
+    /// Whether bytes arrived that no task has taken.
+    package var hasUnread: Bool { pending != nil }
 
     /// What waits, or why nothing will come; `nil` where the task has to wait.
     @inline(__always)

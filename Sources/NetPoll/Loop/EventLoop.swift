@@ -126,6 +126,9 @@ public final class EventLoop: @unchecked Sendable {
         thread.load(ordering: .relaxed) == Platform.currentThread
     }
 
+    /// The present of the driver's clock; any thread may ask.
+    package var clockNow: Instant { driver.now() }
+
     /// Runs `job` on this loop, after the jobs posted before it. Any thread may call this.
     ///
     /// - Returns: Whether the job will run: `false` once the loop was shut down.

@@ -11,7 +11,7 @@ package enum Platform {
     static var currentThread: UInt64 { cnetpoll_thread_id() }
 
     /// The system's monotonic clock (clock_gettime(2), CLOCK_MONOTONIC).
-    static var monotonicNow: Instant {
+    package static var monotonicNow: Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
