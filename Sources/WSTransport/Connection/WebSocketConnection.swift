@@ -113,7 +113,7 @@ public class WebSocketConnection {
     /// §5.5.3).
     ///
     /// - Parameter payload: At most 125 bytes (RFC 6455 §5.5).
-    /// - Returns: As for ``send(_:kind:)``.
+    /// - Returns: As for ``send(_:kind:compression:)``.
     @discardableResult
     public func ping(_ payload: RawSpan = RawSpan()) -> WriteOutcome {
         precondition(payload.byteCount <= 125, "ping of \(payload.byteCount) bytes exceeds 125")
