@@ -4,7 +4,7 @@ import Testing
 
 @testable import ConnPool
 
-@Suite("What leasing allocates", .enabled(if: allocation_counter_is_active()))
+@Suite("What leasing allocates", .enabled(if: countsAllocations))
 struct PoolAllocationTests {
     @Test func `a lease and its return allocate nothing`() async throws {
         let pool = ConnectionPool(

@@ -27,8 +27,9 @@ final class LoopPoolClock: PoolClock {
             return true
         }
         guard isEarlier else { return }
+        // A loop that was shut down still runs late jobs, but no timers.
         if loop.isCurrent {
-            arm()
+            if loop.isStopped { target.clockEnded() } else { arm() }
         } else if !loop.execute({ self.arm() }) {
             // The loop was shut down: who waits would wait for ever.
             target.clockEnded()

@@ -156,17 +156,22 @@ extension PoolCore {
         connections.records[Int(slot)].provedAt = now
         connections.records[Int(slot)].due = .never
         if times.lifetimeMax != CoreTimes.unset {
-            let kept = 1 - configuration.lifetimeJitter * Double.random(in: 0...1, using: &random)
+            let kept = 1 - configuration.lifetimeJitter * nextPart()
             let lifetime = Int64(Double(times.lifetimeMax) * kept)
             connections.records[Int(slot)].expiresAt = now.after(lifetime)
             connections.records[Int(slot)].replacedAt = now.after(
                 max(0, lifetime - times.replacementLead))
         }
         if runsKeepAlives, times.keepAliveInterval != CoreTimes.unset {
-            let factor = Double.random(in: 0.9...1.1, using: &random)
+            let factor = 0.9 + 0.2 * nextPart()
             connections.records[Int(slot)].keepAliveInterval = Int64(
                 Double(times.keepAliveInterval) * factor)
         }
+    }
+
+    /// A number of the core's own, seeded generator, from 0 up to 1.
+    private mutating func nextPart() -> Double {
+        Double(random.next() >> 11) * 0x1p-53
     }
 
     /// The connection that has been waiting for a replacement for longest is replaced.

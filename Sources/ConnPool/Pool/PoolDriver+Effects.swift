@@ -47,6 +47,8 @@ extension PoolDriver {
         let isFailure = feed { $0.dialFailed(id, error, $1, into: &$2) }
         // One that was given up did not fail.
         if isFailure { events.tell(.dialFailed(id, error)) }
+        // Neither dials nor timers work any more.
+        if (error as? ConnectError)?.reason == .shutdown { close() }
     }
 
     private func probe(_ id: PooledConnectionID, _ object: PooledObject) {

@@ -74,7 +74,7 @@ public final class EventLoop: @unchecked Sendable {
     var firstUnmuted = 0
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []
-    var isStopped = false
+    package internal(set) var isStopped = false
 
     /// Jobs of tasks that were resumed on this loop.
     @exclusivity(unchecked) var ready = JobRing()

@@ -120,7 +120,7 @@ struct EndpointPoolTests {
         #expect(world.pool.snapshot.entries.allSatisfy { $0.inFlight == 0 })
     }
 
-    @Test(.enabled(if: allocation_counter_is_active()), arguments: PolicyKind.allCases)
+    @Test(.enabled(if: countsAllocations), arguments: PolicyKind.allCases)
     func `leasing an idle connection and returning it allocates nothing`(kind: PolicyKind) throws {
         let world = EndpointWorld("abc", policy: kind.policy)
         let used = try world.run { pool, _ in
