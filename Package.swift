@@ -85,6 +85,9 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "Echo", dependencies: ["NetPoll"], path: "Examples/Echo",
+            swiftSettings: settings),
+        .executableTarget(
             name: "WSEcho",
             dependencies: [
                 "NetPoll", "WSFrame", "WSTransport",

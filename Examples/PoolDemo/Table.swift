@@ -7,7 +7,7 @@ final class Table: Sendable {
     private struct State: Sendable {
         var answered = 0
         var failed = 0
-        var durations = PoolDurations()
+        var durations: PoolDurations?
         var rowsShown = 0
         var closed: [String: Int] = [:]
         var notes: [String] = []
@@ -51,8 +51,8 @@ final class Table: Sendable {
             }
             return state
         }
-        let waits = durations.waits.since(before.durations.waits)
-        let holds = durations.holds.since(before.durations.holds)
+        let waits = before.durations.map { durations.waits.since($0.waits) } ?? durations.waits
+        let holds = before.durations.map { durations.holds.since($0.holds) } ?? durations.holds
         var rows = [
             "second \(second): \(answered - before.answered) answers,"
                 + " \(failed - before.failed) failures seen by callers"

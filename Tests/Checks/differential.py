@@ -31,7 +31,9 @@ ANSWER_SECONDS_MAX = 2
 WALKER_QUERY = b"/runCase?case="
 NO_TAKEOVER = "; server_no_context_takeover; client_no_context_takeover"
 # What the playing side says of permessage-deflate, by --compression.
-EXTENSION = {"off": None, "shared": "permessage-deflate" + NO_TAKEOVER, "context": "permessage-deflate"}
+EXTENSION = {
+    "off": None, "shared": "permessage-deflate" + NO_TAKEOVER, "context": "permessage-deflate; client_max_window_bits",
+}
 
 
 @dataclass(frozen=True)
@@ -342,7 +344,13 @@ def differences(whose: str, script: Script, ours: Seen, theirs: Seen) -> list[st
 async def check(context: Context) -> None:
     options = context.options
     seeds = [options.seed] if options.seed is not None else [options.first + index for index in range(options.count)]
-    compression = options.compression
+    modes = [options.compression] if options.compression is not None else list(EXTENSION)
+    for compression in modes:
+        await compare(context, seeds, compression)
+    context.note(f"{len(seeds)} seeds from {seeds[0]}, compression {', '.join(modes)}")
+
+
+async def compare(context: Context, seeds: list[int], compression: str) -> None:
     found = []
     arguments = ["--loops", "1"] if compression == "off" else ["--loops", "1", "--compression", compression]
     port = context.server("ws-echo", *arguments).port
@@ -352,23 +360,22 @@ async def check(context: Context) -> None:
         await play_to_server(port, played, ours, None, compression)
         for name in peers(played):
             found += differences(f"{name} server", played, ours, await their_server(name, played, compression))
-    # ws-walker offers no compression.
-    walked = "off"
+    # What ws-walker offers leaves no context.
+    walked = "off" if compression == "off" else "shared"
     scripts = [script(seed, is_client=False, compression=walked) for seed in seeds]
     for played, ours in zip(scripts, await our_clients(context, scripts, walked)):
         for name in peers(played):
             found += differences(f"{name} client", played, ours, await their_client(name, played, walked))
     for difference in found[:40]:
         print(f"  {difference}")
-    expect(not found, f"{len(found)} differences in {len(seeds)} seeds from {seeds[0]}")
-    context.note(f"{len(seeds)} seeds from {seeds[0]}, compression {compression}")
+    expect(not found, f"{len(found)} differences in {len(seeds)} seeds from {seeds[0]}, compression {compression}")
 
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=150, help="how many conversations each way (default 150)")
     parser.add_argument("--first", type=int, default=fresh_seed(), help="the first seed (default: a fresh one)")
     parser.add_argument("--seed", type=int, help="play this one alone")
-    parser.add_argument("--compression", choices=["off", "shared", "context"], default="off", help="default off")
+    parser.add_argument("--compression", choices=list(EXTENSION), help="one of them alone (default: all three)")
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ struct DriverChoiceTests {
                         return
                     }
                     let recorder = Recorder()
-                    recorder.onReceive = { _, connection in
+                    recorder.onReceive = { [unowned recorder] _, connection in
                         guard recorder.received.count == 3, connection.isOpen else { return }
                         continuation.resume(returning: recorder.received)
                         connection.close()

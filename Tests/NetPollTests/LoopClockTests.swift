@@ -112,7 +112,9 @@ struct LoopClockTests {
         configuration.loops = 1
         let group = try EventLoopGroup(configuration: configuration)
         let loop = group.loops[0]
-        let sleeping = Task(executorPreference: loop) { try await loop.sleep(for: .seconds(86_400)) }
+        let sleeping = Task(executorPreference: loop) {
+            try await loop.sleep(for: .seconds(86_400))
+        }
         while await loop.run({ loop.timers }) == 0 {}
         await group.shutdown()
         await #expect(throws: CancellationError.self) { try await sleeping.value }

@@ -30,8 +30,10 @@ struct AllocationTests {
         return used
     }
 
-    private func makeServer() async throws -> (EventLoop, WebSocketServer, SocketAddress) {
-        let loop = EventLoop(driver: try Platform.makeDriver())
+    private func makeServer(
+        _ driver: DriverChoice
+    ) async throws -> (EventLoop, WebSocketServer, SocketAddress) {
+        let loop = EventLoop(driver: try Platform.makeDriver(driver))
         loop.bindToCurrentThread()
         let echo = Echo()
         let server = WebSocketServer(group: EventLoopGroup(loops: [loop])) { _, _, _ in
@@ -41,9 +43,13 @@ struct AllocationTests {
         return (loop, server, try await server.listen(on: any))
     }
 
-    @Test(.enabled(if: allocation_counter_is_active()), arguments: [64, 1_000, 16 << 10])
-    func `an echo of a message allocates nothing`(messageBytes: Int) async throws {
-        let (loop, server, address) = try await makeServer()
+    @Test(
+        .enabled(if: allocation_counter_is_active()), arguments: [64, 1_000, 16 << 10],
+        [DriverChoice.epoll, .ioUring])
+    func `an echo of a message allocates nothing`(
+        messageBytes: Int, driver: DriverChoice
+    ) async throws {
+        let (loop, server, address) = try await makeServer(driver)
         try measure(loop, address, messageBytes)
         withExtendedLifetime(server) {}
     }

@@ -9,7 +9,9 @@ struct ConnectionTable: Sendable {
         fileprivate(set) var count = 0
     }
 
-    private var records: [ConnectionRecord] = []
+    /// By slot. Edited in place: an accessor of the table's own would allocate where it is not
+    /// inlined.
+    var records: [ConnectionRecord] = []
     private var firstUnused: Int32 = -1
 
     private(set) var dials = List()
@@ -18,10 +20,7 @@ struct ConnectionTable: Sendable {
     /// Those in any phase but ``ConnectionRecord/Phase/unused``.
     private(set) var count = 0
 
-    subscript(slot: Int32) -> ConnectionRecord {
-        @inline(__always) get { records[Int(slot)] }
-        @inline(__always) _modify { yield &records[Int(slot)] }
-    }
+    subscript(slot: Int32) -> ConnectionRecord { records[Int(slot)] }
 
     func id(_ slot: Int32) -> PooledConnectionID {
         PooledConnectionID(slot: slot, generation: records[Int(slot)].generation)

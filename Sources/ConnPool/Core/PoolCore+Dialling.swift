@@ -63,12 +63,12 @@ extension PoolCore {
     mutating func beginDial(_ now: Instant, into actions: inout PoolActions) {
         let permit = gate.began(now)
         let slot = connections.add()
-        connections[slot].phase = .dialling
-        connections[slot].permit = permit
-        connections[slot].bornAt = now
-        connections[slot].epoch = epoch
-        connections[slot].capacity = Int32(configuration.leasesPerConnection)
-        connections[slot].due = now.after(times.dialTimeout)
+        connections.records[Int(slot)].phase = .dialling
+        connections.records[Int(slot)].permit = permit
+        connections.records[Int(slot)].bornAt = now
+        connections.records[Int(slot)].epoch = epoch
+        connections.records[Int(slot)].capacity = Int32(configuration.leasesPerConnection)
+        connections.records[Int(slot)].due = now.after(times.dialTimeout)
         connections.append(slot, to: .dials)
         counters.dials += 1
         arm(slot, now)
@@ -91,9 +91,9 @@ extension PoolCore {
     /// Tells a dial to stop; its place stays taken until it ends, at most until its deadline.
     mutating func abandon(_ slot: Int32, _ now: Instant, into actions: inout PoolActions) {
         connections.unlink(slot)
-        connections[slot].phase = .abandoned
+        connections.records[Int(slot)].phase = .abandoned
         gate.abandoned(connections[slot].permit, now)
-        connections[slot].permit = nil
+        connections.records[Int(slot)].permit = nil
         actions.append(.cancelDial(connections.id(slot)))
     }
 
@@ -115,13 +115,15 @@ extension PoolCore {
         counters.dialsSucceeded += 1
         dialTime.add(nanoseconds: now.nanoseconds - connections[slot].bornAt.nanoseconds)
         connections.unlink(slot)
-        connections[slot].phase = .ready
-        connections[slot].permit = nil
+        connections.records[Int(slot)].phase = .ready
+        connections.records[Int(slot)].permit = nil
         usable += 1
-        if let capacity { connections[slot].capacity = Int32(clamping: capacity) }
+        if let capacity { connections.records[Int(slot)].capacity = Int32(clamping: capacity) }
         begin(slot, now)
         // A dial that was given up came too soon to be stopped: taken where somebody needs it.
-        if phase == .abandoned, dialsNeeded == 0 { connections[slot].retirement = .surplus }
+        if phase == .abandoned, dialsNeeded == 0 {
+            connections.records[Int(slot)].retirement = .surplus
+        }
         settle(slot, now, into: &actions)
         if waiters.isEmpty { retireReplaced(now, into: &actions) }
         adjustDials(now, into: &actions)
@@ -149,19 +151,21 @@ extension PoolCore {
 
     /// Sets the times of a connection that begins its life.
     private mutating func begin(_ slot: Int32, _ now: Instant) {
-        connections[slot].bornAt = now
-        connections[slot].idleSince = now
-        connections[slot].provedAt = now
-        connections[slot].due = .never
+        connections.records[Int(slot)].bornAt = now
+        connections.records[Int(slot)].idleSince = now
+        connections.records[Int(slot)].provedAt = now
+        connections.records[Int(slot)].due = .never
         if times.lifetimeMax != CoreTimes.unset {
             let kept = 1 - configuration.lifetimeJitter * Double.random(in: 0...1, using: &random)
             let lifetime = Int64(Double(times.lifetimeMax) * kept)
-            connections[slot].expiresAt = now.after(lifetime)
-            connections[slot].replacedAt = now.after(max(0, lifetime - times.replacementLead))
+            connections.records[Int(slot)].expiresAt = now.after(lifetime)
+            connections.records[Int(slot)].replacedAt = now.after(
+                max(0, lifetime - times.replacementLead))
         }
         if runsKeepAlives, times.keepAliveInterval != CoreTimes.unset {
             let factor = Double.random(in: 0.9...1.1, using: &random)
-            connections[slot].keepAliveInterval = Int64(Double(times.keepAliveInterval) * factor)
+            connections.records[Int(slot)].keepAliveInterval = Int64(
+                Double(times.keepAliveInterval) * factor)
         }
     }
 
@@ -170,7 +174,7 @@ extension PoolCore {
         while !replacing.isEmpty {
             let id = replacing.removeFirst()
             guard let slot = connections.slot(of: id) else { continue }
-            connections[slot].retirement = .expired
+            connections.records[Int(slot)].retirement = .expired
             if connections[slot].phase == .ready { settle(slot, now, into: &actions) }
             return
         }

@@ -14,10 +14,10 @@ extension PoolCore {
             let id = connections.id(slot)
             replacing.removeAll { $0 == id }
         }
-        connections[slot].leased = 0
-        connections[slot].phase = .closing
-        connections[slot].retirement = reason
-        connections[slot].due = now.after(times.closeTimeout)
+        connections.records[Int(slot)].leased = 0
+        connections.records[Int(slot)].phase = .closing
+        connections.records[Int(slot)].retirement = reason
+        connections.records[Int(slot)].due = now.after(times.closeTimeout)
         counters.closed += 1
         arm(slot, now)
         actions.append(.close(connections.id(slot), reason))

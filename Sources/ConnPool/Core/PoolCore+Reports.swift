@@ -13,7 +13,7 @@ extension PoolCore {
         case .ready:
             // A server that accepts and closes at once is no better than one that refuses.
             if connections[slot].uses == 0 { gate.failed(nil, now, using: &random) }
-            connections[slot].retirement = connections[slot].retirement ?? reason
+            connections.records[Int(slot)].retirement = connections[slot].retirement ?? reason
             settle(slot, now, into: &actions)
         case .probing:
             probeEnded(slot, reason, now, into: &actions)
@@ -70,7 +70,7 @@ extension PoolCore {
     ) {
         precondition(capacity >= 0, "capacity of \(capacity)")
         guard let slot = connections.slot(of: id) else { return }
-        connections[slot].capacity = Int32(clamping: capacity)
+        connections.records[Int(slot)].capacity = Int32(clamping: capacity)
         guard connections[slot].phase == .ready else { return }
         settle(slot, now, into: &actions)
         adjustDials(now, into: &actions)
@@ -113,8 +113,8 @@ extension PoolCore {
 
     mutating func probe(_ slot: Int32, _ now: Instant, into actions: inout PoolActions) {
         connections.unlink(slot)
-        connections[slot].phase = .probing
-        connections[slot].due = now.after(times.keepAliveTimeout)
+        connections.records[Int(slot)].phase = .probing
+        connections.records[Int(slot)].due = now.after(times.keepAliveTimeout)
         probing += 1
         counters.probes += 1
         arm(slot, now)
@@ -126,19 +126,19 @@ extension PoolCore {
         into actions: inout PoolActions
     ) {
         probing -= 1
-        connections[slot].phase = .ready
-        connections[slot].due = .never
+        connections.records[Int(slot)].phase = .ready
+        connections.records[Int(slot)].due = .never
         if let failure {
             close(slot, failure, now, into: &actions)
             return
         }
-        connections[slot].provedAt = now
+        connections.records[Int(slot)].provedAt = now
         let idleSince = connections[slot].idleSince
         settle(slot, now, into: &actions)
         // A keepalive is no use: the idle time runs on.
         guard connections[slot].membership == .idle else { return }
         connections.unlink(slot)
-        connections[slot].idleSince = idleSince
+        connections.records[Int(slot)].idleSince = idleSince
         connections.reinsertIdle(slot)
         arm(slot, now)
     }

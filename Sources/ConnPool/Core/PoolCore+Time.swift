@@ -24,7 +24,7 @@ extension PoolCore {
             guard let slot = connections.slot(of: id),
                 connections[slot].armedAt.nanoseconds == entry.moment
             else { continue }
-            connections[slot].armedAt = .never
+            connections.records[Int(slot)].armedAt = .never
             attend(slot, now, into: &actions)
         }
         if case .draining(let deadline) = lifecycle, deadline <= now {
@@ -67,12 +67,12 @@ extension PoolCore {
         _ slot: Int32, _ now: Instant, into actions: inout PoolActions
     ) {
         if connections[slot].expiresAt <= now {
-            connections[slot].retirement = connections[slot].retirement ?? .expired
+            connections.records[Int(slot)].retirement = connections[slot].retirement ?? .expired
             settle(slot, now, into: &actions)
             return
         }
         if connections[slot].replacedAt <= now {
-            connections[slot].replacedAt = .never
+            connections.records[Int(slot)].replacedAt = .never
             replace(slot)
         }
         guard connections[slot].membership == .idle else {
@@ -95,7 +95,7 @@ extension PoolCore {
         // An idle connection that nobody used lately is not missed.
         let isWanted = connections[slot].leased > 0 || configuration.idleMin > others
         guard isWanted, others <= configuration.idleMin, lifecycle == .open else { return }
-        connections[slot].isBeingReplaced = true
+        connections.records[Int(slot)].isBeingReplaced = true
         replacing.append(connections.id(slot))
     }
 
@@ -127,7 +127,7 @@ extension PoolCore {
     mutating func arm(_ slot: Int32, _ now: Instant) {
         let due = dueAt(slot, now)
         guard due < connections[slot].armedAt else { return }
-        connections[slot].armedAt = due
+        connections.records[Int(slot)].armedAt = due
         if deadlines.count > 64, deadlines.count > 4 * connections.count {
             deadlines.sweep { [connections] entry in
                 let id = PooledConnectionID(slot: entry.slot, generation: entry.generation)

@@ -104,7 +104,7 @@ struct PoolCore: Sendable {
     ) {
         holdTime.add(nanoseconds: now.nanoseconds - since.nanoseconds)
         guard let slot = returnUnit(id) else { return }
-        connections[slot].provedAt = now
+        connections.records[Int(slot)].provedAt = now
         settle(slot, now, into: &actions)
         adjustDials(now, into: &actions)
     }
@@ -115,7 +115,7 @@ struct PoolCore: Sendable {
         into actions: inout PoolActions
     ) {
         guard let slot = returnUnit(id) else { return }
-        connections[slot].retirement = connections[slot].retirement ?? reason
+        connections.records[Int(slot)].retirement = connections[slot].retirement ?? reason
         settle(slot, now, into: &actions)
         adjustDials(now, into: &actions)
     }
@@ -144,8 +144,8 @@ struct PoolCore: Sendable {
 
     /// Takes one unit of a connection that has room.
     mutating func take(_ slot: Int32) {
-        connections[slot].leased += 1
-        connections[slot].uses &+= 1
+        connections.records[Int(slot)].leased += 1
+        connections.records[Int(slot)].uses &+= 1
         leases += 1
         counters.leased += 1
         let record = connections[slot]
@@ -161,7 +161,7 @@ struct PoolCore: Sendable {
             return nil
         }
         assert(connections[slot].leased > 0, "connection \(id) was returned more often than leased")
-        connections[slot].leased -= 1
+        connections.records[Int(slot)].leased -= 1
         leases -= 1
         return slot
     }
@@ -170,7 +170,7 @@ struct PoolCore: Sendable {
     mutating func settle(_ slot: Int32, _ now: Instant, into actions: inout PoolActions) {
         if let reason = retirement(slot, now) {
             connections.unlink(slot)
-            connections[slot].retirement = reason
+            connections.records[Int(slot)].retirement = reason
             if connections[slot].leased == 0 { close(slot, reason, now, into: &actions) }
             return
         }
@@ -185,7 +185,7 @@ struct PoolCore: Sendable {
         guard record.membership != membership else { return }
         connections.unlink(slot)
         guard membership != .none else { return }
-        if membership == .idle { connections[slot].idleSince = now }
+        if membership == .idle { connections.records[Int(slot)].idleSince = now }
         connections.append(slot, to: membership)
         arm(slot, now)
     }

@@ -8,7 +8,7 @@ public enum DriverChoice: String, Hashable, Sendable, CaseIterable {
     /// provided buffers; Linux 6.1 or later, where it is not forbidden. Fewer system calls than
     /// epoll, not more throughput on loopback.
     case ioUring
-    /// Readiness by kqueue(2); Darwin.
+    /// Readiness by kqueue(2); Darwin. It has run on a simulated kernel queue only, not yet on Darwin.
     case kqueue
 }
 

@@ -33,6 +33,7 @@ extension EventLoop {
     package func receivedDatagram(
         _ bytes: UnsafeMutableRawBufferPointer, _ arrival: DatagramArrival, on token: Token
     ) -> Bool {
+        counters.events += 1
         guard let socket = datagramSocket(for: token) else {
             counters.staleEvents += 1
             return false

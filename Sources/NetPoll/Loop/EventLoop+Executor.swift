@@ -34,6 +34,7 @@ extension EventLoop: SerialExecutor, TaskExecutor {
         var budget = configuration.jobsPerTurnMax
         while budget > 0, let job = ready.pop() {
             budget -= 1
+            counters.jobs += 1
             run(job)
         }
     }

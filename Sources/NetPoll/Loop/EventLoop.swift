@@ -79,8 +79,11 @@ public final class EventLoop: @unchecked Sendable {
     /// Jobs of tasks that were resumed on this loop.
     @exclusivity(unchecked) var ready = JobRing()
     @exclusivity(unchecked) var inboundBuffers = InboundBufferPool()
-    private var jobs: [Inbox.Job] = []
-    private var nextJob = 0
+    private(set) var jobs: [Inbox.Job] = []
+    private(set) var nextJob = 0
+    /// When the oldest of them was posted, where an observer wants to know.
+    var jobsSince: Instant?
+    var turnObserver: (any LoopObserver)?
     private let thread = Atomic<UInt64>(0)
     let actorExecutor = ActorExecutor()
 
@@ -217,6 +220,7 @@ public final class EventLoop: @unchecked Sendable {
         }
         now = driver.now()
         counters.turns += 1
+        let begun = beginReport()
         driver.deliver(to: self)
         runJobs()
         fireTimers()
@@ -225,6 +229,7 @@ public final class EventLoop: @unchecked Sendable {
         flushDirty()
         tellRisen()
         carryOutCloses()
+        if let begun { endReport(begun) }
     }
 
     /// Whether a turn has something to do before any event or timer.
@@ -252,10 +257,12 @@ public final class EventLoop: @unchecked Sendable {
     private func runJobs() {
         if nextJob == jobs.count {
             if inbox.isEmpty { return }
-            inbox.take(into: &jobs)
+            let since = inbox.take(into: &jobs)
+            if jobsSince == nil { jobsSince = since }
             nextJob = 0
         }
         let end = min(jobs.count, nextJob + configuration.jobsPerTurnMax)
+        counters.jobs += end - nextJob
         while nextJob < end {
             let job = jobs[nextJob]
             nextJob += 1

@@ -14,6 +14,9 @@ final class Inbox: Sendable {
     private struct State {
         var jobs: [Job] = []
         var isClosed = false
+        /// Tells the time of the oldest job that waits, where somebody wants to know.
+        var clock: (@Sendable () -> Instant)?
+        var since: Instant?
         /// Jobs of tasks that came after the inbox was closed.
         var late: [LoopJob] = []
         var runsLate = false
@@ -39,6 +42,7 @@ final class Inbox: Sendable {
         let (isTaken, wasAnnounced) = state.withLock { state in
             guard !state.isClosed else { return (false, true) }
             state.jobs.append(job)
+            if state.since == nil, let clock = state.clock { state.since = clock() }
             return (true, isAnnounced.exchange(true, ordering: .sequentiallyConsistent))
         }
         if !wasAnnounced { waker.wake() }
@@ -57,12 +61,21 @@ final class Inbox: Sendable {
     }
 
     /// Takes everything posted so far; `jobs` is emptied and its memory reused.
-    func take(into jobs: inout [Job]) {
+    ///
+    /// - Returns: When the first of it was posted; `nil` unless ``stamp(_:)`` asked for that.
+    func take(into jobs: inout [Job]) -> Instant? {
         jobs.removeAll(keepingCapacity: true)
-        state.withLock { state in
+        return state.withLock { state in
             swap(&state.jobs, &jobs)
             isAnnounced.store(false, ordering: .sequentiallyConsistent)
+            defer { state.since = nil }
+            return state.since
         }
+    }
+
+    /// From now on notes by this clock when jobs are posted.
+    func stamp(_ clock: (@Sendable () -> Instant)?) {
+        state.withLock { $0.clock = clock }
     }
 
     var isEmpty: Bool { !isAnnounced.load(ordering: .sequentiallyConsistent) }

@@ -80,7 +80,6 @@ package enum Platform {
         package static var addressInUse: Int32 { EADDRINUSE }
         package static var notSupported: Int32 { ENOSYS }
         package static var operationNotSupported: Int32 { EOPNOTSUPP }
-        package static var notPermitted: Int32 { EPERM }
         package static var connectionRefused: Int32 { ECONNREFUSED }
         package static var hostUnreachable: Int32 { EHOSTUNREACH }
         package static var addressNotAvailable: Int32 { EADDRNOTAVAIL }

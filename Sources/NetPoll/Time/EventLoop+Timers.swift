@@ -16,6 +16,8 @@ extension EventLoop {
     /// - Parameters:
     ///   - interval: From 1 millisecond to 49 days, in whole milliseconds, rounded up.
     ///   - delay: Until the first beat; by default one interval.
+    ///   - target: Is called at every beat.
+    /// - Returns: What the timer is cancelled and moved by.
     @discardableResult
     public func schedule(
         every interval: Duration, after delay: Duration? = nil, _ target: any TimerTarget
@@ -60,6 +62,7 @@ extension EventLoop {
     func fireTimers() {
         var left = configuration.timersPerTurnMax
         while let (id, target) = wheel.popExpired(now: now, budget: &left) {
+            counters.timersFired += 1
             target.timerFired(id, on: self)
         }
     }

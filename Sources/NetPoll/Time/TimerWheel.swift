@@ -53,9 +53,8 @@ package struct TimerWheel<Payload>: ~Copyable {
         occupied.deallocate()
     }
 
-    /// Arms a timer that fires no earlier than `deadline`.
-    ///
-    /// - Parameter interval: Milliseconds after which it fires again, and again; 0: it fires once.
+    /// Arms a timer that fires no earlier than `deadline`, and again after every `interval`
+    /// milliseconds; 0: it fires once.
     package mutating func arm(
         at deadline: Instant, every interval: UInt32 = 0, _ payload: Payload
     ) -> TimerID {
@@ -110,8 +109,8 @@ package struct TimerWheel<Payload>: ~Copyable {
     /// Timers come in the order of their milliseconds. A repeating timer stays armed: its next beat
     /// is the first one of its series that is not over yet, so that missed beats are told once.
     ///
-    /// - Parameter budget: How many timers may be fired or moved; counted down. At 0 there may be
-    ///   more to do, of which ``nextDeadline`` tells.
+    /// `budget` is how many timers may be fired or moved, and is counted down. At 0 there may be
+    /// more to do, of which ``nextDeadline`` tells.
     package mutating func popExpired(
         now: Instant, budget: inout Int
     ) -> (id: TimerID, payload: Payload)? {

@@ -36,9 +36,9 @@ public struct CompressionConfiguration: Hashable, Sendable {
     /// No context is taken over: a loop's connections share their compressors, and none owns one.
     public static var shared: CompressionConfiguration { CompressionConfiguration() }
 
-    /// Both contexts are taken over, with windows of 4 KiB and a memory level of 5: about a third
-    /// of the bytes of ``shared`` for small messages that resemble each other, and about 40 KiB for
-    /// each connection that sends and receives.
+    /// Both contexts are taken over, with windows of 4 KiB and a memory level of 5: smaller
+    /// messages where they are short and resemble each other, for about 55 KB of each connection that
+    /// sends and receives.
     public static var context: CompressionConfiguration {
         var configuration = CompressionConfiguration()
         configuration.ownContextTakeover = true

@@ -10,7 +10,8 @@
 ///       ▼        │
 ///     cutHeader ─┘
 ///
-/// Complexity: O(header bytes) per ``next(in:at:limits:)``; payload bytes are never touched.
+/// Complexity: O(header bytes) per ``next(in:at:limits:compression:)``; payload bytes are never
+/// touched.
 public struct FrameDecoder: Sendable {
     /// What comes next in the stream.
     public enum Event: Hashable, Sendable {

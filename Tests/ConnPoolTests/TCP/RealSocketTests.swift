@@ -106,7 +106,9 @@ struct RealSocketTests {
         tally.mayEnd.store(true, ordering: .relaxed)
         await callers.value
         #expect(tally.failures.withLock { $0 } == [])
-        #expect(pool.snapshot.leases == 0 && pool.snapshot.waiters == 0)
+        // Leases that end elsewhere come back by way of the connection's loop.
+        while pool.snapshot.leases > 0 { await Task.yield() }
+        #expect(pool.snapshot.waiters == 0)
         #expect(pool.snapshot.connections <= 32)
         #expect(pool.counters.leased == pool.counters.returned)
         await pool.close()

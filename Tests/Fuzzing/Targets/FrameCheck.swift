@@ -16,18 +16,21 @@ enum FrameCheck {
     }
 
     // Two bytes choose settings and cuts, the rest is the stream.
-    static func finding(in input: [UInt8], role: Role) -> String? {
+    static func finding(
+        in input: [UInt8], role: Role, agreed: PerMessageDeflate? = nil
+    ) -> String? {
         guard input.count > 2 else { return nil }
         let settings = configuration(input[0])
         let stream = Array(input[2...])
-        let whole = said(of: stream, role, settings, .none)
+        let whole = said(of: stream, role, settings, .none, agreed)
         for cuts in [Cuts.everywhere, .seeded(input[1])] {
-            let parts = said(of: stream, role, settings, cuts)
+            let parts = said(of: stream, role, settings, cuts, agreed)
             if parts != whole { return "\(cuts): \(parts) but whole \(whole)" }
         }
         if case .broken(let what)? = whole.last { return what }
-        let headers = headers(of: stream, role, settings.limits, .none)
-        if headers != Self.headers(of: stream, role, settings.limits, .seeded(input[1])) {
+        let headers = headers(of: stream, role, settings.limits, .none, agreed)
+        let cut = Self.headers(of: stream, role, settings.limits, .seeded(input[1]), agreed)
+        if headers != cut {
             return "headers depend on the cuts"
         }
         return headers.first { $0.hasPrefix("not canonical") }
@@ -46,12 +49,20 @@ enum FrameCheck {
     }
 
     private static func said(
-        of stream: [UInt8], _ role: Role, _ configuration: ProtocolConfiguration, _ cuts: Cuts
+        of stream: [UInt8], _ role: Role, _ configuration: ProtocolConfiguration, _ cuts: Cuts,
+        _ agreed: PerMessageDeflate?
     ) -> [Said] {
         var said: [Said] = []
         var partial: [UInt8] = []
         var core = ProtocolCore(role: role)
-        var carried = CarriedInput()
+        let pool = DeflatePool()
+        let deflate = agreed.map {
+            DeflateCodec($0, role: role, configuration: .shared, pool: pool)
+        }
+        var carried = CarriedInput(deflate: deflate)
+        // What a few bytes inflate to may come in many pieces.
+        let standstillsMax = deflate == nil ? 0 : configuration.limits.messageBytesMax >> 14 + 2
+        var standstills = 0
         cuts.forEachPiece(of: stream) { piece in
             var span = piece.mutableSpan
             var bytes = span.mutableBytes
@@ -62,7 +73,8 @@ enum FrameCheck {
                     let event = try core.next(
                         in: &bytes, at: &cursor, carrying: &carried, configuration)
                     guard let event else { break }
-                    guard cursor > before else {
+                    standstills = cursor > before ? 0 : standstills + 1
+                    guard standstills <= standstillsMax else {
                         said.append(.broken("an event at \(before) that consumed nothing"))
                         return false
                     }
@@ -127,7 +139,8 @@ enum FrameCheck {
 
     /// The headers that a decoder alone finds, and the violation that ends them.
     private static func headers(
-        of stream: [UInt8], _ role: Role, _ limits: ProtocolLimits, _ cuts: Cuts
+        of stream: [UInt8], _ role: Role, _ limits: ProtocolLimits, _ cuts: Cuts,
+        _ agreed: PerMessageDeflate?
     ) -> [String] {
         var headers: [String] = []
         var payloadBytes = 0
@@ -138,7 +151,7 @@ enum FrameCheck {
                 while true {
                     let start = cursor
                     let event = try decoder.next(
-                        in: piece.span.bytes, at: &cursor, limits: limits)
+                        in: piece.span.bytes, at: &cursor, limits: limits, compression: agreed)
                     switch event {
                     case .header(let header):
                         headers.append("\(header)")

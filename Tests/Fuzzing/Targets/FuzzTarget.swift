@@ -7,6 +7,7 @@ import WSFrame
 public enum FuzzTarget: String, CaseIterable, Sendable {
     case server
     case client
+    case deflate
     case request
     case response
     case utf8
@@ -16,9 +17,18 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .server: FrameCheck.finding(in: input, role: .server)
         case .client: FrameCheck.finding(in: input, role: .client)
+        case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
         case .request: RequestCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
         case .utf8: UTF8Check.finding(in: input)
         }
+    }
+
+    /// The first byte chooses, as it does for the limits, what is agreed on.
+    private func agreed(_ input: [UInt8]) -> PerMessageDeflate {
+        let choice = input.first ?? 0
+        return PerMessageDeflate(
+            serverNoContextTakeover: choice & 8 != 0, clientNoContextTakeover: choice & 8 != 0,
+            clientWindowBits: choice & 16 != 0 ? 9 : 15)
     }
 }

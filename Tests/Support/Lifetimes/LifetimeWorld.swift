@@ -141,15 +141,19 @@ public final class LifetimeWorld {
         }
     }
 
-    private func dial(to address: SocketAddress, _ bytes: [UInt8]) {
+    private static var dialling: ConnectConfiguration {
         var configuration = ConnectConfiguration()
         configuration.localAddress = .v4(0x0200_000a, port: 0)
         configuration.timeout = .seconds(2)
         configuration.limits.closeTimeout = .seconds(1)
         configuration.limits.idleTimeout = .seconds(5)
+        return configuration
+    }
+
+    private func dial(to address: SocketAddress, _ bytes: [UInt8]) {
         let tally = tally
         tally.attemptsOpen += 1
-        let attempt = dialler.connect(to: address, configuration: configuration) { [weak self] in
+        let attempt = dialler.connect(to: address, configuration: Self.dialling) { [weak self] in
             tally.attemptsOpen -= 1
             guard case .success(let connection) = $0 else { return }
             let handler = DialledHandler(tally, message: bytes)
@@ -160,12 +164,7 @@ public final class LifetimeWorld {
     }
 
     private func dialByTask(to address: SocketAddress, _ bytes: [UInt8]) {
-        var configuration = ConnectConfiguration()
-        configuration.localAddress = .v4(0x0200_000a, port: 0)
-        configuration.timeout = .seconds(2)
-        configuration.limits.closeTimeout = .seconds(1)
-        configuration.limits.idleTimeout = .seconds(5)
-        let (tally, dialler) = (tally, dialler)
+        let (tally, dialler, configuration) = (tally, dialler, Self.dialling)
         tally.tasksBegun += 1
         let task = Task(executorPreference: dialler) { [configuration] in
             defer { tally.tasksEnded += 1 }

@@ -65,6 +65,20 @@ struct DeflateCodecTests {
         }
     }
 
+    @Test(arguments: 9...15, 1...9)
+    func `compressing writes within its room (CVE-2026-29035)`(bits: Int, memoryLevel: Int) {
+        var generator = SeededGenerator(seed: UInt64(bits * 10 + memoryLevel))
+        var configuration = CompressionConfiguration.every
+        configuration.memoryLevel = memoryLevel
+        let agreed = PerMessageDeflate(serverWindowBits: bits, clientWindowBits: bits)
+        let pair = DeflatePair(agreed: agreed, configuration: configuration)
+        // What does not compress becomes longer, the more so the less memory there is.
+        for count in [1, 2, 5, 125, 126, 600, 5_000, 66_000] {
+            let noise = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            #expect(pair.observer.receive(pair.frame(noise)) == [.message(.binary, noise)])
+        }
+    }
+
     @Test func `connections without a context share one compressor`() {
         let pool = DeflatePool()
         let codecs = (0..<100).map { _ in
