@@ -6,6 +6,11 @@ enum Exemptions {
         "Examples/ChatServer/Protocol/ServerMessage.swift": "encodes what clients get",
     ]
 
+    /// Where sleeping is what is tested.
+    static let sleeps: [String: String] = [
+        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock"
+    ]
+
     /// Where the compiler cannot see that a value is safe to share.
     static let unchecked: [String: String] = [
         "Sources/ConnPool/TCP/TCPDial.swift":
@@ -24,8 +29,12 @@ enum Exemptions {
             "the memory is written before init and not again while the value lives",
         "Sources/NetPoll/Loop/EventLoop.swift":
             "everything but the inbox and the flags is touched on the loop's own thread only",
+        "Sources/NetPoll/Loop/EventLoop+Executor.swift":
+            "the loop of its actors' executor is set before anybody else has that executor",
         "Sources/NetPoll/Loop/LoopCells.swift":
             "a cell is read and written on its loop alone, which it checks",
+        "Sources/NetPoll/Time/Sleeper.swift":
+            "all but the loop is touched on that loop only",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
         "Sources/WSTransport/Async/AsyncWebSocketCore.swift":
@@ -34,8 +43,6 @@ enum Exemptions {
             "touched on its loop only",
         "Sources/WSTransport/Async/WebSocketDial.swift":
             "its state is touched on its loop only",
-        "Sources/WSTransport/Client/ClientShards.swift":
-            "a place is written and used on its own loop alone",
         "Sources/NetPoll/Platform/Semaphore.swift":
             "the memory is used by the C library only, which allows it from any thread",
         "Sources/WSFrame/Frames/PreparedMessage.swift":

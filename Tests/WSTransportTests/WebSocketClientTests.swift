@@ -262,7 +262,8 @@ struct WebSocketClientTests {
     }
 
     @Test(arguments: [0.0, 1.0])
-    func `pings and the peer's close are told, with what they say`(shortReads: Double) async throws {
+    func `pings and the peer's close are told, with what they say`(shortReads: Double) async throws
+    {
         let bench = try await Bench()
         bench.network.faults.shortReads = shortReads
         let (visitor, _) = try Self.open(bench)
