@@ -67,7 +67,7 @@ extension Rule {
         findings: {
             $0.findings(
                 of:
-                    /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|Mutex|Task)\b|\.random\(/
+                    /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|Mutex|Task)\b|\.random\((?!.*\busing: )/
             )
         },
         bad: [
@@ -79,7 +79,10 @@ extension Rule {
         good: [
             sample(
                 "Sources/WSFrame/A.swift",
-                "func next(using random: inout some RandomNumberGenerator)")
+                "func next(using random: inout some RandomNumberGenerator)"),
+            sample(
+                "Sources/ConnPool/Core/A.swift",
+                "let part = Double.random(in: 0...1, using: &random)"),
         ]
     )
 
