@@ -13,6 +13,8 @@ let package = Package(
     products: [
         .library(name: "NetPoll", targets: ["NetPoll"]),
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
+        .library(name: "ConnPool", targets: ["ConnPool"]),
+        .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "RPC", targets: ["RPC"]),
@@ -21,19 +23,31 @@ let package = Package(
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
+        .executable(name: "pool-demo", targets: ["PoolDemo"]),
+        .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
     ],
     targets: [
         .target(name: "CNetPoll"),
         .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
+        .target(name: "ConnPool", dependencies: ["NetPoll"], swiftSettings: settings),
+        .target(
+            name: "ConnPoolMetrics",
+            dependencies: [
+                "ConnPool", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
         .target(name: "CWSFrame"),
-        .target(name: "WSFrame", dependencies: ["CWSFrame"], swiftSettings: settings),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(
@@ -79,6 +93,27 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "PoolDemo",
+            dependencies: [
+                "ConnPool", "NetPoll",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/PoolDemo",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "WSClient",
+            dependencies: [
+                "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/WSClient",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "Echo", dependencies: ["NetPoll"], path: "Examples/Echo",
+            swiftSettings: settings),
+        .executableTarget(
             name: "WSEcho",
             dependencies: [
                 "NetPoll", "WSFrame", "WSTransport",
@@ -98,9 +133,26 @@ let package = Package(
         ),
         .testTarget(
             name: "NetPollTests",
-            dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
+            dependencies: [
+                "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "SystemCallFilter",
+            ],
             swiftSettings: settings),
-        .testTarget(name: "WSFrameTests", dependencies: ["WSFrame"], swiftSettings: settings),
+        .testTarget(
+            name: "WSFrameTests", dependencies: ["AllocationCounter", "NetPollTesting", "WSFrame"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ConnPoolTests",
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ConnPoolMetricsTests",
+            dependencies: [
+                "ConnPool", "ConnPoolMetrics",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "WSTransportTests",
             dependencies: [
@@ -133,6 +185,19 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
+        .target(
+            name: "FuzzTargets", dependencies: ["WSFrame"], path: "Tests/Fuzzing/Targets",
+            swiftSettings: settings),
+        .testTarget(
+            name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",
+            swiftSettings: settings),
+        .target(
+            name: "Lifetimes", dependencies: ["NetPoll", "NetPollTesting"],
+            path: "Tests/Support/Lifetimes", swiftSettings: settings),
+        .executableTarget(
+            name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
+            swiftSettings: settings),
+        .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),

@@ -25,6 +25,11 @@ let package = Package(
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
         ),
         .executableTarget(
+            name: "pool",
+            dependencies: [.product(name: "ConnPool", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
+        .executableTarget(
             name: "codec",
             dependencies: [.product(name: "WSFrame", package: "longwire")],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]

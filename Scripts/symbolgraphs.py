@@ -35,7 +35,9 @@ def build(modules: list[str]) -> Path:
 def extract(module: str, binaries: Path, output: Path) -> list[Path]:
     """Writes the symbol graphs of one built module: its own and those of the types it extends."""
     output.mkdir(parents=True, exist_ok=True)
-    maps = [f"-fmodule-map-file={path}" for path in sorted(binaries.glob("*.build/module.modulemap"))]
+    # Those the build made for C targets, and those of system libraries.
+    paths = [*sorted(binaries.glob("*.build/module.modulemap")), *sorted(ROOT.glob("Sources/*/module.modulemap"))]
+    maps = [f"-fmodule-map-file={path}" for path in paths]
     run(
         ["swift", "symbolgraph-extract", "-module-name", module]
         + ["-target", f"{platform.machine()}-unknown-linux-gnu", "-I", str(binaries / "Modules")]

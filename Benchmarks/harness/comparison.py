@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from . import report
-from .load import Window, measure
+from .load import Window, measure, system_calls_per_message
 from .plan import Plan
 from .server import Running, Server
 
@@ -21,12 +21,21 @@ class Case:
 class Comparison:
     """The first server is ours; `limit` names the one whose rate is the ceiling."""
 
-    def __init__(self, name: str, plan: Plan, wsload: Path, servers: list[Server], limit: str):
+    def __init__(
+        self,
+        name: str,
+        plan: Plan,
+        wsload: Path,
+        servers: list[Server],
+        limit: str,
+        counts_system_calls: bool = False,
+    ):
         self.name = name
         self.plan = plan
         self.wsload = wsload
         self.servers = servers
         self.limit = limit
+        self.counts_system_calls = counts_system_calls
 
     def heading(self) -> str:
         return f"## {self.name}{' (quick)' if self.plan.is_quick else ''}\n\n{report.machine()}\n\n{self.method()}"
@@ -55,10 +64,24 @@ class Comparison:
                 )
         limit = median(window.rate for window in windows[self.limit])
         rows = [self._row(name, measured, limit) for name, measured in windows.items()]
+        calls = self._system_calls(case) if self.counts_system_calls else {}
+        for row in rows:
+            row += [calls[row[0]]] if calls else []
         columns = [_plural(case.unit) + "/s", "of the limit", "p50 µs", "p99 µs", "p99.9 µs"]
         columns += [f"server CPU ns/{case.unit}", "server CPU", "client CPU"]
+        columns += [f"system calls/{case.unit}"] if calls else []
         heading = f"### {case.letter}: {case.title}\n\n`{self.wsload.name} {' '.join(case.arguments)}`"
         return heading + "\n\n" + report.table(["server", *columns], rows)
+
+    def _system_calls(self, case: Case) -> dict[str, str]:
+        """By server, counted in a short run of its own, so that the counting slows no figure."""
+        calls = {}
+        for server in self.servers:
+            with Running(server) as running:
+                each = system_calls_per_message(self.wsload, running, case.arguments)
+            calls[server.name] = "–" if each is None else f"{each:.3f}"
+            print(f"{case.letter:4} {server.name:20} {calls[server.name]} system calls per {case.unit}", flush=True)
+        return calls
 
     def _row(self, name: str, measured: list[Window], limit: float) -> list[str]:
         rates = [window.rate for window in measured]

@@ -1,7 +1,9 @@
 """Runs `wsload` against a running server and reads its one line of figures."""
 
 import re
+import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +37,22 @@ def measure(wsload: Path, running: Running, arguments: list[str], plan: Plan) ->
     if done.returncode != 0:
         raise RuntimeError(f"{running.server.name}, {' '.join(arguments)}: {done.stderr.strip()}")
     return parse(done.stdout)
+
+
+def system_calls_per_message(load: Path, running: Running, arguments: list[str]) -> float | None:
+    """Counted for half a second by `perf stat`; `None` where perf may not count them here."""
+    perf = shutil.which("perf")
+    if perf is None:
+        return None
+    command = [str(load), *arguments, "-p", str(running.port), "-pid", str(running.pid), "-t", "1", "-w", "0.5"]
+    counted = [perf, "stat", "-x", ",", "-e", "raw_syscalls:sys_enter", "-p", str(running.pid), "--", "sleep", "0.5"]
+    with subprocess.Popen(pinned_client(command), stdout=subprocess.PIPE, text=True) as client:
+        # Past the warm-up, in the middle of the window whose rate is reported.
+        time.sleep(0.8)
+        done = subprocess.run(counted, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        line, _ = client.communicate(timeout=60)
+    count = re.search(r"^(\d+),.*raw_syscalls", done.stderr, re.MULTILINE)
+    return float(count[1]) / (parse(line).rate * 0.5) if count else None
 
 
 def parse(line: str) -> Window:

@@ -1,6 +1,5 @@
 """Builds the rig, our servers and the peers."""
 
-import ctypes.util
 import os
 import shutil
 import subprocess
@@ -24,22 +23,31 @@ def run(command: list[str], directory: Path) -> str:
     return done.stdout
 
 
-def rig_tool(name: str) -> Path:
-    """Builds one C program of the rig where its source is newer than the binary."""
+def rig_tool(name: str, libraries: tuple[str, ...] = ("-luring", "-lpthread")) -> Path:
+    """Builds one C program of the rig."""
+    return c_program(RIG / f"{name}.c", libraries)
+
+
+def libuv_peer(name: str) -> Path:
+    """Builds one C program that stands on libuv."""
+    return c_program(BENCHMARKS / "Peers" / "libuv" / f"{name}.c", ("-luv",))
+
+
+def c_program(source: Path, libraries: tuple[str, ...]) -> Path:
+    """Builds a C program where its source is newer than the binary."""
     if shutil.which("gcc") is None:
-        raise Missing("gcc is needed for the rig: apt-get install gcc")
-    if ctypes.util.find_library("uring") is None or not Path("/usr/include/liburing.h").exists():
+        raise Missing("gcc is needed for what is written in C: apt-get install gcc")
+    if "-luv" in libraries and not Path("/usr/include/uv.h").exists():
+        raise Missing("a peer needs libuv: apt-get install libuv1-dev")
+    if "-luring" in libraries and not Path("/usr/include/liburing.h").exists():
         raise Missing("the load generator needs liburing: apt-get install liburing-dev")
-    source, binary = RIG / f"{name}.c", OUTPUT / name
+    binary = OUTPUT / source.stem
     if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
-        print(f"building {name}", flush=True)
+        print(f"building {source.stem}", flush=True)
         OUTPUT.mkdir(parents=True, exist_ok=True)
         # Compiled beside the place and renamed, so that two runs never execute half a file.
-        fresh = OUTPUT / f"{name}.{os.getpid()}"
-        run(
-            ["gcc", "-O3", "-march=native", "-o", str(fresh), str(source), "-luring", "-lpthread"],
-            BENCHMARKS,
-        )
+        fresh = OUTPUT / f"{source.stem}.{os.getpid()}"
+        run(["gcc", "-O3", "-march=native", "-o", str(fresh), str(source), *libraries], BENCHMARKS)
         fresh.rename(binary)
     return binary
 

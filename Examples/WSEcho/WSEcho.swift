@@ -11,7 +11,7 @@ struct WSEcho: AsyncParsableCommand {
         abstract: "Echoes every WebSocket message, at any path.",
         discussion: """
             Messages may have 16 MiB and 131,072 fragments, more than the library's own defaults. \
-            Connections are not pinged. Ends with SIGINT or SIGTERM.
+            Connections are not pinged. Compression is offered (permessage-deflate). Ends with SIGINT or SIGTERM.
             """)
 
     @Option(help: "The numeric address to listen on.")
@@ -32,6 +32,13 @@ struct WSEcho: AsyncParsableCommand {
             return choice
         })
     var driver = DriverChoice.automatic
+
+    @Option(
+        help: """
+            permessage-deflate: off, shared (no context is taken over) or context (both are, with \
+            windows of 4 KiB).
+            """)
+    var compression = Compression.shared
 
     func validate() throws {
         if let loops, !(1...1_024).contains(loops) {
@@ -57,7 +64,7 @@ struct WSEcho: AsyncParsableCommand {
         if let loops { groupConfiguration.loops = loops }
         groupConfiguration.driver = driver
         let group = try EventLoopGroup(configuration: groupConfiguration)
-        let server = WebSocketServer(group: group, configuration: Self.settings) { _, _, _ in
+        let server = WebSocketServer(group: group, configuration: settings) { _, _, _ in
             .upgrade(Echo.shared)
         }
         let address = try await server.listen(on: SocketAddress(host: host, port: port))
@@ -66,15 +73,32 @@ struct WSEcho: AsyncParsableCommand {
         while true { try await Task.sleep(for: .seconds(3_600)) }
     }
 
-    private static var settings: WebSocketServer.Configuration {
+    private var settings: WebSocketServer.Configuration {
         var settings = WebSocketServer.Configuration()
+        settings.compression = compression.configuration
         settings.limits.framePayloadBytesMax = 16 << 20
         settings.limits.messageBytesMax = 16 << 20
         settings.limits.fragmentsMax = 131_072
+        settings.limits.bookkeepingBytesMax = 4 << 20
         // Room for one message of the greatest length and what is in front of it.
         settings.connection.sendQueueBytesMax = 64 << 20
         settings.heartbeat = nil
         return settings
+    }
+}
+
+/// What `--compression` may say.
+enum Compression: String, ExpressibleByArgument, CaseIterable {
+    case off
+    case shared
+    case context
+
+    var configuration: CompressionConfiguration? {
+        switch self {
+        case .off: nil
+        case .shared: .shared
+        case .context: .context
+        }
     }
 }
 

@@ -11,7 +11,7 @@ struct WSWalker: AsyncParsableCommand {
         abstract: "Walks through the cases of an Autobahn fuzzing server, echoing every message.",
         discussion: """
             Asks the server how many cases it has, opens each of them in turn and echoes until it is \
-            closed, then has the reports written. Messages may have 16 MiB and 131,072 fragments.
+            closed, then has the reports written. Offers permessage-deflate. Messages may have 16 MiB and 131,072 fragments.
             """)
 
     @Option(help: "The numeric address of the server.")
@@ -60,8 +60,20 @@ struct WSWalker: AsyncParsableCommand {
         settings.limits.framePayloadBytesMax = 16 << 20
         settings.limits.messageBytesMax = 16 << 20
         settings.limits.fragmentsMax = 131_072
+        settings.limits.bookkeepingBytesMax = 4 << 20
+        settings.compression = .walk
         settings.connect.limits.sendQueueBytesMax = 64 << 20
         settings.heartbeat = nil
         return settings
+    }
+}
+
+extension CompressionConfiguration {
+    /// Whatever the server asks for, and contexts where it asks for nothing.
+    fileprivate static var walk: CompressionConfiguration {
+        var configuration = CompressionConfiguration.shared
+        configuration.ownContextTakeover = true
+        configuration.peerContextTakeover = true
+        return configuration
     }
 }

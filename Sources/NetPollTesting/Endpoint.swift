@@ -4,6 +4,8 @@ import NetPoll
 final class Endpoint {
     enum Arrival {
         case bytes([UInt8])
+        /// A descriptor with the one byte it travels with.
+        case descriptor(OpenFile, mark: UInt8)
         case end
         case reset
     }
@@ -22,13 +24,22 @@ final class Endpoint {
     /// Bytes that arrived and were not received.
     private var arrived: [UInt8] = []
     private var consumed = 0
+    /// Descriptors that arrived, each with how many unreceived bytes stand before its own.
+    private var descriptors: [(bytesBefore: Int, file: OpenFile)] = []
     private var inFlight: [(at: Instant, what: Arrival)] = []
     private var inFlightBytes = 0
     private let windowBytes: Int
 
+    /// When the last bytes sent to this end will have left, where the bandwidth is limited.
+    private var linkIsFree = Instant(nanoseconds: 0)
+    /// Nothing arrives any more, and nobody is told.
+    private var isLost = false
+
     private(set) var endArrived = false
     private(set) var resetArrived = false
     private(set) var isClosed = false
+    /// A fault broke the connection: the partner sees a reset when this end is closed.
+    var isBroken = false
     private var sentEnd = false
     /// A send was cut short: the owner wants to hear of room.
     var awaitsRoom = false
@@ -47,6 +58,17 @@ final class Endpoint {
 
     var readableBytes: Int { arrived.count - consumed }
 
+    /// Bytes that can be received together: those before the next descriptor's own.
+    var readableRun: Int {
+        let before = descriptors.first { $0.bytesBefore > 0 }?.bytesBefore
+        return min(readableBytes, before ?? readableBytes)
+    }
+
+    /// Whether the connection is a Unix socket's.
+    var passesDescriptors: Bool {
+        address.port == nil || partner.map { $0.address.port == nil } ?? false
+    }
+
     /// Bytes that the partner would take now.
     var room: Int {
         guard let partner, !partner.isClosed else { return .max }
@@ -61,9 +83,24 @@ final class Endpoint {
             arrive(.reset)
             return bytes.count
         }
+        network.drawLoss(self)
         let count = min(room, bytes.count)
         if count > 0 { partner.arrive(.bytes(Array(bytes[..<count]))) }
         return count
+    }
+
+    /// Passes a descriptor where the partner has room for its byte; returns whether it was taken.
+    func send(_ file: OpenFile, mark: UInt8) -> Bool {
+        guard room > 0 else { return false }
+        partner?.arrive(.descriptor(file, mark: mark))
+        return true
+    }
+
+    /// Takes the descriptors that come with the next byte.
+    func takeDescriptors() -> [OpenFile] {
+        let due = descriptors.prefix { $0.bytesBefore == 0 }.map(\.file)
+        descriptors.removeFirst(due.count)
+        return due
     }
 
     func sendEnd() {
@@ -77,6 +114,9 @@ final class Endpoint {
         let count = min(limit, buffer.count, readableBytes)
         buffer.copyBytes(from: arrived[consumed..<consumed + count])
         consumed += count
+        for index in descriptors.indices {
+            descriptors[index].bytesBefore = max(0, descriptors[index].bytesBefore - count)
+        }
         if consumed == arrived.count {
             arrived = []
             consumed = 0
@@ -85,18 +125,31 @@ final class Endpoint {
         return count
     }
 
-    /// Closes this end. With unread bytes, or on demand, the partner sees a reset.
+    /// Closes this end. With unread bytes, when broken or on demand, the partner sees a reset.
     func close(reset: Bool) {
         guard !isClosed else { return }
         isClosed = true
         owner = nil
         network.forget(self)
-        if reset || readableBytes > 0 {
+        inFlight = []
+        descriptors = []
+        if reset || isBroken || readableBytes > 0 {
             partner?.arrive(.reset)
         } else if !sentEnd {
             partner?.arrive(.end)
         }
         if partner?.isClosed == true { part() }
+    }
+
+    /// Cuts the wire: from now on nothing arrives at either end.
+    func lose() {
+        isLost = true
+        partner?.isLost = true
+    }
+
+    /// This end's host, and the other's; `nil` where they are one, or have none.
+    var hosts: HostPair? {
+        partner.flatMap { HostPair($0.address, address) }
     }
 
     /// Lets go of the partner: the ends keep each other alive only while one is open.
@@ -110,25 +163,45 @@ final class Endpoint {
 
     private func arrive(_ arrival: Arrival) {
         guard !isClosed else { return }
-        if case .bytes(let bytes) = arrival { inFlightBytes += bytes.count }
+        switch arrival {
+        case .bytes(let bytes): inFlightBytes += bytes.count
+        case .descriptor: inFlightBytes += 1
+        case .end, .reset: break
+        }
         let earliest = inFlight.last?.at ?? network.now
-        inFlight.append((max(earliest, network.drawArrival()), arrival))
-        if let first = inFlight.first { network.schedule(first.at, self) }
+        inFlight.append((max(earliest, arrivalTime(of: arrival)), arrival))
+        if !isLost, let first = inFlight.first { network.schedule(first.at, self) }
+    }
+
+    private func arrivalTime(of arrival: Arrival) -> Instant {
+        var left = network.now
+        if case .bytes(let bytes) = arrival, let rate = network.faults.bytesPerSecond {
+            let start = max(left, linkIsFree)
+            left = start + .nanoseconds(Int64(bytes.count) * 1_000_000_000 / Int64(max(1, rate)))
+            linkIsFree = left
+        }
+        return left + network.drawDelay()
     }
 
     /// Takes in what has travelled long enough.
     func land() {
+        guard !isLost, !isClosed, !network.isHeldBack(self) else { return }
         var landed = 0
         while landed < inFlight.count, inFlight[landed].at <= network.now {
             switch inFlight[landed].what {
             case .bytes(let bytes):
                 inFlightBytes -= bytes.count
                 arrived.append(contentsOf: bytes)
+            case .descriptor(let file, let mark):
+                inFlightBytes -= 1
+                descriptors.append((readableBytes, file))
+                arrived.append(mark)
             case .end: endArrived = true
             case .reset:
                 resetArrived = true
                 arrived = []
                 consumed = 0
+                descriptors = []
             }
             landed += 1
         }

@@ -12,13 +12,33 @@ public struct Faults: Hashable, Sendable {
     public var resets = 0.0
     /// An accept fails although there are descriptors (ENOBUFS).
     public var failedAccepts = 0.0
+    /// An accept, or a connect, fails as if there were no descriptors (EMFILE); see
+    /// ``SimulatedNetwork/descriptorsMax`` for a limit that is real.
+    public var exhaustedDescriptors = 0.0
+    /// A send loses its connection: from then on nothing arrives at either end, and neither is told.
+    public var lostConnections = 0.0
+    /// A send finds its two hosts cut off from each other, for a while of up to ``partitionMax``;
+    /// what is on its way arrives after it. Hosts differ by their address.
+    public var partitions = 0.0
+    /// The longest partition that ``partitions`` makes. Default 5 s.
+    public var partitionMax = Duration.seconds(5)
+    /// The clock, when it moves, leaps by up to ``clockJumpMax`` more, as when the process was
+    /// stopped meanwhile: everything that was due comes late, and at once.
+    public var clockJumps = 0.0
+    /// The longest leap that ``clockJumps`` makes. Default 5 s.
+    public var clockJumpMax = Duration.seconds(5)
     /// A datagram is lost on its way.
     public var lostDatagrams = 0.0
     /// Ready sockets and loops are served in a shuffled order.
     public var reordersReadiness = false
+    /// The shortest time bytes travel, one way. Default: none.
+    public var delayMin = Duration.zero
     /// The longest time bytes travel; each run of bytes draws its own, order within a connection is
-    /// kept. Default: none.
+    /// kept. Default: none, or ``delayMin`` where that is more.
     public var delayMax = Duration.zero
+    /// How many bytes each direction of a connection carries in a second; `nil`, the default: any
+    /// number.
+    public var bytesPerSecond: Int?
 
     public init() {}
 
@@ -31,28 +51,5 @@ public struct Faults: Hashable, Sendable {
         faults.reordersReadiness = true
         faults.delayMax = .milliseconds(20)
         return faults
-    }
-}
-
-/// A seeded generator (Steele, Lea and Flood 2014): the same seed gives the same run.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    public init(seed: UInt64) {
-        state = seed
-    }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
-    /// Whether an event of this probability happens.
-    mutating func happens(_ probability: Double) -> Bool {
-        guard probability > 0 else { return false }
-        return Double.random(in: 0..<1, using: &self) < probability
     }
 }

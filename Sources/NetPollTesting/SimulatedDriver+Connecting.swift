@@ -15,10 +15,12 @@ extension SimulatedDriver {
     package func connect(
         to address: SocketAddress, _ options: ConnectOptions, token: Token
     ) throws(SystemError) -> SocketHandle {
-        guard hasFreeDescriptor else {
+        guard drawsDescriptor else {
             throw SystemError(code: Platform.Errno.tooManyFiles, operation: "socket")
         }
-        var local = options.localAddress ?? .v4(0x0100_007f, port: 0)
+        var local =
+            options.localAddress
+            ?? (address.port == nil ? .unix(path: "") : .v4(0x0100_007f, port: 0))
         if local.port == 0 { local = local.with(port: network.unusedPort()) }
         let handle = takeHandle()
         attempts[handle] = Attempt(address: address, local: local, token: token)
@@ -40,6 +42,10 @@ extension SimulatedDriver {
         while let handle = connects.popDue(network.now) {
             // An attempt that was given up meanwhile is gone.
             guard let attempt = attempts[handle] else { continue }
+            guard !network.isCut(attempt.local, attempt.address) else {
+                connects.push(network.now + Self.retransmission, handle)
+                continue
+            }
             switch network.route(to: attempt.address) {
             case .blackHole: break
             case .refused: loop.connectFailed(Platform.Errno.connectionRefused, on: attempt.token)

@@ -140,6 +140,7 @@ extension Simulation {
             if ends.isEmpty, sender.configuration.peer != nil { sender.isRefused = true }
             for end in ends {
                 if let peer = end.configuration.peer, peer != datagram.source { continue }
+                guard !isCut(datagram.source, end.address) else { continue }
                 guard end.arrived.count < SimulatedDriver.unreadDatagramsMax else { continue }
                 end.arrived.append(datagram)
             }

@@ -6,6 +6,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         let endpoint: Endpoint
         let token: Token
         var isReceiving = true
+        var receivesDescriptors = false
     }
 
     private final class ListeningSocket {
@@ -28,7 +29,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     package let waker: any Waker = NoWaker()
-    unowned let network: Simulation
+    let network: Simulation
     private var sockets: [Int32: Socket] = [:]
     private var handles: [ObjectIdentifier: Int32] = [:]
     private var listening: [Int32: ListeningSocket] = [:]
@@ -100,7 +101,9 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
                 if endpoint.endArrived { loop.receivedEnd(socket.token) }
                 return
             }
-            var limit = endpoint.readableBytes
+            deliverDescriptors(
+                endpoint, socket.token, wanted: socket.receivesDescriptors, loop)
+            var limit = endpoint.readableRun
             if network.random.happens(network.faults.shortReads) {
                 limit = Int.random(in: 1...limit, using: &network.random)
             }
@@ -121,11 +124,23 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         guard options.joinsShared || !network.isTaken(bound) else {
             throw SystemError(code: Platform.Errno.addressInUse, operation: "bind \(bound)")
         }
+        guard hasFreeDescriptor else {
+            throw SystemError(code: Platform.Errno.tooManyFiles, operation: "socket")
+        }
         let handle = takeHandle()
         listening[handle] = ListeningSocket(
             address: bound, token: token, backlog: Int(options.backlog))
         network.addListener(bound, self)
         return (SocketHandle(rawValue: handle), bound)
+    }
+
+    /// Descriptors of the process are none of a simulated network's.
+    package func adoptListener(
+        _ socket: SocketHandle, _ options: ListenOptions, token: Token
+    ) throws(SystemError) {
+        throw SystemError(
+            code: Platform.Errno.operationNotSupported,
+            operation: "adopt descriptor \(socket.rawValue)")
     }
 
     package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
@@ -147,7 +162,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             listening[handle] != nil
         {
             budget -= 1
-            guard hasFreeDescriptor else {
+            guard drawsDescriptor else {
                 loop.acceptFailed(Platform.Errno.tooManyFiles, on: listener.token)
                 return
             }
@@ -211,12 +226,10 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     package func send(
         _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
     ) -> SendOutcome {
-        guard let endpoint = sockets[socket.rawValue]?.endpoint else {
+        guard let endpoint = endpoint(of: socket) else {
             preconditionFailure("send on socket \(socket.rawValue), which is not open")
         }
-        if endpoint.resetArrived || network.random.happens(network.faults.resets) {
-            return .failed(Platform.Errno.connectionReset)
-        }
+        if let outcome = outcomeOfFault(endpoint) { return outcome }
         let offered = segments.reduce(0) { $0 + $1.count }
         var allowed = offered
         if network.random.happens(network.faults.refusedSends) {
@@ -238,6 +251,19 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             if endpoint.room > 0 { becameReady(endpoint) }
         }
         return .sent(sent)
+    }
+
+    func endpoint(of socket: SocketHandle) -> Endpoint? { sockets[socket.rawValue]?.endpoint }
+
+    /// How a send fails before it begins; `nil` where it does not.
+    func outcomeOfFault(_ endpoint: Endpoint) -> SendOutcome? {
+        if network.random.happens(network.faults.resets) { endpoint.isBroken = true }
+        guard endpoint.resetArrived || endpoint.isBroken else { return nil }
+        return .failed(Platform.Errno.connectionReset)
+    }
+
+    package func receiveDescriptors(_ socket: SocketHandle) {
+        sockets[socket.rawValue]?.receivesDescriptors = true
     }
 
     package func shutdownSend(_ socket: SocketHandle) {
@@ -271,6 +297,11 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     /// Sockets and listeners that are open.
     var openDescriptors: Int {
         sockets.count + listening.count + pending.count + attempts.count + datagramEnds.count
+    }
+
+    /// Whether there is a descriptor, and no fault says otherwise.
+    var drawsDescriptor: Bool {
+        hasFreeDescriptor && !network.random.happens(network.faults.exhaustedDescriptors)
     }
 
     var hasFreeDescriptor: Bool {

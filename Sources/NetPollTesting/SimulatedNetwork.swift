@@ -59,12 +59,38 @@ public final class SimulatedNetwork {
     ///
     /// - Parameters:
     ///   - address: Where a loop listens.
+    ///   - host: Where the peer is; with port 0 it gets one. `nil`: 127.0.0.1.
     ///   - windowBytes: How many unread bytes each side holds before its partner is stopped.
-    /// - Returns: The peer, or `nil` where nothing listens at `address` or the backlog is full.
+    /// - Returns: The peer, or `nil` where nothing listens at `address`, the backlog is full, or a
+    ///   partition lies between them.
     public func connect(
-        to address: SocketAddress, windowBytes: Int = 64 << 10
+        to address: SocketAddress, from host: SocketAddress? = nil, windowBytes: Int = 64 << 10
     ) -> SimulatedPeer? {
-        simulation.connect(to: address, windowBytes: windowBytes)
+        simulation.connect(
+            to: address, from: host ?? .v4(0x0100_007f, port: 0), windowBytes: windowBytes)
+    }
+
+    /// Cuts two hosts off from each other, until ``heal()``. What is on its way between them waits,
+    /// as TCP sends it again; datagrams are lost; attempts to connect get no answer. Ports do not
+    /// matter, and a host always hears itself.
+    public func partition(_ host: SocketAddress, from other: SocketAddress) {
+        guard let pair = HostPair(host, other) else {
+            preconditionFailure("a partition between \(host) and \(other), which are one host")
+        }
+        simulation.partitions.cut(pair, until: Partitions.never)
+    }
+
+    /// Cuts a host off from all others, until ``heal()``; see ``partition(_:from:)``.
+    public func isolate(_ host: SocketAddress) { simulation.partitions.isolate(host) }
+
+    /// Ends all partitions, those that ``Faults/partitions`` made included; what waited arrives.
+    public func heal() { simulation.heal() }
+
+    /// Moves the clock without running anything meanwhile, as when the process was stopped or the
+    /// machine slept: what was due then comes with the next run, late and all at once.
+    public func jumpClock(by duration: Duration) {
+        precondition(duration >= .zero, "the clock jumps back by \(duration)")
+        simulation.jumpClock(by: duration)
     }
 
     /// Decides what becomes of loops' attempts to connect to `address`, from now on and of those on

@@ -57,6 +57,10 @@ public final class SimulatedPeer {
     /// Closes the connection in both directions.
     public func close() { endpoint.close(reset: false) }
 
+    /// Is gone without a word, as with its cable cut: nothing arrives at either end any more, and
+    /// the server is not told.
+    public func vanish() { endpoint.lose() }
+
     /// Resets the connection.
     public func reset() { endpoint.close(reset: true) }
 

@@ -25,6 +25,7 @@ final class Simulation {
     /// How many unread bytes each end of a loop's outgoing connection holds.
     var windowBytes: Int { 64 << 10 }
     private var readyPeers: [SimulatedPeer] = []
+    var partitions = Partitions()
     private var clients: [ObjectIdentifier: Endpoint] = [:]
 
     init(seed: UInt64 = 0, faults: Faults = Faults()) {
@@ -43,10 +44,12 @@ final class Simulation {
     }
 
     func connect(
-        to address: SocketAddress, windowBytes: Int
+        to address: SocketAddress, from host: SocketAddress, windowBytes: Int
     ) -> SimulatedPeer? {
-        let from = SocketAddress.v4(0x0100_007f, port: unusedPort())
-        guard let client = open(from: from, to: address, windowBytes: windowBytes) else {
+        let from = host.port == 0 ? host.with(port: unusedPort()) : host
+        guard !isCut(from, address),
+            let client = open(from: from, to: address, windowBytes: windowBytes)
+        else {
             return nil
         }
         let peer = SimulatedPeer(endpoint: client, network: self)
@@ -96,10 +99,10 @@ final class Simulation {
         let end = now + duration
         runUntilIdle(turnsMax: Self.turnsMax)
         while let next = nextEvent, next <= end {
-            now = max(now, next)
+            moveClock(to: next)
             runUntilIdle(turnsMax: Self.turnsMax)
         }
-        now = end
+        now = max(now, end)
         runUntilIdle(turnsMax: Self.turnsMax)
     }
 
@@ -112,11 +115,20 @@ final class Simulation {
                 continue
             }
             guard let next = nextEvent, next <= end else { return false }
-            now = max(now, next)
+            moveClock(to: next)
             runUntilIdle(turnsMax: Self.turnsMax)
         }
         return true
     }
+
+    private func moveClock(to next: Instant) {
+        now = max(now, next)
+        if random.happens(faults.clockJumps) {
+            now = now + drawDuration(upTo: faults.clockJumpMax)
+        }
+    }
+
+    func jumpClock(by duration: Duration) { now = now + duration }
 
     var openDescriptors: Int {
         drivers.reduce(inTransit.count) { $0 + $1.openDescriptors }
@@ -135,6 +147,7 @@ final class Simulation {
         listeners = [:]
         readyPeers = []
         groups = [:]
+        partitions = Partitions()
         arrivals = ArrivalQueue()
     }
 
@@ -176,10 +189,17 @@ final class Simulation {
         arrivals.push(instant, endpoint)
     }
 
-    func drawArrival() -> Instant {
-        guard faults.delayMax > .zero else { return now }
-        let longest = (now + faults.delayMax - now) / .nanoseconds(1)
-        return now + .nanoseconds(Int64.random(in: 0...Int64(longest), using: &random))
+    func drawArrival() -> Instant { now + drawDelay() }
+
+    /// How long something travels.
+    func drawDelay() -> Duration {
+        guard faults.delayMax > faults.delayMin else { return faults.delayMin }
+        return faults.delayMin + drawDuration(upTo: faults.delayMax - faults.delayMin)
+    }
+
+    func drawDuration(upTo longest: Duration) -> Duration {
+        let nanoseconds = max(0, Int64(longest / .nanoseconds(1)))
+        return .nanoseconds(Int64.random(in: 0...nanoseconds, using: &random))
     }
 
     func forget(_ endpoint: Endpoint) { clients[ObjectIdentifier(endpoint)] = nil }

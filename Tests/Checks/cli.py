@@ -18,7 +18,7 @@ from support.servers import Server, free_port
 NOBODY = 65_534
 FLAGS = {
     "chat-server": ["--host", "--port", "--loops", "--max-connections", "--log-level"],
-    "ws-echo": ["--host", "--port", "--loops"],
+    "ws-echo": ["--host", "--port", "--loops", "--compression"],
 }
 VARIABLES = ["CHAT_HOST", "CHAT_PORT", "CHAT_LOOPS", "CHAT_MAX_CONNECTIONS", "CHAT_LOG_LEVEL"]
 LOG_LINE = re.compile(r"^\S*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}")
@@ -81,6 +81,9 @@ def help_texts(line: CommandLine) -> None:
             words = described[0].replace(flag, "").split()
             expect(len(words) > 3, f"{product} --help says nothing of {flag}")
         expect("OVERVIEW" in done.stdout and "default" in done.stdout, f"{product} --help has no overview or defaults")
+    text = line.ended([line.product("ws-client"), "--help"]).stdout
+    for flag in ("--unix", "--proxy", "--header", "--subprotocol", "--hex", "--verbose", "--ping", "--timeout", "--linger"):
+        expect(flag in text, f"ws-client --help does not list {flag}")
     text = line.ended([line.product("chat-server"), "--help"]).stdout
     for variable in VARIABLES:
         expect(variable in text, f"chat-server --help does not name {variable}")

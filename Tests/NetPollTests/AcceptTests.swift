@@ -113,6 +113,57 @@ struct AcceptTests {
         #expect(timers.count <= 1 && setup.group.loops.allSatisfy { $0.nextTimer == nil })
     }
 
+    @Test(arguments: DriverKind.kernels)
+    func `a kernel accepts no faster than the rate allows, the others wait in the backlog`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let recorders = Recorders()
+        var configuration = Listener.Configuration()
+        configuration.acceptsPerSecondMax = 50
+        configuration.acceptBurstMax = 5
+        let start = world.loop.now
+        let address = try world.loop.listen(
+            on: SocketAddress(host: "127.0.0.1", port: 0), configuration: configuration
+        ) { recorders.make($0, $1) }.address
+        let clients = (0..<15).compactMap { _ in world.connect(to: address) }
+        #expect(clients.count == 15)
+        var isTooFast = false
+        let haveAll = world.run {
+            let seconds = Double((world.loop.now - start).inNanoseconds) / 1e9
+            if Double(recorders.all.count) > 5 + 50 * seconds + 1 { isTooFast = true }
+            return recorders.all.count == 15
+        }
+        #expect(haveAll && !isTooFast)
+        // Ten after the burst, one every 20 ms.
+        #expect(world.loop.now - start >= .milliseconds(180))
+        for client in clients { client.send([1]) }
+        #expect(world.run { recorders.all.allSatisfy { $0.received == [1] } })
+    }
+
+    @Test(arguments: ["10.0.0.1", nil])
+    func `a path, and a port by choice, is accepted on by one loop for all`(
+        host: String?
+    ) async throws {
+        let network = SimulatedNetwork()
+        let group = network.makeGroup(loops: 3)
+        let address =
+            try host.map { try SocketAddress(host: $0, port: 80) } ?? .unix(path: "/run/simulated")
+        var configuration = Listener.Configuration()
+        if host != nil { configuration.balancing = .roundRobin }
+        let recorders = Recorders()
+        let listener = try await group.listen(on: address, configuration: configuration) {
+            recorders.make($0, $1)
+        }
+        #expect(group.loops.map(\.registrations) == [1, 0, 0])
+        let peers = (0..<6).compactMap { _ in network.connect(to: listener.address) }
+        network.runUntilIdle()
+        #expect(group.loops.map(\.registrations) == [3, 2, 2])
+        for peer in peers { peer.send([1]) }
+        network.runUntilIdle()
+        #expect(recorders.all.count == 6 && recorders.all.allSatisfy { $0.received == [1] })
+    }
+
     @Test(arguments: 0..<50 as Range<UInt64>)
     func `a rate is kept over any time, whatever the pattern`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)

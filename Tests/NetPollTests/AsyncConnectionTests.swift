@@ -69,6 +69,25 @@ struct AsyncConnectionTests {
         #expect(world.serverEnded)
     }
 
+    @Test func `a listener that nobody holds closes itself and aborts who was not taken`() throws {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        var listener: AsyncListener? = try loop.listenForTasks(
+            on: SocketAddress(host: "127.0.0.1", port: 0))
+        let address = try #require(listener?.address)
+        let peers = (0..<5).compactMap { _ in network.connect(to: address) }
+        network.runUntilIdle()
+        #expect(loop.registrations == 6)
+        let late = try #require(network.connect(to: address))
+        listener = nil
+        network.runUntilIdle()
+        #expect(peers.allSatisfy { $0.isReset })
+        #expect(late.isReset || late.isEnded)
+        #expect(network.connect(to: address) == nil)
+        #expect(loop.registrations == 0)
+        #expect(network.openDescriptors == 0)
+    }
+
     @Test func `what a resumed task writes leaves in the turn that resumed it`() throws {
         let world = try TaskWorld(Self.echo)
         let peer = try world.connect()

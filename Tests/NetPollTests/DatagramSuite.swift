@@ -35,7 +35,7 @@ struct DatagramSuite {
             on: SocketAddress(host: host, port: 0), configuration: configuration, handler: handler)
     }
 
-    @Test(arguments: DriverKind.withDatagrams, ["127.0.0.1", "::1"])
+    @Test(arguments: DriverKind.allCases, ["127.0.0.1", "::1"])
     func `datagrams arrive whole, with their source, and come back`(
         driver: DriverKind, host: String
     ) throws {
@@ -57,15 +57,9 @@ struct DatagramSuite {
         #expect(client.send(bytes: [1], to: server.address) == .closed)
     }
 
-    @Test(arguments: [DriverKind.ioUring, .kqueue])
-    func `a driver without datagrams says so`(driver: DriverKind) throws {
+    @Test(arguments: DriverKind.kernels)
+    func `a turn's datagrams leave in batches of 64`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
-        #expect(throws: SystemError.self) { try open(world, Catcher()) }
-        #expect(world.loop.registrations == 0)
-    }
-
-    @Test func `a turn's datagrams leave in batches of 64`() throws {
-        let world = try DriverKind.system.makeWorld()
         let far = Catcher()
         let (client, server) = (try open(world, Catcher()), try open(world, far))
         for _ in 0..<128 { client.send(bytes: [1], to: server.address) }
@@ -73,7 +67,7 @@ struct DatagramSuite {
         #expect(world.loop.metrics.sends == 2)
     }
 
-    @Test(arguments: DriverKind.withDatagrams)
+    @Test(arguments: DriverKind.allCases)
     func `a connected socket hears its peer alone`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let (near, far, other) = (Catcher(), Catcher(), Catcher())
@@ -87,7 +81,7 @@ struct DatagramSuite {
         #expect(near.received == [[1, 2]])
     }
 
-    @Test(arguments: DriverKind.withDatagrams)
+    @Test(arguments: DriverKind.allCases)
     func `a connected socket is told that nobody listens`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let gone = try open(world, Catcher())
@@ -100,7 +94,7 @@ struct DatagramSuite {
         #expect(client.send(bytes: [1]) == .accepted, "the socket is still open")
     }
 
-    @Test(arguments: DriverKind.withDatagrams)
+    @Test(arguments: DriverKind.allCases)
     func `a long datagram is cut and says so`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let far = Catcher()
@@ -113,7 +107,7 @@ struct DatagramSuite {
         #expect(far.arrivals.map(\.isTruncated) == [false, true])
     }
 
-    @Test(arguments: DriverKind.withDatagrams)
+    @Test(arguments: DriverKind.allCases)
     func `a full queue refuses, and tells when it is empty`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let (near, far) = (Catcher(), Catcher())
@@ -133,7 +127,7 @@ struct DatagramSuite {
         #expect(world.run { near.drains == 2 && far.received.count == 11 })
     }
 
-    @Test(arguments: DriverKind.withDatagrams)
+    @Test(arguments: DriverKind.allCases)
     func `packet information names the address that was sent to`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let far = Catcher()
@@ -145,7 +139,38 @@ struct DatagramSuite {
         #expect((far.arrivals.first?.interfaceIndex ?? 0) > 0)
     }
 
-    @Test(arguments: DriverKind.withDatagrams)
+    @Test(arguments: DriverKind.allCases)
+    func `a paused connected socket is still told that nobody listens`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let gone = try open(world, Catcher())
+        gone.close()
+        let near = Catcher()
+        let client = try open(world, near) { $0.peer = gone.address }
+        client.pauseReading()
+        for count in 1...3 {
+            client.send(bytes: [1])
+            #expect(world.run { near.errors.count >= count })
+        }
+        client.resumeReading()
+        client.send(bytes: [1])
+        #expect(world.run { near.errors.count >= 4 })
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `more than a batch arrives, in order`(driver: DriverKind) throws {
+        var configuration = EventLoop.Configuration()
+        // A receive takes 4 datagrams of 2,048 bytes, and a turn 8.
+        configuration.receiveBufferBytes = 8 << 10
+        configuration.readsPerConnectionMax = 2
+        let world = try driver.makeWorld(configuration: configuration)
+        let far = Catcher()
+        let (client, server) = (try open(world, Catcher()), try open(world, far))
+        for index in 0..<100 as Range<UInt8> { client.send(bytes: [index], to: server.address) }
+        #expect(world.run { far.received.count == 100 })
+        #expect(far.received == (0..<100).map { [$0] })
+    }
+
+    @Test(arguments: DriverKind.allCases)
     func `a socket that pauses keeps what arrives`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let (far, last) = (Catcher(), Catcher())
@@ -179,8 +204,31 @@ struct DatagramSuite {
         #expect(catchers.map(\.received.count) == [2, 1, 0])
     }
 
-    @Test func `the kernel joins groups, and refuses what is none`() throws {
-        let world = try DriverKind.system.makeWorld()
+    @Test(arguments: DriverKind.kernels)
+    func `members of a group on loopback hear what the kernel delivers`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let catchers = (0..<2).map { _ in Catcher() }
+        let group = try SocketAddress(host: "239.1.2.3", port: 0)
+        let sockets = try catchers.map { try open(world, $0, on: "0.0.0.0") }
+        // Its source address makes the kernel send by the loopback interface (ip(7)).
+        let client = try open(world, Catcher())
+        for socket in sockets { try socket.join(group, interfaceIndex: 1) }
+        for socket in sockets {
+            client.send(bytes: [1], to: group.with(port: socket.address.port ?? 0))
+        }
+        #expect(world.run { catchers.allSatisfy { $0.received == [[1]] } })
+        #expect(catchers[0].arrivals.first?.source == client.address)
+        try sockets[0].leave(group, interfaceIndex: 1)
+        for socket in sockets {
+            client.send(bytes: [2], to: group.with(port: socket.address.port ?? 0))
+        }
+        #expect(world.run { catchers[1].received.count == 2 })
+        #expect(catchers[0].received.count == 1)
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `the kernel joins groups, and refuses what is none`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
         let socket = try open(world, Catcher(), on: "0.0.0.0")
         let group = try SocketAddress(host: "239.1.2.3", port: 0)
         let six = try open(world, Catcher(), on: "::")
@@ -219,8 +267,9 @@ struct DatagramSuite {
         #expect(Set(catcher.received).count == catcher.received.count, "seed \(seed)")
     }
 
-    @Test func `Unix datagrams go by abstract names and by paths`() throws {
-        let world = try DriverKind.system.makeWorld()
+    @Test(arguments: DriverKind.kernels)
+    func `Unix datagrams go by abstract names and by paths`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
         let far = Catcher()
         far.echoes = true
         let path = "/tmp/netpoll-\(UInt64.random(in: 0...(.max)))"

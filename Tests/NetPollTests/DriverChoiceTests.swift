@@ -1,4 +1,6 @@
+import Glibc
 import NetPoll
+import SystemCallFilter
 import Testing
 
 @Suite("The choice of a driver", .timeLimit(.minutes(10)))
@@ -33,7 +35,7 @@ struct DriverChoiceTests {
                         return
                     }
                     let recorder = Recorder()
-                    recorder.onReceive = { _, connection in
+                    recorder.onReceive = { [unowned recorder] _, connection in
                         guard recorder.received.count == 3, connection.isOpen else { return }
                         continuation.resume(returning: recorder.received)
                         connection.close()
@@ -55,6 +57,48 @@ struct DriverChoiceTests {
         }
         #expect(error?.operation == "kqueue")
         #expect(error?.code == Platform.Errno.notSupported)
+    }
+
+    /// In a process of its own, which the filter binds for the rest of its life.
+    @Test(arguments: [EPERM, ENOSYS])
+    func `a kernel that forbids io_uring is a typed error`(code: Int32) async {
+        await #expect(processExitsWith: .success) { [code] in
+            let call = system_call_filter_io_uring_setup()
+            try #require(system_call_filter_refuse(call, code) == 0)
+            var configuration = EventLoopGroup.Configuration()
+            configuration.driver = .ioUring
+            let error = #expect(throws: SystemError.self) {
+                _ = try EventLoopGroup(configuration: configuration)
+            }
+            #expect(error?.operation == "io_uring_setup")
+            #expect(error?.code == code)
+        }
+    }
+
+    @Test func `where io_uring is forbidden a group may use epoll, and a line says so`()
+        async throws
+    {
+        let result = await #expect(
+            processExitsWith: .success, observing: [\.standardErrorContent]
+        ) {
+            let call = system_call_filter_io_uring_setup()
+            try #require(system_call_filter_refuse(call, EPERM) == 0)
+            var configuration = EventLoopGroup.Configuration()
+            configuration.loops = 2
+            configuration.driver = .ioUring
+            configuration.driverFallback = .automatic
+            let group = try EventLoopGroup(configuration: configuration)
+            #expect(group.fallbackReason?.code == EPERM)
+            let ran = await group.loops[1].run { true }
+            #expect(ran == true)
+            await group.shutdown()
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        let line =
+            "NetPoll: no ioUring driver (io_uring_setup: Operation not permitted), "
+            + "using the automatic one\n"
+        #expect(text.contains(line))
+        #expect(text.ranges(of: "NetPoll: no").count == 1, "once, however many loops")
     }
 
     @Test func `a group may fall back and tells why`() async throws {

@@ -5,63 +5,10 @@ import Testing
 
 @Suite("EventLoop", .timeLimit(.minutes(10)))
 struct EventLoopTests {
-    /// Notes the times at which it is called; arms itself again as often as it was told to.
-    private final class Alarm: TimerTarget, TurnTarget {
-        var times: [Instant] = []
-        var repeats: [Duration] = []
+    private final class TurnCounter: TurnTarget {
         var turns = 0
 
-        func timerFired(_ id: TimerID, on loop: EventLoop) {
-            times.append(loop.now)
-            if !repeats.isEmpty { loop.schedule(after: repeats.removeFirst(), self) }
-        }
-
         func turnEnded(on loop: EventLoop) { turns += 1 }
-    }
-
-    @Test func `a week of timers passes in two turns each`() {
-        let network = SimulatedNetwork()
-        let loop = network.makeLoop()
-        let alarm = Alarm()
-        alarm.repeats = Array(repeating: .seconds(3_600), count: 7 * 24 - 1)
-        let start = network.now
-        loop.schedule(after: .seconds(3_600), alarm)
-        network.run(for: .seconds(7 * 24 * 3_600))
-        #expect(alarm.times.count == 7 * 24)
-        #expect(alarm.times.last == start + .seconds(7 * 24 * 3_600))
-    }
-
-    @Test func `a rescheduled timer fires once, at its new time`() {
-        let network = SimulatedNetwork()
-        let loop = network.makeLoop()
-        let alarm = Alarm()
-        let start = network.now
-        let id = loop.schedule(after: .seconds(1), alarm)
-        #expect(loop.reschedule(id, after: .seconds(5)))
-        network.run(for: .seconds(10))
-        #expect(alarm.times == [start + .seconds(5)])
-        #expect(!loop.reschedule(id, after: .seconds(1)))
-        #expect(!loop.cancel(id))
-    }
-
-    @Test func `a timer that arms itself for the present leaves the turn`() {
-        final class Eager: TimerTarget {
-            var fired = 0
-            func timerFired(_ id: TimerID, on loop: EventLoop) {
-                fired += 1
-                if fired < 1_000 { loop.schedule(after: .zero, self) }
-            }
-        }
-        let network = SimulatedNetwork()
-        var configuration = EventLoop.Configuration()
-        configuration.timersPerTurnMax = 10
-        let loop = network.makeLoop(configuration: configuration)
-        let eager = Eager()
-        loop.schedule(after: .zero, eager)
-        loop.turn(until: network.now)
-        #expect(eager.fired == 10)
-        network.runUntilIdle()
-        #expect(eager.fired == 1_000)
     }
 
     @Test func `jobs run in the order they were posted, a bounded number per turn`() {
@@ -80,7 +27,7 @@ struct EventLoopTests {
     @Test func `an end-of-turn target is called once for each request`() {
         let network = SimulatedNetwork()
         let loop = network.makeLoop()
-        let alarm = Alarm()
+        let alarm = TurnCounter()
         loop.runAtEndOfTurn(alarm)
         network.runUntilIdle()
         network.run(for: .seconds(1))

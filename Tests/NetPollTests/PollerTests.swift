@@ -122,6 +122,8 @@ struct PollerTests {
         let (first, second, third) = (Pair.pipe(), Pair.pipe(), Pair.pipe())
         var calls: [String] = []
         var watches: [Poller.Watch] = []
+        // Each watch's closure holds them all.
+        defer { watches = [] }
         // Whichever is told first ends the other, whose number then names the third pipe.
         for (name, own, other) in [("first", first, second), ("second", second, first)] {
             watches.append(

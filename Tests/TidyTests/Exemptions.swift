@@ -7,8 +7,17 @@ enum Exemptions {
         "Sources/RPCJSON/RPCJSONMessage.swift": "messages in JSON",
     ]
 
+    /// Where sleeping is what is tested.
+    static let sleeps: [String: String] = [
+        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock"
+    ]
+
     /// Where the compiler cannot see that a value is safe to share.
     static let unchecked: [String: String] = [
+        "Sources/ConnPool/TCP/TCPDial.swift":
+            "its state is touched on its loop only",
+        "Examples/WSClient/Conversation.swift":
+            "everything is touched on its loop only",
         "Sources/Hub/Delivery/HubShard.swift":
             "everything but the inbox is touched on the shard's loop only",
         "Sources/NetPoll/Async/AsyncConnectionCore.swift":
@@ -19,10 +28,14 @@ enum Exemptions {
             "the listener is set and used on its loop only",
         "Sources/NetPoll/Async/ReceivedBytes.swift":
             "the memory is written before init and not again while the value lives",
-        "Sources/NetPoll/Listener/ListenerGroup.swift":
-            "a place is written before its job is posted and read by that loop alone",
         "Sources/NetPoll/Loop/EventLoop.swift":
             "everything but the inbox and the flags is touched on the loop's own thread only",
+        "Sources/NetPoll/Loop/EventLoop+Executor.swift":
+            "the loop of its actors' executor is set before anybody else has that executor",
+        "Sources/NetPoll/Loop/LoopCells.swift":
+            "a cell is read and written on its loop alone, which it checks",
+        "Sources/NetPoll/Time/Sleeper.swift":
+            "all but the loop is touched on that loop only",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
         "Sources/RPC/Client/PendingCall.swift":
@@ -39,10 +52,14 @@ enum Exemptions {
             "what is not behind its lock is touched on the connection's loop only",
         "Sources/WSTransport/Client/ClientShards.swift":
             "a place is written and used on its own loop alone",
+        "Sources/WSTransport/Async/AsyncWebSocketCore.swift":
+            "everything but constants is touched on the WebSocket's loop only",
+        "Sources/WSTransport/Async/PingTicket.swift":
+            "touched on its loop only",
+        "Sources/WSTransport/Async/WebSocketDial.swift":
+            "its state is touched on its loop only",
         "Sources/NetPoll/Platform/Semaphore.swift":
             "the memory is used by the C library only, which allows it from any thread",
-        "Sources/WSTransport/Server/ServerShards.swift":
-            "a place is written and used on its own loop alone",
         "Sources/WSFrame/Frames/PreparedMessage.swift":
             "the frame's bytes are written before init returns and never after",
     ]

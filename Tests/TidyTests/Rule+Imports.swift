@@ -4,8 +4,12 @@ extension Rule {
         "CNetPoll": [],
         "NetPoll": ["CNetPoll", "Synchronization"],
         "NetPollTesting": ["NetPoll", "Synchronization"],
+        "ConnPool": ["NetPoll", "Synchronization"],
+        "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
+        "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
-        "WSFrame": ["CWSFrame"],
+        "CZlib": [],
+        "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "RPC": ["NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
@@ -16,6 +20,8 @@ extension Rule {
         "RPCJSON": ["FoundationEssentials", "RPC"],
         "RPCGreeter": ["ArgumentParser", "NetPoll", "RPC", "RPCJSON"],
         "RPCBench": ["ArgumentParser", "NetPoll", "RPC"],
+        "Echo": ["NetPoll"],
+        "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
     ]
@@ -60,23 +66,30 @@ extension Rule {
             file.isSwift
                 && ["Sources/WSFrame", "Sources/RPC/Core", "Sources/RPC/Wire"].contains(
                     where: file.isUnder)
+                && ["WSFrame", "ConnPool/Core", "ConnPool/Balancing"].contains {
+                    file.isUnder("Sources/\($0)")
+                }
         },
         findings: {
             $0.findings(
                 of:
-                    /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|Mutex|Task)\b|\.random\(/
+                    /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|Mutex|Task)\b|\.random\((?!.*\busing: )/
             )
         },
         bad: [
             sample("Sources/WSFrame/A.swift", "let now = ContinuousClock.now"),
             sample("Sources/WSFrame/A.swift", "let key = UInt32.random(in: 0...9)"),
+            sample("Sources/ConnPool/Balancing/A.swift", "let index = Int.random(in: 0..<9)"),
             sample("Sources/WSFrame/A.swift", "Task { await a() }"),
             sample("Sources/RPC/Core/A.swift", "let lock = Mutex(0)"),
         ],
         good: [
             sample(
                 "Sources/WSFrame/A.swift",
-                "func next(using random: inout some RandomNumberGenerator)")
+                "func next(using random: inout some RandomNumberGenerator)"),
+            sample(
+                "Sources/ConnPool/Core/A.swift",
+                "let part = Double.random(in: 0...1, using: &random)"),
         ]
     )
 

@@ -1,6 +1,7 @@
 import AllocationCounter
 import LoopbackClient
 import NetPoll
+import Synchronization
 import Testing
 import WSFrame
 import WSTransport
@@ -29,8 +30,10 @@ struct AllocationTests {
         return used
     }
 
-    private func makeServer() async throws -> (EventLoop, WebSocketServer, SocketAddress) {
-        let loop = EventLoop(driver: try Platform.makeDriver())
+    private func makeServer(
+        _ driver: DriverChoice
+    ) async throws -> (EventLoop, WebSocketServer, SocketAddress) {
+        let loop = EventLoop(driver: try Platform.makeDriver(driver))
         loop.bindToCurrentThread()
         let echo = Echo()
         let server = WebSocketServer(group: EventLoopGroup(loops: [loop])) { _, _, _ in
@@ -40,11 +43,38 @@ struct AllocationTests {
         return (loop, server, try await server.listen(on: any))
     }
 
-    @Test(.enabled(if: allocation_counter_is_active()), arguments: [64, 1_000, 16 << 10])
-    func `an echo of a message allocates nothing`(messageBytes: Int) async throws {
-        let (loop, server, address) = try await makeServer()
+    @Test(
+        .enabled(if: allocation_counter_is_active()), arguments: [64, 1_000, 16 << 10],
+        [DriverChoice.epoll, .ioUring])
+    func `an echo of a message allocates nothing`(
+        messageBytes: Int, driver: DriverChoice
+    ) async throws {
+        let (loop, server, address) = try await makeServer(driver)
         try measure(loop, address, messageBytes)
         withExtendedLifetime(server) {}
+    }
+
+    @Test(.enabled(if: allocation_counter_is_active()), arguments: [64, 1_000, 16 << 10])
+    func `an echo by a task allocates nothing and stays on its thread`(
+        messageBytes: Int
+    ) async throws {
+        let loop = EventLoop(driver: try Platform.makeDriver())
+        loop.bindToCurrentThread()
+        let server = AsyncWebSocketServer(group: EventLoopGroup(loops: [loop]))
+        let any = try SocketAddress(host: "127.0.0.1", port: 0)
+        let address = try await server.listen(on: any)
+        let strayed = Atomic<Int>(0)
+        let task = Task(executorPreference: loop) {
+            await server.serve { connection in
+                for try await message in connection.messages {
+                    if !loop.isCurrent { strayed.add(1, ordering: .relaxed) }
+                    try await connection.send(message)
+                }
+            }
+        }
+        try measure(loop, address, messageBytes)
+        #expect(strayed.load(ordering: .relaxed) == 0)
+        task.cancel()
     }
 
     private func measure(_ loop: EventLoop, _ address: SocketAddress, _ messageBytes: Int) throws {
@@ -73,5 +103,19 @@ struct AllocationTests {
         _ = try echo(3)
         let used = try echo(100)
         #expect(used == 0)
+        // Many messages of one read share their memory.
+        let burst = max(1, (32 << 10) / messageBytes)
+        let frames = [[UInt8]](repeating: frame, count: burst).flatMap(\.self)
+        func echoBurst(_ rounds: Int) throws -> UInt64 {
+            var used: UInt64 = 0
+            for _ in 0..<rounds {
+                client.send(frames)
+                used += try turn(loop, client, until: client.received + burst * echoBytes)
+            }
+            return used
+        }
+        _ = try echoBurst(20)
+        let usedByBursts = try echoBurst(50)
+        #expect(usedByBursts == 0)
     }
 }

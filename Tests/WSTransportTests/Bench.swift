@@ -18,7 +18,8 @@ final class Bench: @unchecked Sendable {
             guard let bench else { return .respond(HTTPResponse(status: .serviceUnavailable)) }
             bench.decisions += 1
             return bench.response.map { .respond($0) }
-                ?? .upgrade(self, subprotocol: bench.subprotocol)
+                ?? .upgrade(
+                    self, subprotocol: bench.subprotocol, compression: bench.compression)
         }
 
         func opened(_ connection: WebSocketConnection) { bench?.opened(connection) }
@@ -49,6 +50,7 @@ final class Bench: @unchecked Sendable {
     var onMessage: ((WebSocketConnection) -> Void)?
     var response: HTTPResponse?
     var subprotocol: String?
+    var compression = WebSocketServer.CompressionRule.asConfigured
     var decisions = 0
 
     init(

@@ -10,6 +10,8 @@ private final class Visitor: WebSocketHandler {
     weak var connection: WebSocketConnection?
     var messages: [(kind: MessageKind, bytes: [UInt8])] = []
     var pongs: [(payload: [UInt8], roundTrip: Duration?)] = []
+    var pings: [[UInt8]] = []
+    var closes: [(code: CloseCode?, reason: String)] = []
     var reasons: [WebSocketCloseReason] = []
     var error: WebSocketClientError?
     var opening: WebSocketOpening?
@@ -39,6 +41,14 @@ private final class Visitor: WebSocketHandler {
         _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection
     ) {
         pongs.append((payload.withUnsafeBytes { Array($0) }, roundTrip))
+    }
+
+    func receivedPing(_ payload: RawSpan, on connection: WebSocketConnection) {
+        pings.append(payload.withUnsafeBytes { Array($0) })
+    }
+
+    func receivedClose(_ code: CloseCode?, reason: RawSpan, on connection: WebSocketConnection) {
+        closes.append((code, reason.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }))
     }
 
     func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
@@ -251,6 +261,21 @@ struct WebSocketClientTests {
         #expect(visitor.pongs.first?.roundTrip == bench.network.now - sent)
     }
 
+    @Test(arguments: [0.0, 1.0])
+    func `pings and the peer's close are told, with what they say`(shortReads: Double) async throws
+    {
+        let bench = try await Bench()
+        bench.network.faults.shortReads = shortReads
+        let (visitor, _) = try Self.open(bench)
+        bench.connections.first?.ping(([4, 2] as [UInt8]).span.bytes)
+        bench.connections.first?.close(.goingAway, reason: "moved, é")
+        bench.network.run(for: .seconds(1))
+        #expect(visitor.pings == [[4, 2]])
+        #expect(visitor.closes.map(\.code) == [.goingAway])
+        #expect(visitor.closes.map(\.reason) == ["moved, é"])
+        #expect(visitor.reasons == [.peer(.goingAway)])
+    }
+
     @Test func `a pong that was not asked for has no round trip`() async throws {
         let bench = try await Bench()
         let pongs =
@@ -283,7 +308,7 @@ struct WebSocketClientFailureTests {
         if endsAfter { server.connection?.close() }
         bench.network.run(for: .seconds(30))
         #expect(visitor.calls == ["failed"])
-        #expect(visitor.error?.address == address)
+        #expect(visitor.error?.destination == .address(address))
         // The two listeners are left.
         #expect(bench.network.openDescriptors == 2)
         return visitor.error?.reason
@@ -397,7 +422,7 @@ struct WebSocketClientFailureTests {
         let request = WebSocketRequest(host: "server.example.com")
         let visitor = Self.visit(bench, at: bench.address, request: request) {
             $0.proxy = .init(
-                address: address, credentials: BasicCredentials(user: "a", password: "b"))
+                to: .address(address), credentials: BasicCredentials(user: "a", password: "b"))
         }
         bench.network.runUntilIdle()
         #expect(visitor.calls == ["completed", "opened"])
@@ -412,7 +437,9 @@ struct WebSocketClientFailureTests {
         let proxy = Scripted { _ in Array("HTTP/1.1 407 No\r\n\r\n".utf8) }
         let address = SocketAddress.v4(0x0100_007f, port: 3128)
         _ = try bench.server.group.loops[0].listen(on: address) { _, _ in proxy }
-        let visitor = Self.visit(bench, at: bench.address) { $0.proxy = .init(address: address) }
+        let visitor = Self.visit(bench, at: bench.address) {
+            $0.proxy = .init(to: .address(address))
+        }
         bench.network.runUntilIdle()
         let status = HTTPStatus(rawValue: 407)
         #expect(

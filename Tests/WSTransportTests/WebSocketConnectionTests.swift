@@ -240,6 +240,45 @@ struct WebSocketConnectionTests {
         #expect(most <= 200_000)
     }
 
+    @Test func `pings without end of a client that does not read end at its bound (CVE-2021-3690)`()
+        async throws
+    {
+        let bench = try await Bench {
+            $0.connection.sendQueueBytesMax = 20_000
+            $0.connection.highWatermark = 10_000
+            $0.connection.lowWatermark = 1_000
+            $0.limits.controlFramesPerSecondMax = 1_000_000
+        }
+        let peer = try bench.upgraded()
+        peer.stall()
+        let ping = Bench.frame([UInt8](repeating: 1, count: 125), .ping)
+        for _ in 0..<1_000 where bench.reasons.isEmpty {
+            peer.send(ping)
+            bench.network.runUntilIdle()
+        }
+        #expect(bench.reasons == [.slowConsumer])
+    }
+
+    @Test(arguments: 0..<50 as Range<UInt64>)
+    func `a client that leaves while it is upgraded leaves nothing behind (CVE-2025-11677)`(
+        seed: UInt64
+    ) async throws {
+        let bench = try await Bench(seed: seed, faults: .cuts)
+        var generator = SeededGenerator(seed: seed)
+        for _ in 0..<10 {
+            guard let peer = bench.network.connect(to: bench.address) else { continue }
+            let bytes = Bench.upgrade + Bench.frame("hello")
+            peer.send(Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &generator))))
+            bench.network.run(for: .microseconds(Int.random(in: 0...300, using: &generator)))
+            if Bool.random(using: &generator) { peer.reset() } else { peer.sendEnd() }
+            if Bool.random(using: &generator) { bench.connections.last?.abort() }
+        }
+        bench.network.run(for: .seconds(30))
+        #expect(bench.network.openDescriptors == 1, "seed \(seed)")
+        #expect(bench.server.connectionCount == 0, "seed \(seed)")
+        #expect(bench.calls.count { $0 == "opened" } == bench.reasons.count, "seed \(seed)")
+    }
+
     @Test func `a slow consumer that catches up is drained`() async throws {
         let bench = try await Bench { $0.connection.highWatermark = 50_000 }
         let peer = try bench.upgraded()

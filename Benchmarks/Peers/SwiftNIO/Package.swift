@@ -17,6 +17,13 @@ let package = Package(
             ]
         ),
         .executableTarget(
+            name: "nio-timers",
+            dependencies: [
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ]
+        ),
+        .executableTarget(
             name: "nio-tcp-echo",
             dependencies: [
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -9,10 +9,27 @@ final class Echo: ConnectionHandler, Sendable {
     }
 }
 
+/// Remembers a loop's longest turn and most closes in one.
+///
+/// `@unchecked Sendable`: touched on its loop only.
+final class Longest: LoopObserver, @unchecked Sendable {
+    private var turn = Duration.zero
+    private var closes = 0
+
+    func turnEnded(_ report: TurnReport, on loop: EventLoop) {
+        turn = max(turn, report.duration)
+        closes = max(closes, report.closes)
+    }
+
+    var line: String { "longest_turn_us=\(Int(turn / .microseconds(1))) closes_max=\(closes)" }
+}
+
 struct Options: Sendable {
     static let usage = """
         usage: tcp-echo [--host ADDRESS] [--port PORT] [--loops COUNT] [--style handler|async]
-                        [--driver automatic|epoll|ioUring|kqueue]
+                        [--driver automatic|epoll|ioUring|kqueue] [--turns unseen|reported]
+
+        With reported turns SIGTERM prints the longest one since the last SIGHUP, and ends the server.
         """
 
     enum Style: String { case handler, async }
@@ -22,6 +39,9 @@ struct Options: Sendable {
     var loops = 1
     var style = Style.handler
     var driver = DriverChoice.automatic
+    var turns = Turns.unseen
+
+    enum Turns: String { case unseen, reported }
 
     init(_ arguments: [String]) {
         var arguments = arguments[...]
@@ -33,6 +53,7 @@ struct Options: Sendable {
             case "--loops": loops = Self.parsed(value.flatMap { Int($0) })
             case "--driver": driver = Self.parsed(value.flatMap { DriverChoice(rawValue: $0) })
             case "--style": style = Self.parsed(value.flatMap { Style(rawValue: $0) })
+            case "--turns": turns = Self.parsed(value.flatMap { Turns(rawValue: $0) })
             default: preconditionFailure(Self.usage)
             }
         }
@@ -42,6 +63,26 @@ struct Options: Sendable {
         guard let value else { preconditionFailure(usage) }
         return value
     }
+}
+
+/// Observes the first loop's turns until SIGTERM, and prints the longest.
+@concurrent func reportTurns(of group: EventLoopGroup) async throws {
+    let loop = group.loops[0]
+    loop.execute { loop.observer = Longest() }
+    for await signal in try ProcessSignal.events(.hangUp, .terminate) {
+        if signal == .hangUp {
+            loop.execute { loop.observer = Longest() }
+            continue
+        }
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            loop.execute {
+                print((loop.observer as? Longest)?.line ?? "")
+                done.resume()
+            }
+        }
+        break
+    }
+    await group.shutdown()
 }
 
 /// Off the main actor: its thread only waits.
@@ -56,6 +97,7 @@ struct Options: Sendable {
         let echo = Echo()
         let listeners = try await group.listen(on: address) { _, _ in echo }
         print("tcp-echo listens on \(listeners.address), handlers on \(options.loops) loops")
+        if options.turns == .reported { return try await reportTurns(of: group) }
         // Until a signal ends the process.
         while true { try await Task.sleep(for: .seconds(3_600)) }
     case .async:

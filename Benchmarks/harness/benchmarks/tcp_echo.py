@@ -5,7 +5,7 @@ from ..comparison import Case, Comparison
 from ..load import IdleConnections
 from ..plan import Plan
 from ..server import Running, Server, raise_file_limit
-from ..tools import BENCHMARKS, rig_tool, swift_product
+from ..tools import BENCHMARKS, libuv_peer, rig_tool, swift_product
 
 NAME = "tcp-echo"
 LIMIT = "C limit (epoll)"
@@ -27,18 +27,23 @@ class TCPEcho:
         self.tcpload = rig_tool("tcpload")
         ours = swift_product(BENCHMARKS, "tcp-echo")
         command = [str(ours), "--host", "127.0.0.1", "--port", "{port}", "--loops", "1"]
+        epoll, io_uring = [*command, "--driver", "epoll"], [*command, "--driver", "ioUring"]
         self.servers = [
-            Server("tcp-echo, handlers", command + ["--style", "handler"]),
-            Server("tcp-echo, tasks", command + ["--style", "async"]),
+            Server("tcp-echo, handlers", [*epoll, "--style", "handler"]),
+            Server("tcp-echo, handlers, io_uring", [*io_uring, "--style", "handler"]),
+            Server("tcp-echo, tasks", [*epoll, "--style", "async"]),
             Server(LIMIT, [str(rig_tool("tcplimit")), "{port}"]),
         ]
         if not self.plan.is_quick:
             nio = swift_product(BENCHMARKS / "Peers" / "SwiftNIO", "nio-tcp-echo")
-            self.servers.append(Server("SwiftNIO", [str(nio), "--port", "{port}"]))
+            self.servers += [
+                Server("libuv", [str(libuv_peer("uv-tcp-echo")), "{port}"]),
+                Server("SwiftNIO", [str(nio), "--port", "{port}"]),
+            ]
 
     def run(self) -> str:
         raise_file_limit()
-        comparison = Comparison(NAME, self.plan, self.tcpload, self.servers, LIMIT)
+        comparison = Comparison(NAME, self.plan, self.tcpload, self.servers, LIMIT, counts_system_calls=True)
         parts = [comparison.heading()]
         parts += [comparison.throughput(case) for case in CASES if self.plan.includes(case.letter)]
         if self.plan.includes(IDLE):

@@ -6,6 +6,26 @@
 
 #include "CNetPollRing.h"
 
+#include <stdint.h>
+
+/// Makes the pipe by which caught signals are told; 0, or -1 with errno. To be called once, before
+/// the functions below.
+int cnetpoll_signals_open(void);
+
+/// Catches a signal from 1 to 63 (sigaction(2)); 0, or -1 with errno.
+int cnetpoll_signals_catch(int number);
+
+/// Gives a signal its default action back.
+void cnetpoll_signals_default(int number);
+
+/// Waits until signals were caught; returns a bit for the number of each.
+uint64_t cnetpoll_signals_wait(void);
+
+/// Brings memory into the cache that will be written soon.
+static inline void cnetpoll_prefetch(const void *memory) {
+    __builtin_prefetch(memory, 1);
+}
+
 #if defined(__linux__)
 #include <fcntl.h>
 #include <pthread.h>

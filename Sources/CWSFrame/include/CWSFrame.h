@@ -47,3 +47,13 @@ bool cwsframe_is_utf8(cwsframe_level level, const uint8_t *bytes, size_t count);
 /// The two may be the same memory, but must not overlap otherwise. Only for machines of `cwsframe_level_bits256`; does
 /// nothing elsewhere. Returns all words written, ORed.
 uint64_t cwsframe_mask_256(const uint8_t *source, uint8_t *target, size_t count, uint64_t key);
+
+/// What was last published at `slot`, with all that was written before it.
+static inline void *cwsframe_published(void *const *slot) {
+    return __atomic_load_n(slot, __ATOMIC_ACQUIRE);
+}
+
+/// Publishes `fresh` at `slot` if `expected` is still there; whether it was.
+static inline bool cwsframe_publish(void **slot, void *expected, void *fresh) {
+    return __atomic_compare_exchange_n(slot, &expected, fresh, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}

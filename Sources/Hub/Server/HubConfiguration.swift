@@ -1,5 +1,5 @@
 import NetPoll
-import WSFrame
+public import WSFrame
 public import WSTransport
 
 /// Settings of a hub; every limit has a default and can be set.
@@ -72,6 +72,11 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 1 MiB.
     public var sendQueueBytesMax = 1 << 20
+    /// What to agree on with clients that offer compression; a message for many is compressed once
+    /// for all that agreed on the same.
+    ///
+    /// Default: nothing, for it costs processor time and memory.
+    public var compression: CompressionConfiguration?
     /// How silent clients are found; `nil` for not at all.
     ///
     /// Default: a ping after 25 s of silence, and
@@ -118,6 +123,7 @@ extension WebSocketServer.Configuration {
         limits.framePayloadBytesMax = hub.messageBytesMax
         limits.messageBytesMax = hub.messageBytesMax
         connection.sendQueueBytesMax = hub.sendQueueBytesMax
+        compression = hub.compression
         handshakeTimeout = hub.handshakeTimeout
         closeTimeout = hub.closeTimeout
         connection.closeTimeout = hub.closeTimeout

@@ -8,11 +8,11 @@
 /// ``AsyncListener/serve(_:)`` do: then waiting for bytes neither changes the thread nor allocates.
 /// From anywhere else the same calls work, each with a way to the loop and back.
 public struct AsyncConnection: Sendable {
-    let core: AsyncConnectionCore
+    package let core: AsyncConnectionCore
     /// Whether ``withLifetime(_:)`` sees to it that cancellation ends the connection.
-    var isScoped = false
+    @usableFromInline var isScoped = false
 
-    init(_ core: AsyncConnectionCore) {
+    package init(_ core: AsyncConnectionCore) {
         self.core = core
     }
 
@@ -34,37 +34,19 @@ public struct AsyncConnection: Sendable {
     /// Bytes of any number may be written at once. Writes of several tasks never mix.
     ///
     /// - Throws: ``ConnectionError`` where the connection is closed.
+    @inlinable
     public func write(_ bytes: RawSpan) async throws(ConnectionError) {
-        if loop.isCurrent, core.mayWrite, bytes.byteCount <= core.pieceBytesMax {
-            switch core.writePiece(bytes) {
-            case .accepted: return
-            case .closed: throw core.writeError
-            case .aboveHighWatermark: break
-            case .refused: preconditionFailure("a piece that had room was refused")
-            }
-            // What was taken is written, even where the connection ends meanwhile.
-            await core.waitForRoomAlone()
-            return
-        }
-        let copied = bytes.withUnsafeBytes { Array($0) }
-        try await writeLong(copied)
+        let progress = try writeAtOnce(bytes)
+        if progress != .written { try await finish(progress, bytes) }
     }
 
     /// Writes bytes that were received.
     ///
     /// - Throws: ``ConnectionError`` where the connection is closed.
+    @inlinable
     public func write(_ bytes: ReceivedBytes) async throws(ConnectionError) {
-        if loop.isCurrent, core.mayWrite, bytes.count <= core.pieceBytesMax {
-            switch bytes.withBytes({ core.writePiece($0) }) {
-            case .accepted: return
-            case .closed: throw core.writeError
-            case .aboveHighWatermark: break
-            case .refused: preconditionFailure("a piece that had room was refused")
-            }
-            await core.waitForRoomAlone()
-            return
-        }
-        try await writeLong(Array(bytes))
+        let progress = try writeAtOnce(bytes)
+        if progress != .written { try await finish(progress, bytes) }
     }
 
     /// Writes `text` in UTF-8.
@@ -115,6 +97,50 @@ public struct AsyncConnection: Sendable {
             abort()
             throw error
         }
+    }
+
+    // The usual case is apart, and not asynchronous: inlined into its caller it costs a call, where
+    // coming back from an asynchronous one asks the runtime on which executor to go on.
+
+    /// How far a write came without waiting.
+    @usableFromInline
+    enum WriteProgress: Sendable {
+        case written
+        /// Written, but so much is queued that the task has to wait.
+        case awaitsRoom
+        /// The task has to wait before, or is not on the loop.
+        case notBegun
+    }
+
+    @usableFromInline
+    func writeAtOnce(_ bytes: RawSpan) throws(ConnectionError) -> WriteProgress {
+        guard loop.isCurrent, core.mayWrite, bytes.byteCount <= core.pieceBytesMax else {
+            return .notBegun
+        }
+        switch core.writePiece(bytes) {
+        case .accepted: return .written
+        case .closed: throw core.writeError
+        case .aboveHighWatermark: return .awaitsRoom
+        case .refused: preconditionFailure("a piece that had room was refused")
+        }
+    }
+
+    @usableFromInline
+    func writeAtOnce(_ bytes: ReceivedBytes) throws(ConnectionError) -> WriteProgress {
+        try bytes.withBytes { (span) throws(ConnectionError) in try writeAtOnce(span) }
+    }
+
+    @usableFromInline
+    func finish(_ progress: WriteProgress, _ bytes: RawSpan) async throws(ConnectionError) {
+        // What was taken is written, even where the connection ends meanwhile.
+        guard progress == .notBegun else { return await core.waitForRoomAlone() }
+        try await writeLong(bytes.withUnsafeBytes { Array($0) })
+    }
+
+    @usableFromInline
+    func finish(_ progress: WriteProgress, _ bytes: ReceivedBytes) async throws(ConnectionError) {
+        guard progress == .notBegun else { return await core.waitForRoomAlone() }
+        try await writeLong(Array(bytes))
     }
 
     private func writeLong(_ bytes: [UInt8]) async throws(ConnectionError) {

@@ -9,11 +9,8 @@ extension AsyncConnectionCore {
 
     func writePiece(_ bytes: RawSpan) -> WriteOutcome {
         let outcome = connection.write(bytes)
-        let high = connection.settings.limits.highWatermark
-        guard outcome == .accepted, connection.queuedBytes > high else { return outcome }
-        // Gathered bytes count as well: the kernel takes them now, or the task has to wait.
-        loop.flush(connection)
-        return connection.queuedBytes > high ? .aboveHighWatermark : .accepted
+        guard outcome == .accepted else { return outcome }
+        return connection.isAboveHighWatermark() ? .aboveHighWatermark : .accepted
     }
 
     func writeInPieces(_ bytes: [UInt8]) async throws(ConnectionError) {

@@ -9,19 +9,13 @@
 ///
 /// `@unchecked Sendable`: all but constants is touched on ``loop`` only; ``AsyncConnection`` goes
 /// there first.
-final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
-    /// What a task that asked for bytes is given.
-    enum Reading: Sendable {
-        case bytes(ReceivedBytes)
-        case end
-        case failed(ConnectionError)
-    }
-
+package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
+    typealias Reading = AsyncConnection.Reading
     typealias Reader = UnsafeContinuation<Reading, Never>
     typealias Waiter = UnsafeContinuation<Void, Never>
 
     let loop: EventLoop
-    let connection: Connection
+    package let connection: Connection
     let peer: SocketAddress
 
     private var reader: Reader?
@@ -31,11 +25,10 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     private var isCancelled = false
     private var reason: CloseReason?
     /// Tasks that wait until less is queued, or for their turn to write.
-    private var writers: [Waiter] = []
-    private(set) var isWriting = false
+    private var writers = WriterLine()
     private var closeWaiters: [Waiter] = []
 
-    init(_ connection: Connection, from peer: SocketAddress) {
+    package init(_ connection: Connection, from peer: SocketAddress) {
         self.connection = connection
         self.peer = peer
         loop = connection.loop
@@ -43,7 +36,7 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
 
     // MARK: - Events
 
-    func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
+    package func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         // The pointer is used within the call only; the bytes are copied.
         bytes.bytes.withUnsafeBytes { bytes in
             if let reader {
@@ -67,20 +60,18 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
         loop.runReady()
     }
 
-    func receivedEnd(on connection: Connection) {
+    package func receivedEnd(on connection: Connection) {
         peerEnded = true
         resumeReader()
     }
 
-    func fellBelowLowWatermark(_ connection: Connection) { resumeFirstWriter() }
+    package func fellBelowLowWatermark(_ connection: Connection) { writers.resumeFirst() }
 
-    func closed(_ connection: Connection, reason: CloseReason) {
+    package func closed(_ connection: Connection, reason: CloseReason) {
         self.reason = reason
         resumeReader()
         // Each finds the connection closed, and lets the next one find it.
-        let waiting = writers
-        writers = []
-        for writer in waiting { writer.resume() }
+        writers.resumeAll()
         for waiter in closeWaiters { waiter.resume() }
         closeWaiters = []
     }
@@ -93,6 +84,9 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     }
 
     // MARK: - Reading
+
+    /// Whether bytes arrived that no task has taken.
+    package var hasUnread: Bool { pending != nil }
 
     /// What waits, or why nothing will come; `nil` where the task has to wait.
     @inline(__always)
@@ -136,19 +130,18 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
     // MARK: - Writing
 
     /// Whether a write may begin now without waiting for another task's.
-    var mayWrite: Bool { !isWriting && writers.isEmpty }
+    var mayWrite: Bool { writers.isFree }
+
+    var isWriting: Bool { writers.isWriting }
 
     var writeError: ConnectionError {
         isCancelled ? .cancelled : .closed(reason ?? .local)
     }
 
     /// Begins a write of several pieces; others wait until it ends.
-    func beginWriting() { isWriting = true }
+    func beginWriting() { writers.begin() }
 
-    func endWriting() {
-        isWriting = false
-        resumeFirstWriter()
-    }
+    func endWriting() { writers.end() }
 
     /// Waits until less is queued, or until a write ends. A writer that was under way goes first.
     func waitToWrite(_ writer: Waiter, goesFirst: Bool) {
@@ -159,17 +152,11 @@ final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable {
         if goesFirst, connection.queuedBytes <= connection.settings.limits.lowWatermark {
             writer.resume()
         } else if goesFirst {
-            // A fall is told only to who knows of the rise; this task does, from its write.
-            connection.flags.insert(.highTold)
-            writers.insert(writer, at: 0)
+            connection.awaitFall()
+            writers.prepend(writer)
         } else {
             writers.append(writer)
         }
-    }
-
-    private func resumeFirstWriter() {
-        guard !writers.isEmpty else { return }
-        writers.removeFirst().resume()
     }
 
     // MARK: - Closing

@@ -7,8 +7,9 @@
 /// }
 /// ```
 ///
-/// The sequence ends when the listener is closed, its group shut down or the task cancelled. One
-/// task iterates at a time. While 1,024 accepted connections wait to be taken, the listener accepts
+/// The sequence ends when the listener is closed, its group shut down or the task cancelled. A
+/// listener that nobody holds any more closes itself and aborts the connections that were not taken.
+/// One task iterates at a time. While 1,024 accepted connections wait to be taken, the listener accepts
 /// no more; they wait in the backlog. Their high watermark is at most half of their
 /// ``Connection/Limits/sendQueueBytesMax``.
 public final class AsyncListener: AsyncSequence, Sendable {
@@ -18,16 +19,22 @@ public final class AsyncListener: AsyncSequence, Sendable {
     /// The address it listens on, with the port the kernel chose where 0 was asked for.
     public let address: SocketAddress
 
-    private let queue: AcceptQueue
+    private let queue: AcceptQueue<AsyncConnection>
     private let seats: [ListenerSeat]
 
-    init(address: SocketAddress, queue: AcceptQueue, seats: [ListenerSeat]) {
+    init(address: SocketAddress, queue: AcceptQueue<AsyncConnection>, seats: [ListenerSeat]) {
         self.address = address
         self.queue = queue
         self.seats = seats
     }
 
-    /// Stops accepting; accepted connections live on.
+    // Nobody can take what is accepted from here on, nor what waits.
+    deinit {
+        close()
+        queue.abandon()
+    }
+
+    /// Stops accepting; accepted connections live on, also those that were not taken yet.
     public func close() {
         for seat in seats { seat.close() }
     }
@@ -80,7 +87,8 @@ public final class AsyncListener: AsyncSequence, Sendable {
     }
 
     private func nextConnection(isolation actor: isolated (any Actor)?) async -> AsyncConnection? {
-        await withUnsafeContinuation(isolation: actor) { (taker: AcceptQueue.Taker) in
+        await withUnsafeContinuation(isolation: actor) {
+            (taker: AcceptQueue<AsyncConnection>.Taker) in
             guard queue.take(taker) else { return }
             for seat in seats { seat.release() }
         }

@@ -60,7 +60,7 @@ final class Dial: @unchecked Sendable {
 
 extension Connection.Limits {
     /// Lowers the high watermark to half of the bound, so that a task's write always fits.
-    mutating func leaveRoomForTasks() {
+    package mutating func leaveRoomForTasks() {
         highWatermark = min(highWatermark, sendQueueBytesMax / 2)
         lowWatermark = min(lowWatermark, highWatermark)
     }

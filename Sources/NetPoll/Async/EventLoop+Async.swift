@@ -1,3 +1,5 @@
+import Synchronization
+
 extension EventLoopGroup {
     /// Listens on `address` for tasks; see ``AsyncListener``, and ``ListenerGroup/Balancing`` for
     /// which loop gets a connection.
@@ -6,40 +8,38 @@ extension EventLoopGroup {
     public func listen(
         on address: SocketAddress, configuration: Listener.Configuration = .init()
     ) async throws(SystemError) -> AsyncListener {
-        let (queue, openListeners) = (AcceptQueue(), OpenListeners())
-        var seats: [ListenerSeat] = []
-        var bound = address
-        let isShared =
-            loops.count > 1 && configuration.balancing == .kernel && address.port != nil
-        for loop in isShared ? loops : Array(loops[..<1]) {
-            let seat = ListenerSeat(loop: loop, queue: queue, openListeners: openListeners)
-            let target = bound
-            let result: Result<SocketAddress, SystemError>? = await loop.run { [loops] in
-                do throws(SystemError) {
-                    return .success(
-                        try seat.listen(
-                            on: target, configuration, sharesPort: isShared,
-                            targets: isShared || loops.count == 1 ? nil : loops))
-                } catch {
-                    return .failure(error)
-                }
+        try await listenForTasks([.address(address)], configuration)
+    }
+
+    /// Accepts for tasks on sockets that listen already; see
+    /// ``listen(adopting:configuration:makeHandler:)``.
+    ///
+    /// - Throws: ``SystemError``: EBADF, ENOTSOCK, or EINVAL where one is no listening stream socket;
+    ///   then nothing listens, and what was taken over before is closed.
+    public func listen(
+        adopting descriptors: [Int32], configuration: Listener.Configuration = .init()
+    ) async throws(SystemError) -> AsyncListener {
+        try await listenForTasks(descriptors.map { .descriptor($0) }, configuration)
+    }
+
+    private func listenForTasks(
+        _ sources: [ListenPlace.Source], _ configuration: Listener.Configuration
+    ) async throws(SystemError) -> AsyncListener {
+        let (queue, openListeners) = (AcceptQueue.forTasks, OpenListeners())
+        let seats = Mutex<[ListenerSeat]>([])
+        do throws(SystemError) {
+            let bound = try await listenOnLoops(sources, configuration.balancing) {
+                loop, place throws(SystemError) in
+                let seat = ListenerSeat(loop: loop, queue: queue, openListeners: openListeners)
+                let address = try seat.listen(place, configuration)
+                seats.withLock { $0.append(seat) }
+                return address
             }
-            switch result {
-            case .success(let address):
-                bound = address
-                seats.append(seat)
-                continue
-            case .failure(let error):
-                for seat in seats { seat.close() }
-                throw error
-            case nil:
-                for seat in seats { seat.close() }
-                throw SystemError(
-                    code: Platform.Errno.cancelled, operation: "listen on a loop that was shut down"
-                )
-            }
+            return AsyncListener(address: bound, queue: queue, seats: seats.withLock { $0 })
+        } catch {
+            for seat in seats.withLock({ $0 }) { seat.close() }
+            throw error
         }
-        return AsyncListener(address: bound, queue: queue, seats: seats)
     }
 }
 
@@ -50,9 +50,14 @@ extension EventLoop {
     public func listenForTasks(
         on address: SocketAddress, configuration: Listener.Configuration = .init()
     ) throws(SystemError) -> AsyncListener {
-        let (queue, openListeners) = (AcceptQueue(), OpenListeners())
+        let (queue, openListeners) = (AcceptQueue.forTasks, OpenListeners())
         let seat = ListenerSeat(loop: self, queue: queue, openListeners: openListeners)
-        let bound = try seat.listen(on: address, configuration, sharesPort: false, targets: nil)
+        let bound = try seat.listen(ListenPlace(source: .address(address)), configuration)
         return AsyncListener(address: bound, queue: queue, seats: [seat])
     }
+}
+
+extension AcceptQueue<AsyncConnection> {
+    /// A queue of connections, which aborts those that nobody takes.
+    fileprivate static var forTasks: AcceptQueue { AcceptQueue { $0.abort() } }
 }

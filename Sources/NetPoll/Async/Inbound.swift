@@ -14,7 +14,11 @@ extension AsyncConnection {
 
         /// Takes the elements of ``AsyncConnection/inbound``.
         public struct Iterator: AsyncIteratorProtocol {
-            let connection: AsyncConnection
+            @usableFromInline let connection: AsyncConnection
+
+            init(connection: AsyncConnection) {
+                self.connection = connection
+            }
 
             /// The next bytes, or `nil` after the peer's end-of-file.
             public mutating func next() async throws(ConnectionError) -> ReceivedBytes? {
@@ -27,16 +31,18 @@ extension AsyncConnection {
             ///
             /// - Throws: ``ConnectionError`` where the connection was reset or closed on this side,
             ///   or the task was cancelled.
+            @inlinable
             public mutating func next(
                 isolation actor: isolated (any Actor)?
             ) async throws(ConnectionError) -> ReceivedBytes? {
-                let core = connection.core
-                var reading = core.loop.isCurrent ? core.takeReading() : nil
+                // Inlined into the loop over the sequence, where a task that was resumed goes on
+                // at once; coming back from a function, it would ask for its executor again.
+                var reading = connection.takeReading()
                 if reading == nil {
                     reading =
                         connection.isScoped
-                        ? await core.nextReading(isolation: actor)
-                        : await core.nextReadingCancellable(isolation: actor)
+                        ? await withUnsafeContinuation(isolation: actor) { connection.wait($0) }
+                        : await connection.nextReadingCancellable(isolation: actor)
                 }
                 switch reading {
                 case .bytes(let bytes): return bytes
@@ -46,26 +52,38 @@ extension AsyncConnection {
             }
         }
     }
-}
 
-extension AsyncConnectionCore {
-    func nextReading(isolation actor: isolated (any Actor)?) async -> Reading {
-        await withUnsafeContinuation(isolation: actor) { (reader: Reader) in
-            if loop.isCurrent {
-                wait(reader)
-            } else if !loop.execute({ self.wait(reader) }) {
-                reader.resume(returning: .failed(.closed(.shutdown)))
-            }
+    /// What is there to be read, where the caller is on the loop.
+    @usableFromInline
+    func takeReading() -> Reading? { loop.isCurrent ? core.takeReading() : nil }
+
+    @usableFromInline
+    func wait(_ reader: UnsafeContinuation<Reading, Never>) {
+        if loop.isCurrent {
+            core.wait(reader)
+        } else if !loop.execute({ core.wait(reader) }) {
+            reader.resume(returning: .failed(.closed(.shutdown)))
         }
     }
 
+    @usableFromInline
     func nextReadingCancellable(isolation actor: isolated (any Actor)?) async -> Reading {
         await withTaskCancellationHandler(
-            operation: { await nextReading(isolation: actor) },
-            onCancel: { self.loop.execute { self.cancel() } },
+            operation: { await withUnsafeContinuation(isolation: actor) { wait($0) } },
+            onCancel: { loop.execute { core.cancel() } },
             isolation: actor)
     }
 
+    /// What a task that asked for bytes is given.
+    @usableFromInline
+    enum Reading: Sendable {
+        case bytes(ReceivedBytes)
+        case end
+        case failed(ConnectionError)
+    }
+}
+
+extension AsyncConnectionCore {
     /// Does `body` on the loop: at once where the caller is there, soon otherwise.
     ///
     /// - Returns: Whether it is or will be done: `false` once the loop was shut down.

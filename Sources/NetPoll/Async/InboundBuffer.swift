@@ -1,30 +1,28 @@
 /// Memory for bytes that a task has not taken yet, or holds.
-final class InboundBuffer {
+package final class InboundBuffer {
     private static var bytesMin: Int { 512 }
 
     private(set) var base: UnsafeMutableRawPointer
-    private(set) var capacity: Int
-    private(set) var count = 0
+    package private(set) var capacity: Int
+    package private(set) var count = 0
 
-    init(_ bytes: UnsafeRawBufferPointer) {
-        capacity = Self.capacity(for: bytes.count)
-        base = .allocate(byteCount: capacity, alignment: 16)
-        append(bytes)
+    /// An empty one.
+    init(capacity: Int) {
+        self.capacity = max(capacity, Self.bytesMin)
+        base = .allocate(byteCount: self.capacity, alignment: 16)
     }
 
     deinit { base.deallocate() }
 
     /// What it holds.
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
+    package var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
-    /// Puts `bytes` in the place of what was there. Only for a buffer that nobody else holds.
-    func replace(with bytes: UnsafeRawBufferPointer) {
-        count = 0
-        append(bytes)
-    }
+    /// Only for a buffer that nobody else holds.
+    func removeAll() { count = 0 }
 
-    /// Adds `bytes` at the end. Only for a buffer that nobody reads yet.
-    func append(_ bytes: UnsafeRawBufferPointer) {
+    /// Adds `bytes` at the end. Only for a buffer that nobody reads yet, or that has room for them:
+    /// then what it holds stays where it is.
+    package func append(_ bytes: UnsafeRawBufferPointer) {
         guard let from = bytes.baseAddress else { return }
         if count + bytes.count > capacity {
             capacity = Self.capacity(for: count + bytes.count)
@@ -56,22 +54,34 @@ struct InboundBufferPool: ~Copyable {
     private var buffers: [InboundBuffer] = []
     private var next = 0
 
+    /// How many buffers somebody else holds, too; O(buffers).
+    mutating func lentCount() -> Int {
+        buffers.indices.count { !isKnownUniquelyReferenced(&buffers[$0]) }
+    }
+
     /// A buffer that holds a copy of `bytes`.
     mutating func buffer(_ bytes: UnsafeRawBufferPointer) -> InboundBuffer {
-        guard bytes.count <= Self.capacityMax else { return InboundBuffer(bytes) }
+        let buffer = empty(for: bytes.count)
+        buffer.append(bytes)
+        return buffer
+    }
+
+    /// A buffer that holds nothing yet and is about to hold `count` bytes.
+    mutating func empty(for count: Int) -> InboundBuffer {
+        guard count <= Self.capacityMax else { return InboundBuffer(capacity: count) }
         for _ in 0..<min(Self.looksMax, buffers.count) {
             if isKnownUniquelyReferenced(&buffers[next]) {
                 // One that grew in its connection's hands gives its place to a usual one.
                 if buffers[next].capacity > Self.capacityMax {
-                    buffers[next] = InboundBuffer(bytes)
+                    buffers[next] = InboundBuffer(capacity: count)
                 } else {
-                    buffers[next].replace(with: bytes)
+                    buffers[next].removeAll()
                 }
                 return buffers[next]
             }
             next = next + 1 < buffers.count ? next + 1 : 0
         }
-        let made = InboundBuffer(bytes)
+        let made = InboundBuffer(capacity: count)
         if buffers.count < Self.buffersMax {
             next = buffers.count
             buffers.append(made)

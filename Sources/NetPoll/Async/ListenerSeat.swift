@@ -4,10 +4,12 @@
 final class ListenerSeat: @unchecked Sendable {
     let loop: EventLoop
     private var listener: Listener?
-    private let queue: AcceptQueue
+    private let queue: AcceptQueue<AsyncConnection>
     private let openListeners: OpenListeners
 
-    init(loop: EventLoop, queue: AcceptQueue, openListeners: OpenListeners) {
+    init(
+        loop: EventLoop, queue: AcceptQueue<AsyncConnection>, openListeners: OpenListeners
+    ) {
         self.loop = loop
         self.queue = queue
         self.openListeners = openListeners
@@ -15,15 +17,11 @@ final class ListenerSeat: @unchecked Sendable {
 
     /// Listens, on the loop.
     func listen(
-        on address: SocketAddress, _ configuration: Listener.Configuration, sharesPort: Bool,
-        targets: [EventLoop]?
+        _ place: ListenPlace, _ configuration: Listener.Configuration
     ) throws(SystemError) -> SocketAddress {
         var configuration = configuration
         configuration.limits.leaveRoomForTasks()
-        let listener = try loop.listen(
-            on: address, configuration: configuration, sharesPort: sharesPort,
-            joinsShared: sharesPort && loop.index > 0, targets: targets
-        ) { [self] connection, peer in
+        let listener = try loop.listen(place, configuration) { [self] connection, peer in
             // Another loop runs this where one accepts for all.
             let core = AsyncConnectionCore(connection, from: peer)
             if queue.push(AsyncConnection(core)) { hold() }
@@ -40,7 +38,13 @@ final class ListenerSeat: @unchecked Sendable {
     }
 
     func close() {
-        loop.execute { self.listener?.close() }
+        if loop.isCurrent {
+            listener?.close()
+        } else {
+            // An open listener holds its seat; a job that holds it too would keep a loop alive that
+            // runs no more.
+            loop.execute { [weak self] in self?.listener?.close() }
+        }
     }
 
     /// Lets the listener accept again.

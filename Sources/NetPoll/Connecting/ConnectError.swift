@@ -54,7 +54,7 @@ extension ConnectError: CustomStringConvertible {
 }
 
 extension ConnectError.Reason {
-    fileprivate var text: String {
+    package var text: String {
         switch self {
         case .refused: "refused"
         case .timedOut: "no answer in time"

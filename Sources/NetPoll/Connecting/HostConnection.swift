@@ -1,8 +1,19 @@
+/// A connection to a host, and which of its addresses it leads to.
+package struct ConnectedHost {
+    package let connection: Connection
+    package let address: SocketAddress
+
+    package init(connection: Connection, address: SocketAddress) {
+        self.connection = connection
+        self.address = address
+    }
+}
+
 /// Connects to a host by name: carries out what ``HappyEyeballs`` decides.
 ///
 /// Its slot keeps it alive, and lets the resolver's answers find it from other threads.
 final class HostConnection: TimerTarget, TurnTarget, Abandonable {
-    typealias Completion = (Result<Connection, ConnectError>) -> Void
+    typealias Completion = (Result<ConnectedHost, ConnectError>) -> Void
 
     private let loop: EventLoop
     private let token: Token
@@ -66,7 +77,7 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
             case .start(let address):
                 attempts.append(
                     loop.connect(to: address, configuration: configuration) { [self] in
-                        attemptEnded($0)
+                        attemptEnded($0, address)
                     })
             case .wait(let moment):
                 pause = loop.schedule(after: moment - loop.now, self)
@@ -79,14 +90,15 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
         }
     }
 
-    private func attemptEnded(_ result: Result<Connection, ConnectError>) {
+    private func attemptEnded(_ result: Result<Connection, ConnectError>, _ address: SocketAddress)
+    {
         switch result {
         case .success(let connection):
             guard completion != nil else {
                 connection.abort()
                 return
             }
-            finish(.success(connection))
+            finish(.success(ConnectedHost(connection: connection, address: address)))
         case .failure(let error):
             // Losers that were given up end here too.
             guard completion != nil else { return }
@@ -112,7 +124,7 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
         }
     }
 
-    private func finish(_ result: Result<Connection, ConnectError>) {
+    private func finish(_ result: Result<ConnectedHost, ConnectError>) {
         guard let completion else { return }
         self.completion = nil
         for timer in [deadline, pause] {
@@ -140,8 +152,22 @@ extension EventLoop {
         resolver: any Resolver = SystemResolver.shared,
         completion: @escaping (Result<Connection, ConnectError>) -> Void
     ) -> ConnectAttempt {
+        connectToHost(host, port: port, configuration: configuration, resolver: resolver) {
+            completion($0.map(\.connection))
+        }
+    }
+
+    /// As ``connect(host:port:configuration:resolver:completion:)``, and tells which of the host's
+    /// addresses it was.
+    package func connectToHost(
+        _ host: String, port: UInt16, configuration: ConnectConfiguration,
+        resolver: any Resolver,
+        completion: @escaping (Result<ConnectedHost, ConnectError>) -> Void
+    ) -> ConnectAttempt {
         if let address = Platform.parse(host: host, port: port) {
-            return connect(to: address, configuration: configuration, completion: completion)
+            return connect(to: address, configuration: configuration) {
+                completion($0.map { ConnectedHost(connection: $0, address: address) })
+            }
         }
         checkCurrent()
         precondition(

@@ -36,6 +36,8 @@ public final class Connection {
         static let awaitsInput = Flags(rawValue: 1 << 9)
         /// The last instant of activity stands still while one of these is awaited.
         static let holdsInstant: Flags = [.awaitsFirstByte, .awaitsInput]
+        /// Either of these: the driver was told to receive nothing.
+        static let notReceiving = Flags(rawValue: 1 << 0 | 1 << 3)
         /// Either of these: nothing more may be written. A constant, because a literal of several
         /// options allocates where the optimiser does not see through it.
         static let writeEnding = Flags(rawValue: 1 << 1 | 1 << 2)

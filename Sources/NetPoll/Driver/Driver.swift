@@ -34,13 +34,17 @@ package struct ListenOptions: Sendable {
     package var sharesPort: Bool
     /// The address is already held by the group's first listener.
     package var joinsShared: Bool
+    /// Its accepts have a rate: no connection is accepted before the loop asked for it.
+    package var isRated: Bool
     /// Options that accepted sockets get.
     package var socket: SocketOptions
 
     package init(
-        backlog: Int32, sharesPort: Bool, joinsShared: Bool, socket: SocketOptions = .init()
+        backlog: Int32, sharesPort: Bool, joinsShared: Bool, isRated: Bool = false,
+        socket: SocketOptions = .init()
     ) {
         self.backlog = backlog
+        self.isRated = isRated
         self.socket = socket
         self.sharesPort = sharesPort
         self.joinsShared = joinsShared
@@ -92,6 +96,11 @@ package protocol Driver: AnyObject {
         on address: SocketAddress, _ options: ListenOptions, token: Token
     ) throws(SystemError) -> (SocketHandle, SocketAddress)
 
+    /// Starts accepting on a socket that listens already, and is this driver's from here on.
+    func adoptListener(
+        _ socket: SocketHandle, _ options: ListenOptions, token: Token
+    ) throws(SystemError)
+
     /// Stops or resumes accepting without closing the socket.
     func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token)
 
@@ -109,16 +118,21 @@ package protocol Driver: AnyObject {
     /// Registers an accepted or connected socket and starts receiving.
     func adopt(_ socket: SocketHandle, token: Token) throws(SystemError)
 
-    // Datagrams: see DatagramDriver.swift for what these mean and for drivers without them.
-
+    /// Opens a datagram socket and starts receiving. What arrives is delivered by
+    /// ``EventLoop/receivedDatagram(_:_:on:)``, errors and room as for connections.
     func openDatagram(
         on address: SocketAddress, _ configuration: DatagramSocket.Configuration, token: Token
     ) throws(SystemError) -> (SocketHandle, SocketAddress)
 
+    /// Offers datagrams to the kernel without waiting.
+    ///
+    /// - Returns: How many it took; where that is fewer than were offered, the driver calls
+    ///   ``EventLoop/sendable(_:)`` once it takes more. A failure is the first one's.
     func sendDatagrams(
         _ socket: SocketHandle, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>, token: Token
     ) -> SendOutcome
 
+    /// Joins or leaves a multicast group.
     func setMembership(
         _ socket: SocketHandle, of group: SocketAddress, interfaceIndex: UInt32, joins: Bool
     ) throws(SystemError)
@@ -144,7 +158,7 @@ package protocol Driver: AnyObject {
     ) -> SendOutcome
 
     /// Receives descriptors from now on, told by ``EventLoop/receivedDescriptor(_:on:)``.
-    func receiveDescriptors(_ socket: SocketHandle) throws(SystemError)
+    func receiveDescriptors(_ socket: SocketHandle)
 
     /// Another loop will adopt this socket, just accepted and not yet adopted.
     func release(_ socket: SocketHandle)

@@ -8,7 +8,7 @@ public enum DriverChoice: String, Hashable, Sendable, CaseIterable {
     /// provided buffers; Linux 6.1 or later, where it is not forbidden. Fewer system calls than
     /// epoll, not more throughput on loopback.
     case ioUring
-    /// Readiness by kqueue(2); Darwin.
+    /// Readiness by kqueue(2); Darwin. It has run on a simulated kernel queue only, not yet on Darwin.
     case kqueue
 }
 
@@ -17,6 +17,7 @@ public enum DriverChoice: String, Hashable, Sendable, CaseIterable {
 public enum DriverFallback: Hashable, Sendable {
     /// The group is not made; the reason is thrown.
     case refuse
-    /// The group uses ``DriverChoice/automatic``; ``EventLoopGroup/fallbackReason`` tells why.
+    /// The group uses ``DriverChoice/automatic``. One line on standard error says so and why, for
+    /// whoever runs the server, and ``EventLoopGroup/fallbackReason`` tells the program.
     case automatic
 }

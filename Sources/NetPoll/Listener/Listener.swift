@@ -8,12 +8,17 @@ public final class Listener {
     /// The address it listens on, with the port the kernel chose where 0 was asked for.
     public let address: SocketAddress
 
+    /// The listening socket, to be passed to a successor (``Connection/send(descriptor:mark:)``);
+    /// open until ``close()``, which does not end a duplicate of it elsewhere.
+    public var descriptor: Int32 { socket.rawValue }
+
     let settings: ConnectionSettings
     let makeHandler: @Sendable (Connection, SocketAddress) -> any ConnectionHandler
 
     /// The settings on each loop to hand connections to; `nil` where this loop takes all.
     let targets: [ConnectionSettings]?
     var rate: RateLimit?
+    var batch = AcceptBatch()
 
     private let token: Token
     let socket: SocketHandle
@@ -151,13 +156,26 @@ extension EventLoop {
         makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
     ) throws(SystemError) -> Listener {
         try listen(
-            on: address, configuration: configuration, sharesPort: false, joinsShared: false,
-            makeHandler: makeHandler)
+            ListenPlace(source: .address(address)), configuration, makeHandler: makeHandler)
+    }
+
+    /// Accepts on a socket that listens already: one that a predecessor passed, or that a service
+    /// manager opened (``SocketActivation``). The listener owns it from here on; where this throws
+    /// it stays the caller's.
+    ///
+    /// - Throws: ``SystemError``: EBADF, ENOTSOCK, or EINVAL where it is no listening stream socket;
+    ///   EOPNOTSUPP on a simulated network.
+    @discardableResult
+    public func listen(
+        adopting descriptor: Int32, configuration: Listener.Configuration = .init(),
+        makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+    ) throws(SystemError) -> Listener {
+        try listen(
+            ListenPlace(source: .descriptor(descriptor)), configuration, makeHandler: makeHandler)
     }
 
     func listen(
-        on address: SocketAddress, configuration: Listener.Configuration, sharesPort: Bool,
-        joinsShared: Bool, targets: [EventLoop]? = nil,
+        _ place: ListenPlace, _ configuration: Listener.Configuration,
         makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
     ) throws(SystemError) -> Listener {
         checkCurrent()
@@ -167,12 +185,23 @@ extension EventLoop {
         }
         let token = slots.reserveToken(kind: .listener)
         let options = ListenOptions(
-            backlog: Int32(clamping: configuration.backlog), sharesPort: sharesPort,
-            joinsShared: joinsShared, socket: configuration.options)
-        let (socket, bound) = try driver.listen(on: address, options, token: token)
+            backlog: Int32(clamping: configuration.backlog), sharesPort: place.sharesPort,
+            joinsShared: place.sharesPort && index > 0,
+            isRated: configuration.acceptsPerSecondMax != nil,
+            socket: configuration.options)
+        let (socket, bound): (SocketHandle, SocketAddress)
+        switch place.source {
+        case .address(let address):
+            (socket, bound) = try driver.listen(on: address, options, token: token)
+        case .descriptor(let descriptor):
+            socket = SocketHandle(rawValue: descriptor)
+            bound = try Socket.adoptListener(descriptor)
+            if bound.port != nil { Socket.apply(configuration.options, descriptor) }
+            try driver.adoptListener(socket, options, token: token)
+        }
         let listener = Listener(
             loop: self, token: token, socket: socket, address: bound, configuration: configuration,
-            targets: targets, makeHandler: makeHandler)
+            targets: place.targets, makeHandler: makeHandler)
         slots.insert(listener, at: token)
         return listener
     }

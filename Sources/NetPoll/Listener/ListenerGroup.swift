@@ -2,20 +2,13 @@ import Synchronization
 
 /// One listener per loop, all on one port; see ``EventLoopGroup/listen(on:configuration:makeHandler:)``.
 public final class ListenerGroup: Sendable {
-    /// A loop's listener; only that loop touches it.
-    ///
-    /// `@unchecked Sendable`: written once by `add` on the loop, read by jobs on the same loop.
-    private final class Place: @unchecked Sendable {
-        var listener: Listener?
-    }
-
     private let loops: [EventLoop]
-    private let places: [Place]
+    private let listeners: LoopCells<[Listener]>
     private let bound = Mutex<SocketAddress?>(nil)
 
     init(loops: [EventLoop]) {
         self.loops = loops
-        places = loops.map { _ in Place() }
+        listeners = LoopCells(loops)
     }
 
     /// The address all listen on, with the port the kernel chose where 0 was asked for.
@@ -28,16 +21,27 @@ public final class ListenerGroup: Sendable {
 
     /// Stops accepting on all loops; accepted connections live on. Returns when it is done.
     public func close() async {
-        for (loop, place) in zip(loops, places) {
-            await loop.run {
-                place.listener?.close()
-                place.listener = nil
+        for loop in loops {
+            await loop.run { [listeners] in
+                for listener in listeners[loop] ?? [] { listener.close() }
+                listeners[loop] = nil
             }
         }
     }
 
+    /// The listening sockets, to be passed to a successor (``Connection/send(descriptor:mark:)``);
+    /// open until ``close()``, which does not end a duplicate of them elsewhere.
+    public func descriptors() async -> [Int32] {
+        var found: [Int32] = []
+        for loop in loops {
+            found +=
+                await loop.run { [listeners] in listeners[loop]?.map(\.descriptor) ?? [] } ?? []
+        }
+        return found
+    }
+
     func add(_ listener: Listener) {
-        places[listener.loop.index].listener = listener
+        listeners[listener.loop, default: []].append(listener)
     }
 
     func setAddress(_ address: SocketAddress) {

@@ -47,10 +47,8 @@ extension EventLoop {
         let flushed = connection.flags.contains(.writeEnded)
         connection.state = .closed
         let endedWell = flushed && connection.flags.contains(.readEnded)
-        if !connection.flags.contains(.readEnded), !connection.flags.contains(.readingPaused) {
-            setReceiving(false, connection)
-        }
-        doomed.append((connection, reason, !endedWell))
+        // What the peer has reset needs no reset from here.
+        doomed.append((connection, reason, !endedWell && reason != .reset))
         // What it gathered is dropped when the dirty list is walked.
     }
 
@@ -63,7 +61,7 @@ extension EventLoop {
             firstDoomed += 1
             guard let connection = taken else { continue }
             if connection.gathered != GatherBuffer.none { flushDirty() }
-            if let timer = connection.cold?.closeTimer { wheel.cancel(timer) }
+            if let timer = connection.cold?.closeTimer { cancel(timer) }
             connection.cold = nil
             if connection.settings.hasDeadlines { deadlines.forget(connection) }
             connection.settings.balancer?.ended(on: index)
@@ -74,10 +72,24 @@ extension EventLoop {
             connection.handler = UnhandledConnection.shared
             handler.closed(connection, reason: reason)
         }
+        muteDoomed()
         if firstDoomed == doomed.count {
             doomed.removeAll(keepingCapacity: doomed.capacity <= 1_024)
             firstDoomed = 0
+            firstUnmuted = 0
         }
+    }
+
+    /// Stops receiving for those whose end has to wait for a later turn; most are closed in the turn
+    /// in which they end, and are spared the system call.
+    private func muteDoomed() {
+        for index in max(firstDoomed, firstUnmuted)..<doomed.count {
+            guard let connection = doomed[index].connection,
+                connection.flags.isDisjoint(with: .notReceiving)
+            else { continue }
+            setReceiving(false, connection)
+        }
+        firstUnmuted = doomed.count
     }
 
     /// Closes every listener and aborts every connection, telling all handlers.
@@ -100,7 +112,7 @@ extension EventLoop {
         } while firstDoomed < doomed.count || !ready.isEmpty
         driver.submit()
         // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
-        wheel = TimerWheel(now: now)
+        dropTimers()
         runTurnTargets()
         while !ready.isEmpty { runReady() }
         turnTargets = []

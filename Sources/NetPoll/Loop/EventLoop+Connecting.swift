@@ -32,6 +32,7 @@ extension EventLoop {
 
     /// A socket that ``Driver/connect(to:_:token:)`` opened is connected.
     package func connected(_ token: Token) {
+        counters.events += 1
         guard let outgoing = outgoing(for: token) else {
             counters.staleEvents += 1
             return
@@ -42,6 +43,7 @@ extension EventLoop {
     /// A socket that ``Driver/connect(to:_:token:)`` opened could not be connected; the loop closes
     /// it.
     package func connectFailed(_ errno: Int32, on token: Token) {
+        counters.events += 1
         guard let outgoing = outgoing(for: token) else {
             counters.staleEvents += 1
             return

@@ -3,8 +3,7 @@ extension EventLoop {
     /// Opens a datagram socket on `address`: UDP for an IP address, with port 0 for one the kernel
     /// chooses; a Unix path for a Unix socket.
     ///
-    /// - Throws: ``SystemError``, for example EADDRINUSE; EOPNOTSUPP where the loop's driver has no
-    ///   datagrams.
+    /// - Throws: ``SystemError``, for example EADDRINUSE.
     public func openDatagramSocket(
         on address: SocketAddress, configuration: DatagramSocket.Configuration = .init(),
         handler: any DatagramHandler
@@ -34,6 +33,7 @@ extension EventLoop {
     package func receivedDatagram(
         _ bytes: UnsafeMutableRawBufferPointer, _ arrival: DatagramArrival, on token: Token
     ) -> Bool {
+        counters.events += 1
         guard let socket = datagramSocket(for: token) else {
             counters.staleEvents += 1
             return false

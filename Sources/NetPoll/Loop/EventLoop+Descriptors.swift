@@ -3,8 +3,8 @@ extension Connection {
     /// Passes a duplicate of `descriptor` to the peer of a Unix connection, in order with what is
     /// written. It travels with one byte, `mark`, which the peer receives in its stream.
     ///
-    /// Waits and is bounded as a file is (``filesQueuedMax``). On other connections, and with
-    /// drivers that cannot pass descriptors, the connection fails with EOPNOTSUPP.
+    /// Waits and is bounded as a file is (``filesQueuedMax``). On other connections the connection
+    /// fails with EOPNOTSUPP.
     ///
     /// - Throws: ``SystemError`` where `descriptor` is not open, or descriptors are exhausted.
     @discardableResult
@@ -15,12 +15,10 @@ extension Connection {
 
     /// Receives descriptors that the peer passes, from now on; before, the kernel drops them. At
     /// most 16 come with one byte.
-    ///
-    /// - Throws: ``SystemError``, EOPNOTSUPP where the loop's driver cannot.
-    public func receiveDescriptors() throws(SystemError) {
+    public func receiveDescriptors() {
         loop.checkCurrent()
         guard state == .open else { return }
-        try loop.driver.receiveDescriptors(socket)
+        loop.driver.receiveDescriptors(socket)
     }
 }
 
@@ -32,17 +30,5 @@ extension EventLoop {
             connection.state == .open
         else { return }
         connection.handler.receivedDescriptor(passed, on: connection)
-    }
-}
-
-extension Driver {
-    package func sendDescriptor(
-        _ socket: SocketHandle, _ descriptor: Int32, mark: UInt8, token: Token
-    ) -> SendOutcome {
-        .failed(Platform.unsupportedError("passing descriptors").code)
-    }
-
-    package func receiveDescriptors(_ socket: SocketHandle) throws(SystemError) {
-        throw Platform.unsupportedError("descriptors with this driver")
     }
 }

@@ -18,8 +18,20 @@ extension EventLoop {
         listener(for: token)?.acceptBudget ?? 0
     }
 
+    /// As ``acceptBudget(_:)``, for a driver that learns only from an accept that none waits.
+    func acceptBatch(_ token: Token) -> Int {
+        guard let listener = listener(for: token) else { return 0 }
+        return min(listener.acceptBudget, listener.batch.size)
+    }
+
+    /// A batch was accepted, up to its size or until none waited.
+    func acceptedBatch(_ accepted: Int, foundNone: Bool, on token: Token) {
+        listener(for: token)?.batch.ended(accepted: accepted, foundNone: foundNone)
+    }
+
     /// A connection was accepted.
     package func accepted(_ socket: SocketHandle, from address: SocketAddress, on token: Token) {
+        counters.events += 1
         guard let listener = listener(for: token) else {
             counters.staleEvents += 1
             driver.close(socket, reset: true)
@@ -75,6 +87,7 @@ extension EventLoop {
 
     /// An accept failed with this `errno`; the driver goes on only when it is told to.
     package func acceptFailed(_ errno: Int32, on token: Token) {
+        counters.events += 1
         guard let listener = listener(for: token) else { return }
         counters.acceptFailures += 1
         listener.acceptFailed(errno)
@@ -84,6 +97,7 @@ extension EventLoop {
     ///
     /// - Returns: Whether the driver may receive more from this connection.
     package func received(_ bytes: UnsafeMutableRawBufferPointer, on token: Token) -> Bool {
+        counters.events += 1
         guard let unmanaged = connection(for: token) else {
             counters.staleEvents += 1
             return false
@@ -102,6 +116,7 @@ extension EventLoop {
 
     /// The peer sent end-of-file.
     package func receivedEnd(_ token: Token) {
+        counters.events += 1
         guard let connection = connection(for: token)?.takeUnretainedValue() else {
             counters.staleEvents += 1
             return
@@ -118,6 +133,7 @@ extension EventLoop {
 
     /// The kernel takes bytes again.
     package func sendable(_ token: Token) {
+        counters.events += 1
         if token.kind == .datagram {
             datagramSocket(for: token)?.sendable()
             return
@@ -132,6 +148,7 @@ extension EventLoop {
 
     /// The connection is broken, with this `errno`.
     package func failed(_ errno: Int32, on token: Token) {
+        counters.events += 1
         if let socket = datagramSocket(for: token) {
             socket.handler.failed(SystemError(code: errno, operation: "receive"), on: socket)
             return

@@ -26,8 +26,8 @@ public final class EventLoop: @unchecked Sendable {
         public var readsPerConnectionMax = 4
         /// The most jobs per turn. Default 1,024.
         public var jobsPerTurnMax = 1_024
-        /// The most timers fired per turn, so that a timer that arms itself again at once starves
-        /// nobody. Default 8,192.
+        /// The most timers fired, or moved within the loop's timing wheel, per turn, so that very
+        /// many that are due at once starve nobody. Default 8,192.
         public var timersPerTurnMax = 8_192
         /// The most connections whose end is carried out per turn. Default 512.
         public var closesPerTurnMax = 512
@@ -47,7 +47,7 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     /// ``now`` in the 32 bits that connections store; wraps after 49 days.
-    private(set) var nowMilliseconds: UInt32
+    package private(set) var nowMilliseconds: UInt32
 
     // The fields marked `@exclusivity(unchecked)` are used for every message, and their dynamic
     // checks cost more than their accesses. They are touched on the loop's thread only, and each
@@ -59,7 +59,7 @@ public final class EventLoop: @unchecked Sendable {
     let inbox: Inbox
     @exclusivity(unchecked) var slots = SlotTable()
     @exclusivity(unchecked) var gather: GatherBuffer
-    var wheel: TimerWheel<any TimerTarget>
+    @exclusivity(unchecked) var wheel: TimerWheel<any TimerTarget>
     var random: SplitMix64
     let deadlines = DeadlineTable()
 
@@ -70,16 +70,22 @@ public final class EventLoop: @unchecked Sendable {
     /// Connections that ended and whose handlers are not told yet.
     var doomed: [(connection: Connection?, reason: CloseReason, resets: Bool)] = []
     var firstDoomed = 0
+    /// The first of them that may still receive.
+    var firstUnmuted = 0
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []
-    var isStopped = false
+    package internal(set) var isStopped = false
 
     /// Jobs of tasks that were resumed on this loop.
     @exclusivity(unchecked) var ready = JobRing()
     @exclusivity(unchecked) var inboundBuffers = InboundBufferPool()
-    private var jobs: [Inbox.Job] = []
-    private var nextJob = 0
+    private(set) var jobs: [Inbox.Job] = []
+    private(set) var nextJob = 0
+    /// When the oldest of them was posted, where an observer wants to know.
+    var jobsSince: Instant?
+    var turnObserver: (any LoopObserver)?
     private let thread = Atomic<UInt64>(0)
+    let actorExecutor = ActorExecutor()
 
     /// Where the driver receives into.
     package let receiveBuffer: UnsafeMutableRawBufferPointer
@@ -107,6 +113,7 @@ public final class EventLoop: @unchecked Sendable {
         random = SplitMix64(seed: seed)
         receiveBuffer = .allocate(byteCount: configuration.receiveBufferBytes, alignment: 64)
         segments = .allocate(capacity: 64)
+        actorExecutor.serve(self)
     }
 
     deinit {
@@ -119,33 +126,15 @@ public final class EventLoop: @unchecked Sendable {
         thread.load(ordering: .relaxed) == Platform.currentThread
     }
 
+    /// The present of the driver's clock; any thread may ask.
+    package var clockNow: Instant { driver.now() }
+
     /// Runs `job` on this loop, after the jobs posted before it. Any thread may call this.
     ///
     /// - Returns: Whether the job will run: `false` once the loop was shut down.
     @discardableResult
     public func execute(_ job: @escaping @Sendable () -> Void) -> Bool {
         inbox.post(job)
-    }
-
-    /// Arms a timer that fires once, no earlier than `delay` from ``now``; O(1).
-    @discardableResult
-    public func schedule(after delay: Duration, _ target: any TimerTarget) -> TimerID {
-        checkCurrent()
-        return wheel.arm(at: now + delay, target)
-    }
-
-    /// Moves an armed timer to `delay` from ``now``; `false` where it fired or was cancelled. O(1).
-    @discardableResult
-    public func reschedule(_ id: TimerID, after delay: Duration) -> Bool {
-        checkCurrent()
-        return wheel.rearm(id, at: now + delay)
-    }
-
-    /// Cancels an armed timer; `false` where it fired or was cancelled before. O(1).
-    @discardableResult
-    public func cancel(_ id: TimerID) -> Bool {
-        checkCurrent()
-        return wheel.cancel(id)
     }
 
     /// Calls `target` once, when this turn's events, jobs and timers are done and before its writes
@@ -216,7 +205,7 @@ public final class EventLoop: @unchecked Sendable {
             runTurnTargets()
         } while nextJob < jobs.count || !ready.isEmpty || !inbox.closeIfEmpty { unbind() }
         // Timers that late jobs armed never fire, and may hold the loop.
-        wheel = TimerWheel(now: now)
+        dropTimers()
     }
 
     /// The thread is the loop's no longer.
@@ -231,6 +220,7 @@ public final class EventLoop: @unchecked Sendable {
         }
         now = driver.now()
         counters.turns += 1
+        let begun = beginReport()
         driver.deliver(to: self)
         runJobs()
         fireTimers()
@@ -239,6 +229,7 @@ public final class EventLoop: @unchecked Sendable {
         flushDirty()
         tellRisen()
         carryOutCloses()
+        if let begun { endReport(begun) }
     }
 
     /// Whether a turn has something to do before any event or timer.
@@ -246,6 +237,12 @@ public final class EventLoop: @unchecked Sendable {
         nextJob < jobs.count || !inbox.isEmpty || firstDoomed < doomed.count || !dirty.isEmpty
             || !turnTargets.isEmpty || !risen.isEmpty || !ready.isEmpty
     }
+
+    /// Bytes that were written and neither sent nor queued yet.
+    package var gatheredBytes: Int { gather.used }
+
+    /// Inbound buffers that tasks have not given back.
+    package var buffersLent: Int { inboundBuffers.lentCount() }
 
     /// When the next timer is due.
     package var nextTimer: Instant? { wheel.nextDeadline }
@@ -259,10 +256,13 @@ public final class EventLoop: @unchecked Sendable {
 
     private func runJobs() {
         if nextJob == jobs.count {
-            inbox.take(into: &jobs)
+            if inbox.isEmpty { return }
+            let since = inbox.take(into: &jobs)
+            if jobsSince == nil { jobsSince = since }
             nextJob = 0
         }
         let end = min(jobs.count, nextJob + configuration.jobsPerTurnMax)
+        counters.jobs += end - nextJob
         while nextJob < end {
             let job = jobs[nextJob]
             nextJob += 1
@@ -275,14 +275,6 @@ public final class EventLoop: @unchecked Sendable {
         if nextJob == jobs.count {
             jobs.removeAll(keepingCapacity: jobs.capacity <= 4_096)
             nextJob = 0
-        }
-    }
-
-    private func fireTimers() {
-        var left = configuration.timersPerTurnMax
-        while left > 0, let (id, target) = wheel.popExpired(now: now) {
-            left -= 1
-            target.timerFired(id, on: self)
         }
     }
 
@@ -301,21 +293,4 @@ public final class EventLoop: @unchecked Sendable {
 /// Is called once at the end of a turn; see ``EventLoop/runAtEndOfTurn(_:)``.
 public protocol TurnTarget: AnyObject {
     func turnEnded(on loop: EventLoop)
-}
-
-/// A small seeded generator for jitter (Steele, Lea and Flood 2014); never for secrets.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -42,6 +42,8 @@ public final class EventLoopGroup: Sendable {
                 // Later loops differ from the first only by what the first ones use up.
                 guard index == 0, configuration.driverFallback == .automatic else { throw error }
                 reason = error
+                Platform.logLine(
+                    "NetPoll: no \(choice.rawValue) driver (\(error)), using the automatic one")
                 choice = .automatic
                 driver = try Platform.makeDriver()
             }
@@ -77,45 +79,49 @@ public final class EventLoopGroup: Sendable {
     /// connection stays on the loop whose listener accepted it (SO_REUSEPORT, socket(7)); see
     /// ``ListenerGroup/Balancing`` for other ways.
     ///
-    /// The path of a Unix socket cannot be shared: that takes a group of one loop.
+    /// The path of a Unix socket cannot be shared: the first loop accepts for all.
     ///
     /// - Throws: ``SystemError``, for example EADDRINUSE or EACCES; then nothing listens.
     public func listen(
         on address: SocketAddress, configuration: Listener.Configuration = .init(),
         makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
     ) async throws(SystemError) -> ListenerGroup {
+        try await listen([.address(address)], configuration, makeHandler)
+    }
+
+    /// Accepts on sockets that listen already: those that a predecessor passed
+    /// (``ListenerGroup/descriptors()``), or that a service manager opened (``SocketActivation``).
+    ///
+    /// The loops take them in turn; where there are fewer sockets than loops, connections are handed
+    /// to the loops as ``Listener/Configuration/balancing`` says, in turn by default. The listeners
+    /// own them from here on.
+    ///
+    /// - Throws: ``SystemError``: EBADF, ENOTSOCK, or EINVAL where one is no listening stream socket;
+    ///   then nothing listens, and what was taken over before is closed.
+    public func listen(
+        adopting descriptors: [Int32], configuration: Listener.Configuration = .init(),
+        makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+    ) async throws(SystemError) -> ListenerGroup {
+        try await listen(descriptors.map { .descriptor($0) }, configuration, makeHandler)
+    }
+
+    private func listen(
+        _ sources: [ListenPlace.Source], _ configuration: Listener.Configuration,
+        _ makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
+    ) async throws(SystemError) -> ListenerGroup {
         let group = ListenerGroup(loops: loops)
-        var bound = address
-        let isShared =
-            loops.count > 1 && configuration.balancing == .kernel && address.port != nil
-        for loop in isShared ? loops : Array(loops[..<1]) {
-            let target = bound
-            let result: Result<SocketAddress, SystemError>? = await loop.run { [loops] in
-                do throws(SystemError) {
-                    let listener = try loop.listen(
-                        on: target, configuration: configuration, sharesPort: isShared,
-                        joinsShared: isShared && loop.index > 0,
-                        targets: isShared || loops.count == 1 ? nil : loops,
-                        makeHandler: makeHandler)
+        do throws(SystemError) {
+            group.setAddress(
+                try await listenOnLoops(sources, configuration.balancing) {
+                    loop, place throws(SystemError) in
+                    let listener = try loop.listen(place, configuration, makeHandler: makeHandler)
                     group.add(listener)
-                    return .success(listener.address)
-                } catch {
-                    return .failure(error)
-                }
-            }
-            switch result {
-            case .success(let address): bound = address
-            case .failure(let error):
-                await group.close()
-                throw error
-            case nil:
-                await group.close()
-                throw SystemError(
-                    code: Platform.Errno.cancelled, operation: "listen on a loop that was shut down"
-                )
-            }
+                    return listener.address
+                })
+        } catch {
+            await group.close()
+            throw error
         }
-        group.setAddress(bound)
         return group
     }
 

@@ -8,19 +8,24 @@ final class Inbox: Sendable {
     /// Something to run on the loop.
     enum Job: Sendable {
         case call(@Sendable () -> Void)
-        case task(UnownedJob)
+        case task(LoopJob)
     }
 
     private struct State {
         var jobs: [Job] = []
-        var isAnnounced = false
         var isClosed = false
+        /// Tells the time of the oldest job that waits, where somebody wants to know.
+        var clock: (@Sendable () -> Instant)?
+        var since: Instant?
         /// Jobs of tasks that came after the inbox was closed.
-        var late: [UnownedJob] = []
+        var late: [LoopJob] = []
         var runsLate = false
     }
 
     private let state = Mutex(State())
+    /// Whether there are jobs: changed under the lock, and read without it in every turn. A post
+    /// that is not seen here yet wakes the loop afterwards.
+    private let isAnnounced = Atomic(false)
     private let waker: any Waker
 
     init(waker: any Waker) {
@@ -31,14 +36,14 @@ final class Inbox: Sendable {
     func post(_ job: @escaping @Sendable () -> Void) -> Bool { post(.call(job)) }
 
     /// - Returns: Whether the job was taken: `false` once the inbox is closed.
-    func post(_ job: UnownedJob) -> Bool { post(.task(job)) }
+    func post(_ job: LoopJob) -> Bool { post(.task(job)) }
 
     private func post(_ job: Job) -> Bool {
         let (isTaken, wasAnnounced) = state.withLock { state in
             guard !state.isClosed else { return (false, true) }
             state.jobs.append(job)
-            defer { state.isAnnounced = true }
-            return (true, state.isAnnounced)
+            if state.since == nil, let clock = state.clock { state.since = clock() }
+            return (true, isAnnounced.exchange(true, ordering: .sequentiallyConsistent))
         }
         if !wasAnnounced { waker.wake() }
         return isTaken
@@ -56,22 +61,31 @@ final class Inbox: Sendable {
     }
 
     /// Takes everything posted so far; `jobs` is emptied and its memory reused.
-    func take(into jobs: inout [Job]) {
+    ///
+    /// - Returns: When the first of it was posted; `nil` unless ``stamp(_:)`` asked for that.
+    func take(into jobs: inout [Job]) -> Instant? {
         jobs.removeAll(keepingCapacity: true)
-        state.withLock { state in
+        return state.withLock { state in
             swap(&state.jobs, &jobs)
-            state.isAnnounced = false
+            isAnnounced.store(false, ordering: .sequentiallyConsistent)
+            defer { state.since = nil }
+            return state.since
         }
     }
 
-    var isEmpty: Bool { state.withLock { $0.jobs.isEmpty } }
+    /// From now on notes by this clock when jobs are posted.
+    func stamp(_ clock: (@Sendable () -> Instant)?) {
+        state.withLock { $0.clock = clock }
+    }
+
+    var isEmpty: Bool { !isAnnounced.load(ordering: .sequentiallyConsistent) }
 
     // MARK: - After the loop
 
     /// Keeps a job that came too late.
     ///
     /// - Returns: Whether the caller has to see to it that late jobs are run: nobody does so now.
-    func addLate(_ job: UnownedJob) -> Bool {
+    func addLate(_ job: LoopJob) -> Bool {
         state.withLock { state in
             state.late.append(job)
             defer { state.runsLate = true }
@@ -79,7 +93,7 @@ final class Inbox: Sendable {
         }
     }
 
-    func takeLate() -> UnownedJob? {
+    func takeLate() -> LoopJob? {
         state.withLock { $0.late.isEmpty ? nil : $0.late.removeFirst() }
     }
 

@@ -2,6 +2,12 @@
 public struct LoopMetrics: Hashable, Sendable {
     /// Turns of the loop.
     public var turns = 0
+    /// What the driver delivered: connections, bytes, ends, room for more, failures.
+    public var events = 0
+    /// Jobs posted to the loop, and pieces of tasks, that were run.
+    public var jobs = 0
+    /// Timers that fired.
+    public var timersFired = 0
     /// Connections accepted and registered.
     public var accepted = 0
     /// Outgoing connections that came about.

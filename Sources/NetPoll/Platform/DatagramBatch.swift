@@ -76,7 +76,35 @@
                 isTruncated: header.msg_flags & Int32(MSG_TRUNC) != 0)
         }
 
-        /// Sends a batch; returns how many the kernel took, or -1 with errno.
+        /// Receives batches, no more than a turn may, and delivers them, as long as they are wanted.
+        func receiveAll(
+            _ fd: Int32, _ token: Token, _ loop: EventLoop, while isWanted: () -> Bool
+        ) {
+            guard let configuration = loop.datagramSocket(for: token)?.configuration else { return }
+            let size = configuration.datagramBytesMax
+            for _ in 0..<loop.configuration.readsPerConnectionMax {
+                guard loop.descriptor(of: token) == fd, isWanted() else { return }
+                let count = receive(
+                    fd, into: loop.receiveBuffer, size: size, info: configuration.packetInfo)
+                guard count >= 0 else {
+                    if errno == EINTR { continue }
+                    if errno != EAGAIN { loop.failed(errno, on: token) }
+                    return
+                }
+                // The tables are read before a handler may send, which uses them, too.
+                let arrivals = (0..<count).map { (arrival($0), byteCount($0)) }
+                for (index, (arrival, length)) in arrivals.enumerated() {
+                    let start = index * size
+                    let bytes = UnsafeMutableRawBufferPointer(
+                        rebasing: loop.receiveBuffer[start..<start + min(size, length)])
+                    guard loop.receivedDatagram(bytes, arrival, on: token) else { return }
+                }
+                guard count == min(capacity, loop.receiveBuffer.count / size) else { return }
+            }
+        }
+
+        /// Sends a batch; returns how many datagrams the kernel took, which is fewer where room or
+        /// the next one's error stopped it, or a negative errno where the first one failed.
         func send(_ fd: Int32, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>) -> Int {
             let count = min(capacity, datagrams.count)
             for index in 0..<count {
@@ -98,7 +126,13 @@
                 }
                 messages[index] = message
             }
-            return Int(cnetpoll_sendmmsg(fd, messages, UInt32(count)))
+            while true {
+                let sent = Int(cnetpoll_sendmmsg(fd, messages, UInt32(count)))
+                if sent >= 0 { return sent }
+                let code = errno
+                if code == EAGAIN { return 0 }
+                if code != EINTR { return -Int(code) }
+            }
         }
     }
 #endif

@@ -81,17 +81,20 @@
                     continue
                 }
                 let token = Token(rawValue: event.data.u64)
+                guard let fd = loop.descriptor(of: token) else {
+                    loop.counters.staleEvents += 1
+                    continue
+                }
                 switch token.kind {
-                case .listener: accept(token, loop)
-                case .connection: deliver(event.events, token, loop)
-                case .attempt: finishConnect(token, loop)
-                case .datagram: datagrams(event.events, token, loop)
+                case .listener: accept(fd, token, loop)
+                case .connection: deliver(event.events, fd, token, loop)
+                case .attempt: loop.finishConnect(fd, token)
+                case .datagram: datagrams(event.events, fd, token, loop)
                 }
             }
         }
 
-        private func deliver(_ ready: UInt32, _ token: Token, _ loop: EventLoop) {
-            guard let fd = loop.descriptor(of: token) else { return }
+        private func deliver(_ ready: UInt32, _ fd: Int32, _ token: Token, _ loop: EventLoop) {
             if ready & EPOLLOUT.rawValue != 0 {
                 setInterest(fd, token, interests[Int(fd)].subtracting(.send))
                 loop.sendable(token)
@@ -121,7 +124,7 @@
             while reads < loop.configuration.readsPerConnectionMax {
                 let count =
                     interests[Int(fd)].contains(.descriptors)
-                    ? receiveWithDescriptors(fd, token, loop)
+                    ? Socket.receiveWithDescriptors(fd, token, loop)
                     : recv(fd, buffer.baseAddress, buffer.count, 0)
                 reads += 1
                 if count > 0 {
@@ -146,7 +149,7 @@
         ) throws(SystemError) -> (SocketHandle, SocketAddress) {
             let (socket, bound) = try Socket.listen(on: address, options)
             do {
-                try register(socket.rawValue, token, .receive)
+                try adoptListener(socket, options, token: token)
             } catch {
                 Glibc.close(socket.rawValue)
                 throw error
@@ -154,28 +157,19 @@
             return (socket, bound)
         }
 
+        func adoptListener(
+            _ socket: SocketHandle, _ options: ListenOptions, token: Token
+        ) throws(SystemError) {
+            try register(socket.rawValue, token, .receive)
+        }
+
         func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
             setReceiving(accepting, socket, token: token)
         }
 
-        private func accept(_ token: Token, _ loop: EventLoop) {
-            guard let listening = loop.descriptor(of: token) else { return }
-            var budget = loop.acceptBudget(token)
-            while budget > 0, loop.descriptor(of: token) == listening {
-                budget -= 1
-                var storage = sockaddr_storage()
-                var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-                let fd = cnetpoll_accept(listening, &storage, &length)
-                if fd >= 0 {
-                    let address = Platform.address(from: storage, length: length)
-                    loop.accepted(SocketHandle(rawValue: fd), from: address, on: token)
-                    continue
-                }
-                let code = errno
-                if code == EAGAIN { return }
-                if code == EINTR { continue }
-                loop.acceptFailed(code, on: token)
-                if Platform.isExhaustion(code) { return }
+        private func accept(_ listening: Int32, _ token: Token, _ loop: EventLoop) {
+            loop.acceptWaiting(listening, token) {
+                interests[Int(listening)].contains(.receive)
             }
         }
 
@@ -197,16 +191,6 @@
             return socket
         }
 
-        private func finishConnect(_ token: Token, _ loop: EventLoop) {
-            guard let fd = loop.descriptor(of: token) else { return }
-            let code = Socket.pendingError(fd)
-            if code == 0 {
-                loop.connected(token)
-            } else {
-                loop.connectFailed(code, on: token)
-            }
-        }
-
         func adopt(_ socket: SocketHandle, token: Token) throws(SystemError) {
             try register(socket.rawValue, token, .receive)
         }
@@ -223,21 +207,34 @@
         ) -> SendOutcome {
             var offered = 0
             for segment in segments { offered += segment.count }
-            let sent = Socket.send(socket.rawValue, segments)
-            guard sent >= 0 else { return .failed(Int32(-sent)) }
-            if sent < offered {
-                let interest = interests[Int(socket.rawValue)]
-                setInterest(socket.rawValue, token, interest.union(.send))
-            }
-            return .sent(sent)
+            return outcome(Socket.send(socket.rawValue, segments), of: offered, socket, token)
         }
 
         func sendFile(
             _ socket: SocketHandle, _ descriptor: Int32, offset: Int, count: Int, token: Token
         ) -> SendOutcome {
             let sent = Socket.sendFile(socket.rawValue, descriptor, offset: offset, count: count)
+            return outcome(sent, of: count, socket, token)
+        }
+
+        func sendDescriptor(
+            _ socket: SocketHandle, _ descriptor: Int32, mark: UInt8, token: Token
+        ) -> SendOutcome {
+            let sent = Socket.sendDescriptor(socket.rawValue, descriptor, mark: mark)
+            return outcome(sent, of: 1, socket, token)
+        }
+
+        func receiveDescriptors(_ socket: SocketHandle) {
+            interests[Int(socket.rawValue)].insert(.descriptors)
+        }
+
+        /// What a send of `offered` bytes came to; where it was cut short, room is awaited.
+        @inline(__always)
+        func outcome(
+            _ sent: Int, of offered: Int, _ socket: SocketHandle, _ token: Token
+        ) -> SendOutcome {
             guard sent >= 0 else { return .failed(Int32(-sent)) }
-            if sent < count {
+            if sent < offered {
                 let interest = interests[Int(socket.rawValue)]
                 setInterest(socket.rawValue, token, interest.union(.send))
             }

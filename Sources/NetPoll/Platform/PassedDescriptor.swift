@@ -23,9 +23,16 @@ public struct PassedDescriptor: ~Copyable {
 
 extension OpenFile {
     /// A duplicate of a descriptor, closed by itself.
-    convenience init(duplicating descriptor: Int32) throws(SystemError) {
+    package convenience init(duplicating descriptor: Int32) throws(SystemError) {
+        self.init(adopting: try Platform.duplicate(descriptor))
+    }
+}
+
+extension Platform {
+    /// A second descriptor of the same open file, which the caller closes (fcntl(2)).
+    package static func duplicate(_ descriptor: Int32) throws(SystemError) -> Int32 {
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw SystemError(code: errno, operation: "fcntl") }
-        self.init(adopting: copy)
+        return copy
     }
 }

@@ -11,7 +11,7 @@ package enum Platform {
     static var currentThread: UInt64 { cnetpoll_thread_id() }
 
     /// The system's monotonic clock (clock_gettime(2), CLOCK_MONOTONIC).
-    static var monotonicNow: Instant {
+    package static var monotonicNow: Instant {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
@@ -44,8 +44,23 @@ package enum Platform {
         }
     }
 
-    static func unsupportedError(_ operation: String) -> SystemError {
-        SystemError(code: EOPNOTSUPP, operation: operation)
+    /// Asks the kernel to back memory with huge pages (madvise(2), MADV_HUGEPAGE), where it can.
+    static func preferHugePages(_ memory: UnsafeMutableRawPointer, byteCount: Int) {
+        #if os(Linux)
+            // A wish: where it is refused, usual pages do.
+            _ = madvise(memory, byteCount, Int32(MADV_HUGEPAGE))
+        #endif
+    }
+
+    /// Asks the processor to bring memory into its cache; touches nothing.
+    @inline(__always)
+    static func prefetch(_ memory: UnsafeRawPointer) { cnetpoll_prefetch(memory) }
+
+    /// Writes a line to standard error; for what whoever runs the process has to know.
+    static func logLine(_ text: String) {
+        let line = Array((text + "\n").utf8)
+        // Where nobody reads standard error, nobody misses the line.
+        _ = write(STDERR_FILENO, line, line.count)
     }
 
     static func removeFile(_ path: String) {
@@ -64,6 +79,7 @@ package enum Platform {
         package static var noBuffers: Int32 { ENOBUFS }
         package static var addressInUse: Int32 { EADDRINUSE }
         package static var notSupported: Int32 { ENOSYS }
+        package static var operationNotSupported: Int32 { EOPNOTSUPP }
         package static var connectionRefused: Int32 { ECONNREFUSED }
         package static var hostUnreachable: Int32 { EHOSTUNREACH }
         package static var addressNotAvailable: Int32 { EADDRNOTAVAIL }

@@ -20,6 +20,12 @@ extension Socket {
                 case .unix: break
                 }
             }
+            // Otherwise a socket hears groups that others of the machine joined (ip(7)).
+            switch address {
+            case .v4: set(fd, Int32(IPPROTO_IP), IP_MULTICAST_ALL, 0)
+            case .v6: set(fd, Int32(IPPROTO_IPV6), IPV6_MULTICAST_ALL, 0)
+            case .unix: break
+            }
             try bindReplacingStale(fd, address, Int32(SOCK_DGRAM.rawValue))
             if let peer = configuration.peer {
                 try check(

@@ -79,7 +79,7 @@ enum Socket {
     }
 
     /// Sets TCP's options (tcp(7)).
-    private static func apply(_ options: SocketOptions, _ fd: Int32) {
+    static func apply(_ options: SocketOptions, _ fd: Int32) {
         let tcp = Int32(IPPROTO_TCP)
         if options.noDelay { set(fd, tcp, TCP_NODELAY) }
         guard let keepAlive = options.keepAlive else { return }

@@ -2,7 +2,7 @@
 ///
 /// Instants of different drivers (the system's and a simulated one) cannot be compared in a
 /// meaningful way; instants of two loops in one process can.
-public struct Instant: Comparable, Hashable, Sendable {
+public struct Instant: InstantProtocol, Hashable, Sendable {
     /// Nanoseconds since the clock's arbitrary origin.
     public let nanoseconds: Int64
 
@@ -12,6 +12,12 @@ public struct Instant: Comparable, Hashable, Sendable {
 
     /// The time since the clock's origin, for cores that take a `Duration`.
     public var sinceOrigin: Duration { .nanoseconds(nanoseconds) }
+
+    /// This moment moved by `duration`; saturates at the ends of the clock (about 292 years).
+    public func advanced(by duration: Duration) -> Instant { self + duration }
+
+    /// The time from this moment to `other`.
+    public func duration(to other: Instant) -> Duration { other - self }
 
     public static func < (left: Instant, right: Instant) -> Bool {
         left.nanoseconds < right.nanoseconds
@@ -34,6 +40,12 @@ public struct Instant: Comparable, Hashable, Sendable {
 extension Duration {
     /// Whole nanoseconds, saturating at the ends of `Int64`.
     package var inNanoseconds: Int64 {
+        // Short of 18 seconds all attoseconds fit 64 bits, and of 584 years one division does.
+        let whole = attoseconds
+        if whole >= 0, let high = UInt64(exactly: whole >> 64), high < 1_000_000_000 / 2 {
+            let low = UInt64(truncatingIfNeeded: whole)
+            return Int64((1_000_000_000 as UInt64).dividingFullWidth((high, low)).quotient)
+        }
         let (seconds, attoseconds) = components
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         guard !overflow else { return seconds < 0 ? .min : .max }

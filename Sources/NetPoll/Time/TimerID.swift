@@ -12,7 +12,8 @@ public struct TimerID: Hashable, Sendable {
 
 /// Receives the firing of timers; see ``EventLoop/schedule(after:_:)``.
 public protocol TimerTarget: AnyObject {
-    /// The timer's time has come. The timer is gone; arm another to go on.
+    /// The timer's time has come. A timer that fires once is gone; arm another to go on. One that
+    /// repeats stays armed.
     ///
     /// Called on the loop.
     func timerFired(_ id: TimerID, on loop: EventLoop)

@@ -20,6 +20,7 @@ public struct WebSocketClientHandshake: Sendable {
     /// The request to send.
     public let requestBytes: [UInt8]
     private let subprotocols: [String]
+    private let offered: CompressionConfiguration?
     private let acceptValue: [UInt8]
     private var parser: HTTPResponseParser
     private var interimResponses = 0
@@ -38,6 +39,7 @@ public struct WebSocketClientHandshake: Sendable {
         let key = Base64.encode(nonce.indices.map { nonce[$0] })
         requestBytes = try request.encoded(key: key)
         subprotocols = request.subprotocols
+        offered = request.compression
         acceptValue = WebSocketHandshake.acceptValue(forKey: key)
         parser = HTTPResponseParser(limits: limits)
     }
@@ -98,13 +100,34 @@ public struct WebSocketClientHandshake: Sendable {
         var accepts: [[UInt8]] = []
         head.fields.forEachValue("sec-websocket-accept") { accepts.append(Array($0)) }
         guard accepts == [acceptValue] else { throw WebSocketHandshakeError(.accept) }
-        let extensions = head.headers("sec-websocket-extensions").filter { !$0.isEmpty }
-        guard extensions.isEmpty else { throw WebSocketHandshakeError(.unofferedExtension) }
+        let compression = try compression(of: head)
         let chosen = head.headers("sec-websocket-protocol")
         guard chosen.count <= 1, chosen.allSatisfy(subprotocols.contains) else {
             throw WebSocketHandshakeError(.unofferedSubprotocol)
         }
-        return WebSocketOpening(head: head, subprotocol: chosen.first)
+        return WebSocketOpening(head: head, subprotocol: chosen.first, compression: compression)
+    }
+
+    /// Checks what the server says of extensions (RFC 6455 §9.1, RFC 7692 §5.1).
+    private func compression(
+        of head: HTTPResponseHead
+    ) throws(WebSocketHandshakeError) -> PerMessageDeflate? {
+        var header = ExtensionHeader()
+        head.fields.forEachValue("sec-websocket-extensions") { header.add($0) }
+        guard header.isWellFormed else {
+            throw WebSocketHandshakeError(.compression(ExtensionError(.malformed)))
+        }
+        guard header.others == 0 else { throw WebSocketHandshakeError(.unofferedExtension) }
+        guard let answer = header.deflate.first else { return nil }
+        guard let offered else { throw WebSocketHandshakeError(.unofferedExtension) }
+        guard header.deflate.count == 1 else {
+            throw WebSocketHandshakeError(.compression(ExtensionError(.duplicateExtension)))
+        }
+        do throws(ExtensionError) {
+            return try offered.checked(answer)
+        } catch {
+            throw WebSocketHandshakeError(.compression(error))
+        }
     }
 
     /// Whether `Upgrade` says websocket and nothing else.

@@ -17,6 +17,8 @@ public struct WebSocketHandshakeError: Error, Hashable, Sendable {
         case unofferedSubprotocol
         /// The server agreed to an extension that was not offered.
         case unofferedExtension
+        /// The server's answer about compression is not one to what was offered.
+        case compression(ExtensionError)
         /// More interim responses (1xx) than anybody needs.
         case excessiveInterimResponses
         /// The proxy answered CONNECT with this status (RFC 9110 §9.3.6).
@@ -41,6 +43,7 @@ extension WebSocketHandshakeError: CustomStringConvertible {
         case .accept: "Sec-WebSocket-Accept does not answer the key"
         case .unofferedSubprotocol: "the server chose a subprotocol that was not offered"
         case .unofferedExtension: "the server chose an extension that was not offered"
+        case .compression(let error): error.description
         case .excessiveInterimResponses: "more than 8 interim responses"
         case .refusedByProxy(let status): "the proxy refused with \(status) \(status.reasonPhrase)"
         }

@@ -4,4 +4,6 @@ public struct WebSocketOpening: Sendable {
     public let head: HTTPResponseHead
     /// The subprotocol the server chose among those offered, or `nil` for none.
     public let subprotocol: String?
+    /// The compression agreed on, or `nil` for none.
+    public let compression: PerMessageDeflate?
 }

@@ -4,6 +4,8 @@ public struct WebSocketRequest: Hashable, Sendable {
     public var host: String
     /// The path and query; `/` by default.
     public var target: String
+    /// What to offer of `permessage-deflate`, or `nil`, the default, for no compression.
+    public var compression: CompressionConfiguration?
     /// What to offer in `Sec-WebSocket-Protocol`, the preferred first.
     public var subprotocols: [String]
     /// The value of `Origin`, or `nil` for none; browsers send it, other clients need not.
@@ -20,6 +22,7 @@ public struct WebSocketRequest: Hashable, Sendable {
         subprotocols: [String] = [],
         origin: String? = nil,
         credentials: BasicCredentials? = nil,
+        compression: CompressionConfiguration? = nil,
         headers: [HTTPHeader] = []
     ) {
         self.host = host
@@ -27,6 +30,7 @@ public struct WebSocketRequest: Hashable, Sendable {
         self.subprotocols = subprotocols
         self.origin = origin
         self.credentials = credentials
+        self.compression = compression
         self.headers = headers
     }
 
@@ -44,6 +48,9 @@ public struct WebSocketRequest: Hashable, Sendable {
         if !subprotocols.isEmpty {
             bytes += "Sec-WebSocket-Protocol: \(subprotocols.joined(separator: ", "))\r\n".utf8
         }
+        if let compression {
+            bytes += "Sec-WebSocket-Extensions: \(compression.offerValue)\r\n".utf8
+        }
         if let origin { bytes += "Origin: \(origin)\r\n".utf8 }
         if let credentials { bytes += "Authorization: \(credentials.headerValue)\r\n".utf8 }
         for header in headers { HTTPResponse.append(header, to: &bytes) }
@@ -52,6 +59,7 @@ public struct WebSocketRequest: Hashable, Sendable {
     }
 
     private func check() throws(WebSocketRequestError) {
+        compression?.check()
         guard !host.isEmpty, host.utf8.allSatisfy(Self.isVisible) else {
             throw WebSocketRequestError(.host)
         }

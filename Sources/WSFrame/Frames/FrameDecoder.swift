@@ -10,7 +10,8 @@
 ///       ▼        │
 ///     cutHeader ─┘
 ///
-/// Complexity: O(header bytes) per ``next(in:at:limits:)``; payload bytes are never touched.
+/// Complexity: O(header bytes) per ``next(in:at:limits:compression:)``; payload bytes are never
+/// touched.
 public struct FrameDecoder: Sendable {
     /// What comes next in the stream.
     public enum Event: Hashable, Sendable {
@@ -55,13 +56,16 @@ public struct FrameDecoder: Sendable {
     ///   - input: Bytes received; those before `cursor` are consumed.
     ///   - cursor: Offset of the first unconsumed byte; advanced past the event.
     ///   - limits: Only ``ProtocolLimits/framePayloadBytesMax`` is used; the same in every call.
+    ///   - agreed: The compression agreed on, the same in every call, or `nil`: then RSV1 is refused
+    ///     (RFC 7692 §6).
     /// - Returns: The event, or `nil` if it needs more than `input` holds; all of `input` is
     ///   consumed then.
     /// - Throws: ``ProtocolViolation``. Later calls are a programmer error.
     public mutating func next(
         in input: RawSpan,
         at cursor: inout Int,
-        limits: ProtocolLimits
+        limits: ProtocolLimits,
+        compression agreed: PerMessageDeflate? = nil
     ) throws(ProtocolViolation) -> Event? {
         precondition(cursor >= 0 && cursor <= input.byteCount, "cursor \(cursor) is outside")
         if case .awaitingPayload = state {
@@ -76,7 +80,9 @@ public struct FrameDecoder: Sendable {
         }
         if let header = usualHeader(in: input, at: &cursor, limits) { return .header(header) }
         let header = try input.withUnsafeBytes { (buffer) throws(ProtocolViolation) in
-            try nextHeader(in: buffer, at: &cursor, payloadBytesMax: limits.framePayloadBytesMax)
+            try nextHeader(
+                in: buffer, at: &cursor, payloadBytesMax: limits.framePayloadBytesMax,
+                mayBeCompressed: agreed != nil)
         }
         return header.map { .header($0) }
     }
@@ -146,7 +152,8 @@ public struct FrameDecoder: Sendable {
     mutating func nextHeader(
         in input: UnsafeRawBufferPointer,
         at cursor: inout Int,
-        payloadBytesMax: Int
+        payloadBytesMax: Int,
+        mayBeCompressed: Bool
     ) throws(ProtocolViolation) -> FrameHeader? {
         let available = input.count - cursor
         guard available > 0, let base = input.baseAddress else { return nil }
@@ -154,7 +161,9 @@ public struct FrameDecoder: Sendable {
         do throws(ProtocolViolation) {
             switch state {
             case .awaitingHeader:
-                if let found = try readHeader(start, available, payloadBytesMax) {
+                if let found = try readHeader(
+                    start, available, payloadBytesMax, mayBeCompressed)
+                {
                     return headerEnded(found, consumed: found.bytes, at: &cursor)
                 }
                 var prefix = HeaderPrefix()
@@ -164,7 +173,7 @@ public struct FrameDecoder: Sendable {
                 var prefix = kept
                 prefix.append(start, count: available)
                 let found = try prefix.withBytes { (bytes) throws(ProtocolViolation) in
-                    try readHeader(bytes, Int(prefix.count), payloadBytesMax)
+                    try readHeader(bytes, Int(prefix.count), payloadBytesMax, mayBeCompressed)
                 }
                 if let found {
                     return headerEnded(found, consumed: found.bytes - Int(kept.count), at: &cursor)
@@ -203,11 +212,12 @@ public struct FrameDecoder: Sendable {
     private func readHeader(
         _ start: UnsafeRawPointer,
         _ available: Int,
-        _ payloadBytesMax: Int
+        _ payloadBytesMax: Int,
+        _ mayBeCompressed: Bool
     ) throws(ProtocolViolation) -> (header: FrameHeader, firstByte: UInt8, bytes: Int)? {
         // unsafe: every read below is preceded by a check that so many bytes are available.
         let first = start.load(as: UInt8.self)
-        try Self.checkFirstByte(first)
+        try Self.checkFirstByte(first, mayBeCompressed)
         guard available >= 2 else { return nil }
         let second = start.load(fromByteOffset: 1, as: UInt8.self)
         try checkSecondByte(second, isControl: first & 0x8 != 0)
@@ -235,6 +245,7 @@ public struct FrameDecoder: Sendable {
         }
         let header = FrameHeader(
             isFinal: first & 0x80 != 0,
+            isCompressed: first & 0x40 != 0,
             opcode: Opcode(rawValue: first & 0xF),
             payloadBytes: Int(length),
             maskingKey: key
@@ -242,8 +253,14 @@ public struct FrameDecoder: Sendable {
         return (header, first, headerBytes)
     }
 
-    private static func checkFirstByte(_ byte: UInt8) throws(ProtocolViolation) {
-        guard byte & 0x70 == 0 else { throw ProtocolViolation(.reservedBits) }
+    private static func checkFirstByte(
+        _ byte: UInt8, _ mayBeCompressed: Bool
+    ) throws(ProtocolViolation) {
+        // RSV1 marks the first frame of a compressed message, and no other (RFC 7692 §6.1).
+        let mayHaveRSV1 = mayBeCompressed && (byte & 0xF == 1 || byte & 0xF == 2)
+        guard byte & (mayHaveRSV1 ? 0x30 : 0x70) == 0 else {
+            throw ProtocolViolation(.reservedBits)
+        }
         let opcode = Opcode(rawValue: byte & 0xF)
         guard !opcode.isReserved else { throw ProtocolViolation(.reservedOpcode(opcode)) }
         guard !opcode.isControl || byte & 0x80 != 0 else {
@@ -296,6 +313,23 @@ public struct FrameDecoder: Sendable {
             : .awaitingPayload(
                 remaining: remaining - count, key: key.advanced(by: count), firstByte: firstByte)
         return Piece(range: start..<cursor, key: key, isLast: isLast, firstByte: firstByte)
+    }
+
+    /// Whether the frame begun is a control frame.
+    var isInsideControlFrame: Bool {
+        if case .awaitingPayload(_, _, let firstByte) = state {
+            firstByte & 0x8 != 0
+        } else {
+            false
+        }
+    }
+
+    /// Takes the last `count` bytes of a piece back: they come again in the next one.
+    mutating func giveBack(_ count: Int, of piece: Piece) {
+        assert(count <= piece.range.count, "\(count) of \(piece.range.count) bytes")
+        state = .awaitingPayload(
+            remaining: remainingBytes + count,
+            key: piece.key.advanced(by: piece.range.count - count), firstByte: piece.firstByte)
     }
 
     /// What is still missing of the current frame's payload.

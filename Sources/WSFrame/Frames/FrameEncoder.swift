@@ -78,6 +78,7 @@ public enum FrameEncoder {
     /// - Parameters:
     ///   - payload: Copied behind the header, masked if there is a key; must not overlap `target`.
     ///   - opcode: What the frame carries.
+    ///   - isCompressed: Whether the payload is compressed (RFC 7692 §6).
     ///   - maskingKey: A fresh key for a client's frame, `nil` for a server's.
     ///   - target: Where to write. Traps if it has less room than header and payload take.
     /// - Returns: How many bytes were written.
@@ -85,6 +86,7 @@ public enum FrameEncoder {
     public static func encode(
         _ payload: RawSpan,
         opcode: Opcode,
+        isCompressed: Bool = false,
         maskingKey: MaskingKey? = nil,
         into target: UnsafeMutableRawBufferPointer
     ) -> Int {
@@ -94,7 +96,9 @@ public enum FrameEncoder {
         guard let base = target.baseAddress, target.count - headerBytes >= count else {
             preconditionFailure("\(target.count) bytes are too few for a payload of \(count)")
         }
-        let header = FrameHeader(opcode: opcode, payloadBytes: count, maskingKey: maskingKey)
+        let header = FrameHeader(
+            isCompressed: isCompressed, opcode: opcode, payloadBytes: count,
+            maskingKey: maskingKey)
         encodeHeader(header, into: base)
         payload.withUnsafeBytes { source in
             guard let sourceBase = source.baseAddress else { return }
@@ -139,6 +143,7 @@ public enum FrameEncoder {
     public static func frame(
         _ payload: RawSpan,
         opcode: Opcode,
+        isCompressed: Bool = false,
         maskingKey: MaskingKey? = nil
     ) -> [UInt8] {
         let role: Role = maskingKey == nil ? .server : .client
@@ -148,6 +153,7 @@ public enum FrameEncoder {
             initialized = encode(
                 payload,
                 opcode: opcode,
+                isCompressed: isCompressed,
                 maskingKey: maskingKey,
                 into: UnsafeMutableRawBufferPointer(buffer)
             )

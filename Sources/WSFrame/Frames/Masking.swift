@@ -11,18 +11,20 @@ public enum Masking {
     /// - Returns: The key for the byte after `bytes`.
     @discardableResult
     public static func apply(_ key: MaskingKey, to bytes: inout MutableRawSpan) -> MaskingKey {
+        // Asked for only where there is a choice: for a few bytes it would cost more than they do.
         apply(key, to: &bytes, with: .best)
     }
 
     /// Masks or unmasks with the vector loops of `level`, which this machine must have.
     @inline(__always)
     package static func apply(
-        _ key: MaskingKey, to bytes: inout MutableRawSpan, with level: VectorLevel
+        _ key: MaskingKey, to bytes: inout MutableRawSpan,
+        with level: @autoclosure () -> VectorLevel
     ) -> MaskingKey {
         bytes.withUnsafeMutableBytes { buffer in
             guard let base = buffer.baseAddress else { return }
             // unsafe: base and count are one buffer, lent for this closure.
-            _ = transform(from: base, to: base, count: buffer.count, key: key, with: level)
+            _ = transform(from: base, to: base, count: buffer.count, key: key, with: level())
         }
         return key.advanced(by: bytes.byteCount)
     }
@@ -39,7 +41,7 @@ public enum Masking {
         to target: UnsafeMutableRawPointer,
         count: Int,
         key: MaskingKey,
-        with level: VectorLevel = .best
+        with level: @autoclosure () -> VectorLevel = .best
     ) -> UInt64 {
         if count < 4 {
             return transformTiny(from: source, to: target, count: count, key: key)
@@ -47,7 +49,7 @@ public enum Masking {
         if count < 16 {
             return transformWords(from: source, to: target, count: count, key: key)
         }
-        if count >= VectorLevel.maskBytesMin, level == .bits256 {
+        if count >= VectorLevel.maskBytesMin, level() == .bits256 {
             return VectorLevel.mask256(from: source, to: target, count: count, key: doubled(key))
         }
         return transformVectors(from: source, to: target, count: count, key: key)

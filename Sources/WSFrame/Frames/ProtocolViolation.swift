@@ -1,4 +1,4 @@
-/// The peer broke RFC 6455 or a limit; fail the connection with ``closeCode`` (RFC 6455 §7.1.7).
+/// The peer broke RFC 6455, RFC 7692 or a limit; fail the connection with ``closeCode`` (RFC 6455 §7.1.7).
 public struct ProtocolViolation: Error, Hashable, Sendable {
     /// The rule that was broken.
     public enum Reason: Hashable, Sendable {
@@ -34,10 +34,20 @@ public struct ProtocolViolation: Error, Hashable, Sendable {
         case oversizedFrame(bytes: UInt64, max: Int)
         /// A message is longer than ``ProtocolLimits/messageBytesMax``.
         case oversizedMessage(bytes: UInt64, max: Int)
+        /// A compressed message is no DEFLATE data, or ends within a block (RFC 7692 §7.2.2).
+        case invalidCompression
+        /// A compressed message inflates to more than ``ProtocolLimits/inflationRatioMax`` times
+        /// its bytes.
+        case excessiveInflation(max: Int)
+        /// A message takes more bytes beside what it says than
+        /// ``ProtocolLimits/bookkeepingBytesMax``.
+        case excessiveBookkeeping(max: Int)
         /// A message has more frames than ``ProtocolLimits/fragmentsMax``.
         case excessiveFragments(max: Int)
         /// One input holds more control frames than ``ProtocolLimits/controlFramesPerInputMax``.
         case excessiveControlFrames(max: Int)
+        /// One second holds more control frames than ``ProtocolLimits/controlFramesPerSecondMax``.
+        case excessiveControlFrameRate(max: Int)
     }
 
     public let reason: Reason
@@ -53,11 +63,12 @@ public struct ProtocolViolation: Error, Hashable, Sendable {
             .unmaskedFrame, .maskedFrame, .nonMinimalLength, .lengthOverflow,
             .unexpectedContinuation, .unfinishedMessage, .truncatedCloseCode, .invalidCloseCode:
             .protocolError
-        case .invalidText, .invalidCloseReason:
+        case .invalidText, .invalidCloseReason, .invalidCompression:
             .invalidPayload
-        case .oversizedFrame, .oversizedMessage:
+        case .oversizedFrame, .oversizedMessage, .excessiveInflation:
             .messageTooBig
-        case .excessiveFragments, .excessiveControlFrames:
+        case .excessiveFragments, .excessiveControlFrames, .excessiveControlFrameRate,
+            .excessiveBookkeeping:
             .policyViolation
         }
     }
@@ -80,10 +91,14 @@ extension ProtocolViolation: CustomStringConvertible {
         case .truncatedCloseCode: "close frame with a payload of 1 byte"
         case .invalidCloseCode(let code): "close code \(code) is not allowed on the wire"
         case .invalidCloseReason: "close reason is not UTF-8"
+        case .invalidCompression: "compressed message is not DEFLATE data"
+        case .excessiveInflation(let max): "message inflates to more than \(max) times its bytes"
+        case .excessiveBookkeeping(let max): "message with more than \(max) bytes beside it"
         case .oversizedFrame(let bytes, let max): "frame of \(bytes) bytes exceeds \(max)"
         case .oversizedMessage(let bytes, let max): "message of \(bytes) bytes exceeds \(max)"
         case .excessiveFragments(let max): "message of more than \(max) frames"
         case .excessiveControlFrames(let max): "more than \(max) control frames in one input"
+        case .excessiveControlFrameRate(let max): "more than \(max) control frames in one second"
         }
     }
 }

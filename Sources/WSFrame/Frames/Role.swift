@@ -4,4 +4,7 @@ public enum Role: UInt8, Hashable, Sendable {
     case server
     /// Receives unmasked frames, sends masked ones.
     case client
+
+    /// The other end.
+    public var peer: Role { self == .server ? .client : .server }
 }

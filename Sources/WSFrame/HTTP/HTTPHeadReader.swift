@@ -64,6 +64,8 @@ struct HTTPHeadReader: Sendable {
         guard fields.count < limits.headersMax else {
             throw HTTPParseError(.excessiveHeaders(max: limits.headersMax))
         }
+        // Most heads have no more, and grow it once.
+        if fields.isEmpty { fields.reserveCapacity(min(16, limits.headersMax)) }
         fields.append(try readHeader(line))
     }
 
@@ -82,18 +84,18 @@ struct HTTPHeadReader: Sendable {
     private mutating func append(_ added: UnsafeRawBufferPointer) throws(HTTPParseError) {
         if added.isEmpty { return }
         guard !endsInCR else { throw HTTPParseError(.controlByte(0x0D)) }
-        let lineBytes = bytes.count - lineStart + added.count
-        if isInFirstLine {
-            guard lineBytes <= limits.requestLineBytesMax else {
-                throw HTTPParseError(.oversizedRequestLine(max: limits.requestLineBytesMax))
+        // Of two bounds that these bytes pass, the one passed first counts, as if they came singly.
+        let lineBytesMax = isInFirstLine ? limits.requestLineBytesMax : limits.headerLineBytesMax
+        let lineRoom = lineBytesMax - (bytes.count - lineStart)
+        let headRoom = limits.headBytesMax - bytes.count
+        guard added.count <= min(lineRoom, headRoom) else {
+            if headRoom < lineRoom {
+                throw HTTPParseError(.oversizedHead(max: limits.headBytesMax))
             }
-        } else {
-            guard lineBytes <= limits.headerLineBytesMax else {
-                throw HTTPParseError(.oversizedHeaderLine(max: limits.headerLineBytesMax))
-            }
-        }
-        guard added.count <= limits.headBytesMax - bytes.count else {
-            throw HTTPParseError(.oversizedHead(max: limits.headBytesMax))
+            throw HTTPParseError(
+                isInFirstLine
+                    ? .oversizedRequestLine(max: lineBytesMax)
+                    : .oversizedHeaderLine(max: lineBytesMax))
         }
         if bytes.capacity == 0 { bytes.reserveCapacity(min(1024, limits.headBytesMax)) }
         bytes.append(contentsOf: added)

@@ -1,25 +1,35 @@
 /// Base64 with padding (RFC 4648 §4), as the opening handshake uses it.
 package enum Base64 {
-    private static let alphabet = Array(
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    package static func encode(_ bytes: [UInt8]) -> [UInt8] { encode(bytes.span.bytes) }
 
-    package static func encode(_ bytes: [UInt8]) -> [UInt8] {
-        var text: [UInt8] = []
-        text.reserveCapacity((bytes.count + 2) / 3 * 4)
-        var offset = 0
-        while offset < bytes.count {
-            let left = bytes.count - offset
-            let first = UInt32(bytes[offset])
-            let second = left > 1 ? UInt32(bytes[offset + 1]) : 0
-            let third = left > 2 ? UInt32(bytes[offset + 2]) : 0
-            let group = first << 16 | second << 8 | third
-            text.append(alphabet[Int(group >> 18)])
-            text.append(alphabet[Int(group >> 12 & 0x3F)])
-            text.append(left > 1 ? alphabet[Int(group >> 6 & 0x3F)] : 0x3D)
-            text.append(left > 2 ? alphabet[Int(group & 0x3F)] : 0x3D)
-            offset += 3
+    package static func encode(_ bytes: RawSpan) -> [UInt8] {
+        let count = bytes.byteCount
+        return [UInt8](capacity: (count + 2) / 3 * 4) { text in
+            for offset in stride(from: 0, to: count, by: 3) {
+                let left = count - offset
+                var group: UInt32 = 0
+                for index in 0..<min(3, left) {
+                    let byte = bytes.unsafeLoad(fromByteOffset: offset + index, as: UInt8.self)
+                    group |= UInt32(byte) << UInt32(16 - index * 8)
+                }
+                text.append(digit(group >> 18))
+                text.append(digit(group >> 12 & 0x3F))
+                text.append(left > 1 ? digit(group >> 6 & 0x3F) : 0x3D)
+                text.append(left > 2 ? digit(group & 0x3F) : 0x3D)
+            }
         }
-        return text
+    }
+
+    @inline(__always)
+    private static func digit(_ value: UInt32) -> UInt8 {
+        let value = UInt8(truncatingIfNeeded: value)
+        return switch value {
+        case 0..<26: value + 0x41
+        case 26..<52: value + 0x47
+        case 52..<62: value - 4
+        case 62: 0x2B
+        default: 0x2F
+        }
     }
 
     /// Whether `text` decodes to exactly 16 bytes: 22 digits and two paddings.

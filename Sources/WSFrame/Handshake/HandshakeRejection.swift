@@ -17,6 +17,8 @@ public struct HandshakeRejection: Error, Hashable, Sendable, CustomStringConvert
         case key
         /// `Sec-WebSocket-Protocol` is not a list of tokens.
         case subprotocols
+        /// `Sec-WebSocket-Extensions` is not a list of extensions with parameters (RFC 6455 §9.1).
+        case extensions
         /// The request has a body; what follows it could be taken for frames.
         case body
     }
@@ -32,7 +34,8 @@ public struct HandshakeRejection: Error, Hashable, Sendable, CustomStringConvert
         switch reason {
         case .method: .methodNotAllowed
         case .notAnUpgrade, .version: .upgradeRequired
-        case .httpVersion, .duplicateVersion, .key, .subprotocols, .body: .badRequest
+        case .httpVersion, .duplicateVersion, .key, .subprotocols, .extensions, .body:
+            .badRequest
         }
     }
 
@@ -59,6 +62,7 @@ public struct HandshakeRejection: Error, Hashable, Sendable, CustomStringConvert
         case .duplicateVersion: "more than one Sec-WebSocket-Version"
         case .key: "Sec-WebSocket-Key is not base64 of 16 bytes"
         case .subprotocols: "Sec-WebSocket-Protocol is not a list of tokens"
+        case .extensions: "Sec-WebSocket-Extensions is malformed"
         case .body: "a WebSocket is opened without a request body"
         }
     }

@@ -9,7 +9,7 @@ public enum WebSocketHandshake {
     ///
     /// - Parameter request: The complete head.
     /// - Returns: The upgrade, to be answered with
-    ///   ``WebSocketUpgrade/response(subprotocol:headers:)``.
+    ///   ``WebSocketUpgrade/response(subprotocol:compression:headers:)``.
     /// - Throws: ``HandshakeRejection``, which has the answer.
     public static func validate(
         _ request: HTTPRequest
@@ -23,13 +23,16 @@ public enum WebSocketHandshake {
         try checkVersion(of: request)
         return WebSocketUpgrade(
             acceptValue: acceptValue(forKey: try key(of: request)),
-            subprotocols: try subprotocols(of: request)
+            subprotocols: try subprotocols(of: request),
+            compressionOffers: try compressionOffers(of: request)
         )
     }
 
     /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
     package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
-        Base64.encode(SHA1.digest(of: key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
+        let message = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8
+        let digest = SHA1.digest(of: message.span.bytes)
+        return Base64.encode(digest.span.bytes)
     }
 
     private static func checkVersion(of request: HTTPRequest) throws(HandshakeRejection) {
@@ -52,6 +55,16 @@ public enum WebSocketHandshake {
         }
         guard count == 1, !key.isEmpty else { throw HandshakeRejection(.key) }
         return key
+    }
+
+    /// The offers of `permessage-deflate`, in the client's order; each byte is read once.
+    private static func compressionOffers(
+        of request: HTTPRequest
+    ) throws(HandshakeRejection) -> [DeflateParameters] {
+        var header = ExtensionHeader()
+        request.forEachValue("sec-websocket-extensions") { header.add($0) }
+        guard header.isWellFormed else { throw HandshakeRejection(.extensions) }
+        return header.deflate
     }
 
     /// The subprotocols offered, in the client's order; each byte is read once.

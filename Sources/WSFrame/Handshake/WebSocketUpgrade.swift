@@ -4,6 +4,20 @@ public struct WebSocketUpgrade: Hashable, Sendable {
     let acceptValue: [UInt8]
     /// What the client offers in `Sec-WebSocket-Protocol`, in its order of preference.
     public let subprotocols: [String]
+    /// The offers of `permessage-deflate`, in the client's order of preference.
+    let compressionOffers: [DeflateParameters]
+
+    /// Agrees on compression with the client (RFC 7692 §5.1, §7.1).
+    ///
+    /// An offer with a parameter that is unknown, there twice or of a wrong value is passed over.
+    ///
+    /// - Parameter configuration: What this side wants and grants.
+    /// - Returns: What to hand to ``response(subprotocol:compression:headers:)``; `nil` where the
+    ///   client offers nothing that can be had.
+    public func compression(_ configuration: CompressionConfiguration) -> PerMessageDeflate? {
+        configuration.check()
+        return configuration.accepted(among: compressionOffers)
+    }
 
     /// The first subprotocol of the client's that is in `supported`, or `nil` if none is.
     ///
@@ -17,13 +31,17 @@ public struct WebSocketUpgrade: Hashable, Sendable {
     /// - Parameters:
     ///   - subprotocol: One of ``subprotocols``, or `nil` for none. Traps if the client did not
     ///     offer it.
+    ///   - compression: What was agreed on, or `nil` for none. Traps if the client offered none.
     ///   - headers: More headers, such as cookies.
     /// - Returns: A response of status 101.
-    public func response(subprotocol: String? = nil, headers: [HTTPHeader] = []) -> [UInt8] {
+    public func response(
+        subprotocol: String? = nil, compression: PerMessageDeflate? = nil,
+        headers: [HTTPHeader] = []
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
-        HTTPResponse(status: .switchingProtocols).appendStatusLine(to: &bytes)
-        bytes += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ".utf8
+        bytes += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n".utf8
+        bytes += "Connection: Upgrade\r\nSec-WebSocket-Accept: ".utf8
         bytes += acceptValue
         bytes += "\r\n".utf8
         if let subprotocol {
@@ -33,6 +51,10 @@ public struct WebSocketUpgrade: Hashable, Sendable {
             bytes += "Sec-WebSocket-Protocol: ".utf8
             bytes += subprotocol.utf8
             bytes += "\r\n".utf8
+        }
+        if let compression {
+            precondition(!compressionOffers.isEmpty, "compression was not offered")
+            bytes += "Sec-WebSocket-Extensions: \(compression.headerValue)\r\n".utf8
         }
         for header in headers {
             HTTPResponse.append(header, to: &bytes)

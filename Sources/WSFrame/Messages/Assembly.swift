@@ -1,4 +1,4 @@
-/// What a connection holds while a message or a control frame is incomplete; made on demand.
+/// What a connection holds while a message or a frame is incomplete; made on demand.
 final class Assembly {
     enum Progress {
         case none
@@ -7,11 +7,18 @@ final class Assembly {
         case delivered
     }
 
+    /// The decoder of a frame that the end of the input cut.
+    var cutDecoder: FrameDecoder?
+
     var message = GrowingBuffer()
     var messageProgress = Progress.none
     var kind = MessageKind.binary
     /// The frames of the message so far.
     var fragments = 0
+    /// Whether the message is compressed; then ``DeflateCodec`` collects it.
+    var isCompressed = false
+    /// The bytes of its frames' headers so far.
+    var headerBytes = 0
     var utf8 = UTF8Validator()
     /// The bytes of the message handed on in pieces, and not kept.
     var passedOnBytes = 0

@@ -37,6 +37,34 @@ struct GrowingBuffer: ~Copyable {
         return (UnsafeRawPointer(target), seen & 0x8080_8080_8080_8080 == 0)
     }
 
+    // MARK: - Filled by someone else
+
+    /// A place for `added` bytes behind those there are; ``filled(_:)`` is to follow.
+    mutating func room(for added: Int) -> UnsafeMutableRawPointer {
+        reserve(added, expected: .max) + count
+    }
+
+    /// A place for as many bytes as the memory has, at least one; it grows where it is full, to
+    /// `most` bytes in all.
+    mutating func room(upTo most: Int) -> UnsafeMutableRawBufferPointer {
+        let place = reserve(1, expected: most) + count
+        return UnsafeMutableRawBufferPointer(start: place, count: min(capacity, most) - count)
+    }
+
+    /// Counts bytes that were written to the room.
+    mutating func filled(_ added: Int) {
+        precondition(added >= 0 && added <= capacity - count, "\(added) bytes beyond the room")
+        count += added
+    }
+
+    mutating func removeLast(_ removed: Int) {
+        precondition(removed <= count, "\(removed) of \(count) bytes")
+        count -= removed
+    }
+
+    /// Forgets the bytes and keeps the memory.
+    mutating func removeAll() { count = 0 }
+
     private mutating func reserve(_ added: Int, expected: Int) -> UnsafeMutableRawPointer {
         let needed = count + added
         if let base, needed <= capacity { return base }

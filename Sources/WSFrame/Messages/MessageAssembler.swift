@@ -19,6 +19,7 @@ struct MessageAssembler: ~Copyable {
         limits: ProtocolLimits
     ) throws(ProtocolViolation) -> Bool {
         var received = 0
+        var isCompressed = header.isCompressed
         if header.opcode == .continuation {
             guard let assembly, assembly.messageProgress == .collecting else {
                 throw ProtocolViolation(.unexpectedContinuation)
@@ -27,24 +28,36 @@ struct MessageAssembler: ~Copyable {
                 throw ProtocolViolation(.excessiveFragments(max: limits.fragmentsMax))
             }
             assembly.fragments += 1
+            assembly.headerBytes += header.encodedBytes
+            guard assembly.headerBytes <= limits.bookkeepingBytesMax else {
+                throw ProtocolViolation(.excessiveBookkeeping(max: limits.bookkeepingBytesMax))
+            }
+            isCompressed = assembly.isCompressed
             received = assembly.message.count + assembly.passedOnBytes
         } else if let assembly, assembly.messageProgress == .collecting {
             throw ProtocolViolation(.unfinishedMessage)
         }
-        // `received` is within the limit, so that the difference cannot overflow.
-        guard header.payloadBytes <= limits.messageBytesMax - received else {
+        // `received` is within the limit, so that the difference cannot overflow. What is
+        // compressed is counted when it is inflated.
+        guard isCompressed || header.payloadBytes <= limits.messageBytesMax - received else {
             let total = UInt64(received) + UInt64(header.payloadBytes)
             throw ProtocolViolation(.oversizedMessage(bytes: total, max: limits.messageBytesMax))
         }
         return header.isFinal && header.opcode != .continuation
     }
 
-    /// Begins to collect a message of `kind`.
-    mutating func messageBegan(_ kind: MessageKind) {
+    /// Whether a compressed message is in the making.
+    @inline(__always)
+    var isCompressed: Bool { assembly?.isCompressed ?? false }
+
+    /// Begins to collect a message of `kind`, whose first header is `header`.
+    mutating func messageBegan(_ kind: MessageKind, _ header: FrameHeader) {
         let assembly = allocated()
         assembly.messageProgress = .collecting
         assembly.kind = kind
         assembly.fragments = 1
+        assembly.isCompressed = header.isCompressed
+        assembly.headerBytes = header.encodedBytes
         assembly.utf8 = UTF8Validator()
         assembly.passedOnBytes = 0
         assembly.isPassedOn = false
@@ -129,6 +142,20 @@ struct MessageAssembler: ~Copyable {
             kind: assembly.kind, payload: .input(piece.range), isFirst: isFirst, isLast: isLast)
     }
 
+    /// Counts what a compressed message was inflated to, and has been delivered or is to be.
+    ///
+    /// - Returns: The kind of the message, and whether this is its first piece.
+    mutating func messageInflated(isLast: Bool) -> (kind: MessageKind, isFirst: Bool) {
+        guard let assembly else { preconditionFailure("piece of a message that was not begun") }
+        let isFirst = !assembly.isPassedOn
+        assembly.isPassedOn = true
+        if isLast {
+            assembly.messageProgress = .delivered
+            assembly.isCompressed = false
+        }
+        return (assembly.kind, isFirst)
+    }
+
     /// Adds a piece of a control frame's payload.
     ///
     /// - Returns: The whole payload if the piece completes it; valid until ``release()``.
@@ -167,6 +194,18 @@ struct MessageAssembler: ~Copyable {
         assembly?.controlSkipped = 2
     }
 
+    /// The decoder inside whose frame the input ended; `nil` between frames.
+    var cutDecoder: FrameDecoder? { assembly?.cutDecoder }
+
+    /// Keeps the decoder where it is inside a frame.
+    mutating func keep(_ decoder: FrameDecoder) {
+        if !decoder.isBetweenFrames {
+            allocated().cutDecoder = decoder
+        } else if let assembly {
+            assembly.cutDecoder = nil
+        }
+    }
+
     /// Frees what was delivered.
     mutating func release() {
         guard let assembly else { return }
@@ -178,7 +217,9 @@ struct MessageAssembler: ~Copyable {
             assembly.messageProgress = .none
             assembly.message = GrowingBuffer()
         }
-        if assembly.controlProgress == .none, assembly.messageProgress == .none {
+        if assembly.controlProgress == .none, assembly.messageProgress == .none,
+            assembly.cutDecoder == nil
+        {
             self.assembly = nil
         }
     }

@@ -1,55 +1,46 @@
 /// What ``ServerProtocol`` and ``ClientProtocol`` share: one end of a connection after its upgrade
 /// (RFC 6455 §5–§7).
 ///
-/// The role is fixed when it is made, and asked once for each event.
+/// The role is fixed when it is made, and asked once for each event. Two bytes: what all connections
+/// share and what most do without is passed to every call.
 @usableFromInline
-package struct ProtocolCore: ~Copyable {
+package struct ProtocolCore: Sendable {
     package typealias Event = ProtocolEvent
 
-    private let configuration: ProtocolConfiguration
-    private var assembler = MessageAssembler()
-    @usableFromInline
-    var decoder: FrameDecoder
+    /// Which end this is.
+    package let role: Role
     @usableFromInline
     var closeHandshake = CloseHandshake()
-    /// Control frames seen in the current input.
-    private var controlFrames: UInt32 = 0
 
-    package init(role: Role, configuration: ProtocolConfiguration) {
-        self.configuration = configuration
-        decoder = FrameDecoder(role: role)
+    package init(role: Role) {
+        self.role = role
     }
 
-    /// Which end this is.
-    @inlinable
-    @inline(__always)
-    package var role: Role { decoder.role }
-
     /// As ``ServerProtocol/next(in:at:)``.
+    ///
+    /// - Parameters:
+    ///   - input: As there.
+    ///   - cursor: As there.
+    ///   - carried: What the calls before left; the same value goes into each.
+    ///   - configuration: The same in every call.
+    /// - Returns: As there.
+    /// - Throws: As there.
     package mutating func next(
         in input: inout MutableRawSpan,
-        at cursor: inout Int
+        at cursor: inout Int,
+        carrying carried: inout CarriedInput,
+        _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
         // unsafe: used within this call only, which has `input` to itself. The closure is left at
         // once because what follows is not inlined into one.
         let buffer = input.withUnsafeMutableBytes { $0 }
-        return try next(in: buffer, at: &cursor)
+        return try next(in: buffer, at: &cursor, &carried, configuration)
     }
 
-    /// As ``ServerProtocol/withPayload(_:in:_:)``.
-    package func withPayload<R, E: Error>(
-        _ payload: Event.Payload,
-        in input: borrowing MutableRawSpan,
-        _ body: (RawSpan) throws(E) -> R
-    ) throws(E) -> R {
-        switch payload {
-        case .input(let range): try body(input.bytes.extracting(range))
-        case .kept: try body(assembler.delivered.bytes)
-        }
+    /// A limit that the driver counts was passed: what follows is discarded.
+    package mutating func violated() {
+        if closeHandshake.mayReceive { closeHandshake.violated() }
     }
-
-    /// As ``ServerProtocol/keptPayload``.
-    package var keptPayload: UnsafeRawBufferPointer { assembler.delivered }
 
     @inlinable
     @inline(__always)
@@ -67,26 +58,31 @@ package struct ProtocolCore: ~Copyable {
     @inline(__always)
     private mutating func next(
         in input: UnsafeMutableRawBufferPointer,
-        at cursor: inout Int
+        at cursor: inout Int,
+        _ carried: inout CarriedInput,
+        _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
         precondition(cursor >= 0 && cursor <= input.count, "cursor \(cursor) is outside the input")
-        if decoder.isBetweenFrames, assembler.isIdle, closeHandshake.mayReceive {
+        if carried.isEmpty, closeHandshake.mayReceive {
+            let bytesMax = configuration.inPlaceBytesMax
             let event =
-                decoder.role == .server
-                ? try nextInPlace(in: input, at: &cursor)
-                : try nextUnmaskedInPlace(in: input, at: &cursor)
+                role == .server
+                ? try nextInPlace(in: input, at: &cursor, bytesMax)
+                : try nextUnmaskedInPlace(in: input, at: &cursor, bytesMax)
             if let event { return event }
         }
-        return try nextStepwise(in: input, at: &cursor)
+        return try nextStepwise(in: input, at: &cursor, &carried, configuration)
     }
 
-    /// The common case of a server in one pass: an unfragmented data frame up to 64 KiB, whole in the input.
+    /// The common case of a server in one pass: an unfragmented data frame up to 64 KiB, whole in the
+    /// input.
     ///
     /// - Returns: The message, or `nil` if the frame at the cursor is anything else, valid or not.
     @inline(__always)
     private mutating func nextInPlace(
         in input: UnsafeMutableRawBufferPointer,
-        at cursor: inout Int
+        at cursor: inout Int,
+        _ bytesMax: Int
     ) throws(ProtocolViolation) -> Event? {
         let available = input.count &- cursor
         guard available >= 8, let base = input.baseAddress else { return nil }
@@ -113,7 +109,7 @@ package struct ProtocolCore: ~Copyable {
         } else {
             return nil
         }
-        guard available &- headerBytes >= count, count <= configuration.inPlaceBytesMax else {
+        guard available &- headerBytes >= count, count <= bytesMax else {
             return nil
         }
         let lower = cursor &+ headerBytes
@@ -130,11 +126,12 @@ package struct ProtocolCore: ~Copyable {
 
     /// The common case of a client: an unfragmented data frame up to 64 KiB, whole in the input.
     ///
-    /// - Returns: As ``nextInPlace(in:at:)``.
+    /// - Returns: As ``nextInPlace(in:at:_:)``.
     @inline(__always)
     private mutating func nextUnmaskedInPlace(
         in input: UnsafeMutableRawBufferPointer,
-        at cursor: inout Int
+        at cursor: inout Int,
+        _ bytesMax: Int
     ) throws(ProtocolViolation) -> Event? {
         let available = input.count &- cursor
         guard available >= 4, let base = input.baseAddress else { return nil }
@@ -154,7 +151,7 @@ package struct ProtocolCore: ~Copyable {
         } else if count > 126 {
             return nil
         }
-        guard available &- headerBytes >= count, count <= configuration.inPlaceBytesMax else {
+        guard available &- headerBytes >= count, count <= bytesMax else {
             return nil
         }
         let lower = cursor &+ headerBytes
@@ -172,66 +169,90 @@ extension ProtocolCore {
     @inline(never)
     private mutating func nextStepwise(
         in input: UnsafeMutableRawBufferPointer,
-        at cursor: inout Int
+        at cursor: inout Int,
+        _ carried: inout CarriedInput,
+        _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
         guard closeHandshake.mayReceive else {
-            assembler.discard()
+            carried.discard()
             cursor = input.count
             return nil
         }
-        assembler.release()
+        carried.release()
+        var decoder = carried.assembler.cutDecoder ?? FrameDecoder(role: role)
         do throws(ProtocolViolation) {
-            while true {
-                if !decoder.isInsideFrame {
-                    let header = try decoder.nextHeader(
-                        in: UnsafeRawBufferPointer(input),
-                        at: &cursor,
-                        payloadBytesMax: configuration.limits.framePayloadBytesMax
-                    )
-                    guard let header else {
-                        controlFrames = 0
-                        return nil
-                    }
-                    if let event = try began(header, in: input, at: &cursor) { return event }
-                }
-                guard let piece = decoder.nextPiece(inputBytes: input.count, at: &cursor) else {
-                    controlFrames = 0
-                    return nil
-                }
-                if let event = try received(piece, in: input) { return event }
-            }
+            let event = try event(in: input, at: &cursor, &decoder, &carried, configuration)
+            if event == nil { carried.controlFrames = 0 }
+            carried.assembler.keep(decoder)
+            return event
         } catch {
             closeHandshake.violated()
-            assembler.discard()
+            carried.discard()
             cursor = input.count
             throw error
         }
     }
 
-    /// Takes a header, and its payload too if that can stay in the input.
-    private mutating func began(
+    /// The next event, or `nil` at the end of the input.
+    private mutating func event(
+        in input: UnsafeMutableRawBufferPointer,
+        at cursor: inout Int,
+        _ decoder: inout FrameDecoder,
+        _ carried: inout CarriedInput,
+        _ configuration: ProtocolConfiguration
+    ) throws(ProtocolViolation) -> Event? {
+        if let deflate = carried.deflate, deflate.isFinishing,
+            let event = try inflated(by: deflate, &carried, configuration)
+        {
+            return event
+        }
+        while true {
+            if !decoder.isInsideFrame {
+                let header = try decoder.nextHeader(
+                    in: UnsafeRawBufferPointer(input),
+                    at: &cursor,
+                    payloadBytesMax: configuration.limits.framePayloadBytesMax,
+                    mayBeCompressed: carried.deflate != nil
+                )
+                guard let header else { return nil }
+                let isWhole = try carried.began(header, configuration)
+                if isWhole, input.count - cursor >= header.payloadBytes {
+                    return try whole(
+                        header, in: input, at: &cursor, &decoder, carried.deflate, configuration)
+                }
+                if let kind = MessageKind(rawValue: header.opcode.rawValue) {
+                    carried.assembler.messageBegan(kind, header)
+                }
+            }
+            if carried.assembler.isCompressed, let deflate = carried.deflate,
+                !decoder.isInsideControlFrame
+            {
+                let state = InflatingState(
+                    input: input, deflate: deflate, configuration: configuration)
+                switch try inflated(state, at: &cursor, &decoder, &carried) {
+                case .event(let event): return event
+                case .more: continue
+                case .needsInput: return nil
+                }
+            }
+            guard let piece = decoder.nextPiece(inputBytes: input.count, at: &cursor) else {
+                return nil
+            }
+            let event = try received(
+                piece, remaining: decoder.remainingBytes, in: input, &carried, configuration)
+            if let event { return event }
+        }
+    }
+
+    /// Takes a frame whose payload can stay in the input.
+    private mutating func whole(
         _ header: FrameHeader,
         in input: UnsafeMutableRawBufferPointer,
-        at cursor: inout Int
+        at cursor: inout Int,
+        _ decoder: inout FrameDecoder,
+        _ deflate: DeflateCodec?,
+        _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
-        let isWhole: Bool
-        if header.opcode.isControl {
-            controlFrames += 1
-            let most = configuration.limits.controlFramesPerInputMax
-            guard controlFrames <= most else {
-                throw ProtocolViolation(.excessiveControlFrames(max: most))
-            }
-            isWhole = true
-        } else {
-            let isMessage = try assembler.checked(header, limits: configuration.limits)
-            isWhole = isMessage && configuration.delivery == .whole
-        }
-        guard isWhole, input.count - cursor >= header.payloadBytes else {
-            if let kind = MessageKind(rawValue: header.opcode.rawValue) {
-                assembler.messageBegan(kind)
-            }
-            return nil
-        }
         guard let piece = decoder.nextPiece(inputBytes: input.count, at: &cursor),
             let base = input.baseAddress
         else {
@@ -242,10 +263,14 @@ extension ProtocolCore {
         let count = piece.range.count
         // Without a mask nothing was looked at yet, and any byte may be beyond ASCII.
         let seen =
-            decoder.role == .server
+            role == .server
             ? Masking.transform(from: payload, to: payload, count: count, key: piece.key)
             : UInt64.max
         if let kind = MessageKind(rawValue: header.opcode.rawValue) {
+            if header.isCompressed, let deflate {
+                try deflate.receivedWhole(payload, count: count, configuration)
+                return .message(kind, .kept)
+            }
             if kind == .text, seen & 0x8080_8080_8080_8080 != 0 {
                 var utf8 = UTF8Validator()
                 guard utf8.validate(payload, count: count), utf8.isAtBoundary else {
@@ -254,54 +279,45 @@ extension ProtocolCore {
             }
             return .message(kind, .input(piece.range))
         }
-        return try controlled(
-            header.opcode,
-            UnsafeRawBufferPointer(start: payload, count: count),
-            at: .input(piece.range)
-        )
+        let bytes = UnsafeRawBufferPointer(start: payload, count: count)
+        if header.opcode == .close {
+            let reason = min(piece.range.lowerBound + 2, cursor)..<cursor
+            return try closed(bytes, reason: .input(reason))
+        }
+        return header.opcode == .ping ? .ping(.input(piece.range)) : .pong(.input(piece.range))
     }
 
     /// Takes a piece of a payload that could not stay in the input.
     private mutating func received(
         _ piece: FrameDecoder.Piece,
-        in input: UnsafeMutableRawBufferPointer
+        remaining: Int,
+        in input: UnsafeMutableRawBufferPointer,
+        _ carried: inout CarriedInput,
+        _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
-        let remaining = decoder.remainingBytes
         guard piece.opcode.isControl else {
             if configuration.delivery == .pieces {
-                return try assembler.messagePassed(piece, in: input, role: decoder.role)
+                return try carried.assembler.messagePassed(piece, in: input, role: role)
                     .map { .piece($0) }
             }
-            let kind = try assembler.messageReceived(
+            let kind = try carried.assembler.messageReceived(
                 piece, remaining: remaining, in: input, limits: configuration.limits)
             return kind.map { .message($0, .kept) }
         }
-        let payload = assembler.controlReceived(piece, remaining: remaining, in: input)
-        guard let payload else { return nil }
-        return try controlled(piece.opcode, payload, at: .kept)
+        let bytes = carried.assembler.controlReceived(piece, remaining: remaining, in: input)
+        guard let bytes else { return nil }
+        if piece.opcode == .close {
+            carried.assembler.closeCodeRead()
+            return try closed(bytes, reason: .kept)
+        }
+        return piece.opcode == .ping ? .ping(.kept) : .pong(.kept)
     }
 
-    /// Takes a whole control frame (RFC 6455 §5.5).
-    private mutating func controlled(
-        _ opcode: Opcode,
-        _ bytes: UnsafeRawBufferPointer,
-        at payload: Event.Payload
+    /// Takes the peer's close frame (RFC 6455 §5.5.1).
+    private mutating func closed(
+        _ bytes: UnsafeRawBufferPointer, reason: Event.Payload
     ) throws(ProtocolViolation) -> Event {
-        switch opcode {
-        case .ping: return .ping(payload)
-        case .pong: return .pong(payload)
-        default:
-            assert(opcode == .close, "opcode \(opcode.rawValue) is no control frame")
-        }
         let code = try closeCode(of: bytes)
-        let reason: Event.Payload
-        switch payload {
-        case .input(let range):
-            reason = .input(min(range.lowerBound + 2, range.upperBound)..<range.upperBound)
-        case .kept:
-            assembler.closeCodeRead()
-            reason = .kept
-        }
         return .close(
             Event.PeerClose(reason: reason, code: code, action: closeHandshake.closeReceived()))
     }

@@ -2,13 +2,14 @@
 ///
 /// A limit that is passed fails the connection with the code named at each.
 public struct ProtocolLimits: Hashable, Sendable {
-    /// The longest payload of one frame, in bytes; beyond it 1009.
+    /// The longest payload of one frame, in bytes as they come; beyond it 1009.
     ///
     /// 1 MiB by default.
     public var framePayloadBytesMax: Int
     /// The longest message, summed over its frames, in bytes; beyond it 1009.
     ///
-    /// 1 MiB by default.
+    /// 1 MiB by default. A compressed message is counted inflated, while it is inflated: no byte
+    /// beyond the limit is ever made.
     public var messageBytesMax: Int
     /// The most frames of one message; beyond it 1008.
     ///
@@ -20,16 +21,33 @@ public struct ProtocolLimits: Hashable, Sendable {
     /// 1,024 by default. It bounds the replies that one read can cause. The count starts again with
     /// each input, so that a connection kept alive by pings alone never reaches it.
     public var controlFramesPerInputMax: Int
+    /// The most control frames within one second of the driver's clock; beyond it 1008.
+    ///
+    /// 2,048 by default. Counted where the driver tells them, see
+    /// ``ServerProtocol/controlFrameTaken(at:)``.
+    public var controlFramesPerSecondMax: Int
+    /// The most bytes that a message takes on the wire beside what it says: the headers of its
+    /// frames, and compressed bytes beyond those they inflate to; beyond it 1008.
+    ///
+    /// 256 KiB by default. It bounds what a message may cost that stays empty or short.
+    public var bookkeepingBytesMax: Int
+    /// How many times its compressed bytes a message may inflate to; beyond it 1009.
+    ///
+    /// 1,032 by default, what DEFLATE can reach at all, so that ``messageBytesMax`` alone decides.
+    public var inflationRatioMax: Int
 
     /// Makes limits; every one has a default.
     ///
-    /// - Precondition: No limit is below 1, and ``framePayloadBytesMax`` is at least 125, what a
-    ///   control frame may carry.
+    /// - Precondition: No limit is below 1, ``framePayloadBytesMax`` is at least 125, what a
+    ///   control frame may carry, and ``bookkeepingBytesMax`` at least 14, what a header takes.
     public init(
         framePayloadBytesMax: Int = 1 << 20,
         messageBytesMax: Int = 1 << 20,
         fragmentsMax: Int = 1024,
-        controlFramesPerInputMax: Int = 1024
+        controlFramesPerInputMax: Int = 1024,
+        controlFramesPerSecondMax: Int = 2048,
+        bookkeepingBytesMax: Int = 256 << 10,
+        inflationRatioMax: Int = 1032
     ) {
         precondition(
             framePayloadBytesMax >= 125, "framePayloadBytesMax of \(framePayloadBytesMax) < 125")
@@ -38,9 +56,19 @@ public struct ProtocolLimits: Hashable, Sendable {
         precondition(
             controlFramesPerInputMax >= 1,
             "controlFramesPerInputMax of \(controlFramesPerInputMax) < 1")
+        precondition(
+            controlFramesPerSecondMax >= 1,
+            "controlFramesPerSecondMax of \(controlFramesPerSecondMax) < 1")
+        precondition(
+            bookkeepingBytesMax >= FrameHeader.bytesMax,
+            "bookkeepingBytesMax of \(bookkeepingBytesMax) < \(FrameHeader.bytesMax)")
+        precondition(inflationRatioMax >= 1, "inflationRatioMax of \(inflationRatioMax) < 1")
         self.framePayloadBytesMax = framePayloadBytesMax
         self.messageBytesMax = messageBytesMax
         self.fragmentsMax = fragmentsMax
         self.controlFramesPerInputMax = controlFramesPerInputMax
+        self.controlFramesPerSecondMax = controlFramesPerSecondMax
+        self.bookkeepingBytesMax = bookkeepingBytesMax
+        self.inflationRatioMax = inflationRatioMax
     }
 }

@@ -8,6 +8,9 @@ extension WebSocketClient {
         public var limits = ProtocolLimits()
         /// Whether handlers are given messages whole, the default, or in the pieces they come in.
         public var delivery = ProtocolConfiguration.Delivery.whole
+        /// What to offer and use of compression (RFC 7692) where the request says nothing of it;
+        /// `nil`, the default, for none.
+        public var compression: CompressionConfiguration?
         /// Bounds of the server's and the proxy's response heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Connecting: its timeout, the socket's options, the bounds of the send queue.
@@ -28,13 +31,24 @@ extension WebSocketClient {
 
     /// An HTTP proxy that opens tunnels (CONNECT, RFC 9110 §9.3.6).
     public struct Proxy: Hashable, Sendable {
-        public var address: SocketAddress
+        /// Where the proxy is.
+        public var destination: Destination
         /// What the proxy asks for, if it does; the server does not see it.
         public var credentials: BasicCredentials?
 
-        public init(address: SocketAddress, credentials: BasicCredentials? = nil) {
-            self.address = address
+        public init(to destination: Destination, credentials: BasicCredentials? = nil) {
+            self.destination = destination
             self.credentials = credentials
+        }
+
+        /// The proxy of a URL such as `http://user:password@proxy.example.com:3128`.
+        ///
+        /// - Throws: ``/WSFrame/WebSocketURLError``; for `https` as well.
+        public init(url: String) throws(WebSocketURLError) {
+            let url = try ConnectionURL(url, scheme: "http")
+            guard url.target == "/" else { throw WebSocketURLError(.target) }
+            self.init(
+                to: .host(url.server.host, port: url.server.port), credentials: url.credentials)
         }
     }
 }

@@ -14,35 +14,50 @@ final class ClientExchange {
     }
 
     private let shard: ClientShard
-    private let address: SocketAddress
+    private let given: WebSocketClient.Destination?
     private let request: WebSocketRequest
     private let handler: any WebSocketHandler
     private var completion: WebSocketClient.Completion?
     private var handshake: WebSocketClientHandshake?
     private var state = State.connecting(nil)
+    private var tunnel: ProxyTunnel?
     private var timer: TimerID?
     private var refused: WebSocketRequestError?
+    /// Of the server, or the proxy; set once the socket is connected.
+    private var peer: SocketAddress?
 
+    /// A `destination` of `nil` stands for the request's host.
     init(
-        shard: ClientShard, address: SocketAddress, request: WebSocketRequest,
+        shard: ClientShard, destination: WebSocketClient.Destination?, request: WebSocketRequest,
         handler: any WebSocketHandler, completion: @escaping WebSocketClient.Completion
     ) {
         self.shard = shard
-        self.address = address
+        given = destination
+        var request = request
+        request.compression = request.compression ?? shard.configuration.compression
         self.request = request
         self.handler = handler
         self.completion = completion
     }
 
-    private var target: SocketAddress { shard.configuration.proxy?.address ?? address }
+    /// Where the socket is connected to; `nil` where the request's host is none.
+    private var destination: WebSocketClient.Destination? {
+        if let proxy = shard.configuration.proxy { return proxy.destination }
+        if let given { return given }
+        // Only told where the request was not refused for it.
+        guard let server = try? request.server else { return nil }
+        return .host(server.host, port: server.port)
+    }
 
-    func start(on loop: EventLoop) {
+    func start(on loop: EventLoop, _ resolver: any Resolver) {
         do throws(WebSocketRequestError) {
+            if given == nil { _ = try request.server }
             handshake = try WebSocketClientHandshake(
                 request, nonce: Self.nonce(), limits: shard.configuration.http)
             if let proxy = shard.configuration.proxy {
                 tunnel = try ProxyTunnel(
-                    to: authority, credentials: proxy.credentials, limits: shard.configuration.http)
+                    to: request.server.authority, credentials: proxy.credentials,
+                    limits: shard.configuration.http)
             }
         } catch {
             // Told at the end of the turn: never before start returns.
@@ -50,30 +65,38 @@ final class ClientExchange {
             loop.runAtEndOfTurn(self)
             return
         }
-        let attempt = loop.connect(to: target, configuration: shard.configuration.connect) {
-            [self] result in
-            switch result {
-            case .success(let connection): connected(connection)
-            case .failure(let error): fail(.connect(error.reason))
-            }
-        }
-        state = .connecting(attempt)
+        state = .connecting(dial(on: loop, resolver))
     }
 
-    private var tunnel: ProxyTunnel?
+    private func dial(on loop: EventLoop, _ resolver: any Resolver) -> ConnectAttempt {
+        let settings = shard.configuration.connect
+        switch destination {
+        case .address(let address):
+            return loop.connect(to: address, configuration: settings) { [self] in
+                dialled($0.map { ConnectedHost(connection: $0, address: address) })
+            }
+        case .host(let host, let port):
+            return loop.connectToHost(
+                host, port: port, configuration: settings, resolver: resolver
+            ) { [self] in dialled($0) }
+        case nil: preconditionFailure("a request was started whose host is none")
+        }
+    }
+
+    private func dialled(_ result: Result<ConnectedHost, ConnectError>) {
+        switch result {
+        case .success(let connected):
+            peer = connected.address
+            self.connected(connected.connection)
+        case .failure(let error): fail(.connect(error.reason))
+        }
+    }
 
     /// Sixteen fresh bytes (RFC 6455 §4.1).
     private static func nonce() -> [16 of UInt8] {
         var nonce = [16 of UInt8](repeating: 0)
         withUnsafeMutableBytes(of: &nonce) { Platform.fillWithRandomBytes($0) }
         return nonce
-    }
-
-    /// Host and port for the proxy; an IPv6 address in brackets, a name with its default port.
-    private var authority: String {
-        let host = request.host
-        let afterBrackets = host.split(separator: "]", omittingEmptySubsequences: false).last ?? ""
-        return afterBrackets.contains(":") ? host : host + ":80"
     }
 
     private func connected(_ connection: Connection) {
@@ -110,7 +133,7 @@ final class ClientExchange {
             connection.abort()
         case .over: break
         }
-        completion(.failure(WebSocketClientError(reason, to: target)))
+        completion(.failure(WebSocketClientError(reason, to: destination)))
     }
 
     private func stopTimer(_ loop: EventLoop) {
@@ -121,12 +144,13 @@ final class ClientExchange {
     private func opened(
         _ opening: WebSocketOpening, _ connection: Connection
     ) -> WebSocketConnection? {
-        guard let completion else { return nil }
+        guard let completion, let peer else { return nil }
         self.completion = nil
         state = .over
         stopTimer(connection.loop)
         let webSocket = ServedWebSocket(
-            connection: connection, handler: handler, shard: shard, remoteAddress: address)
+            connection: connection, handler: handler, shard: shard, remoteAddress: peer,
+            deflate: shard.codec(opening.compression, request.compression, connection.loop))
         connection.handler = webSocket
         completion(.success(.init(connection: webSocket, opening: opening)))
         if !connection.isEnded { webSocket.begin() }

@@ -17,27 +17,17 @@ final class ClientShard: WebSocketShard {
 final class ClientShards: Sendable {
     private let configuration: WebSocketClient.Configuration
     private let framing: ProtocolConfiguration
-    private let places: [Place]
-
-    /// `@unchecked Sendable`: only the loop of the same index touches it.
-    private final class Place: @unchecked Sendable {
-        var shard: ClientShard?
-    }
+    private let shards: LoopCells<ClientShard>
 
     init(group: EventLoopGroup, configuration: WebSocketClient.Configuration) {
         self.configuration = configuration
         framing = ProtocolConfiguration(
             limits: configuration.limits, delivery: configuration.delivery)
-        places = group.loops.map { _ in Place() }
+        shards = LoopCells(group.loops)
     }
 
     /// The part of the client on `loop`; called on it.
     func shard(of loop: EventLoop) -> ClientShard {
-        precondition(loop.isCurrent, "a WebSocket is connected on its loop")
-        let place = places[loop.index]
-        if let shard = place.shard { return shard }
-        let shard = ClientShard(configuration: configuration, framing: framing)
-        place.shard = shard
-        return shard
+        shards.value(of: loop) { ClientShard(configuration: configuration, framing: framing) }
     }
 }

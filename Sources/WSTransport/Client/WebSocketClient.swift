@@ -24,17 +24,43 @@ public final class WebSocketClient: Sendable {
     public let configuration: Configuration
 
     private let shards: ClientShards
+    let resolver: any Resolver
 
     /// - Parameters:
     ///   - group: The loops to be used on.
     ///   - configuration: Limits, timeouts and the proxy.
-    public init(group: EventLoopGroup, configuration: Configuration = .init()) {
+    ///   - resolver: Finds the addresses of hosts, off the loops.
+    public init(
+        group: EventLoopGroup, configuration: Configuration = .init(),
+        resolver: any Resolver = SystemResolver.shared
+    ) {
         self.group = group
         self.configuration = configuration
+        self.resolver = resolver
         shards = ClientShards(group: group, configuration: configuration)
     }
 
-    /// Connects to `address`, through the proxy if there is one, and opens a WebSocket there.
+    /// Opens a WebSocket at the request's host.
+    ///
+    /// A name is resolved off the loop, and its addresses are tried with Happy Eyeballs v2 (RFC
+    /// 8305), all within ``/NetPoll/ConnectConfiguration/timeout``. With a proxy it is the proxy's
+    /// name that is resolved; the proxy resolves the host's.
+    ///
+    ///     let request = try WebSocketRequest(url: "ws://chat.example.com/rooms")
+    ///     client.connect(request, on: loop, handler: Echo())
+    ///
+    /// Otherwise as ``connect(to:_:on:handler:completion:)``.
+    @discardableResult
+    public func connect(
+        _ request: WebSocketRequest, on loop: EventLoop, handler: any WebSocketHandler,
+        completion: @escaping Completion = { _ in }
+    ) -> WebSocketAttempt {
+        start(nil, request, on: loop, handler: handler, completion: completion)
+    }
+
+    /// Connects to `address` and opens a WebSocket there, whatever host the request names.
+    ///
+    /// Through a proxy, if there is one, it is the request's host that the tunnel leads to.
     ///
     /// To be called on `loop`. `completion` is called once, never before this returns; on success
     /// ``WebSocketHandler/opened(_:)`` follows it, and ``WebSocketHandler/closed(_:reason:)`` in the
@@ -52,10 +78,17 @@ public final class WebSocketClient: Sendable {
         to address: SocketAddress, _ request: WebSocketRequest, on loop: EventLoop,
         handler: any WebSocketHandler, completion: @escaping Completion = { _ in }
     ) -> WebSocketAttempt {
+        start(.address(address), request, on: loop, handler: handler, completion: completion)
+    }
+
+    func start(
+        _ destination: Destination?, _ request: WebSocketRequest, on loop: EventLoop,
+        handler: any WebSocketHandler, completion: @escaping Completion
+    ) -> WebSocketAttempt {
         let attempt = ClientExchange(
-            shard: shards.shard(of: loop), address: address, request: request, handler: handler,
-            completion: completion)
-        attempt.start(on: loop)
+            shard: shards.shard(of: loop), destination: destination, request: request,
+            handler: handler, completion: completion)
+        attempt.start(on: loop, resolver)
         return WebSocketAttempt(attempt)
     }
 }

@@ -21,24 +21,30 @@ public struct WebSocketClientError: Error, Hashable, Sendable {
 
     public let reason: Reason
 
-    /// Where the attempt led: the server, or the proxy if there is one.
-    public let address: SocketAddress
+    /// Where the attempt led: the server, or the proxy if there is one; `nil` where the request's
+    /// host is none.
+    public let destination: WebSocketClient.Destination?
 
-    public init(_ reason: Reason, to address: SocketAddress) {
+    public init(_ reason: Reason, to destination: WebSocketClient.Destination?) {
         self.reason = reason
-        self.address = address
+        self.destination = destination
     }
 }
 
 extension WebSocketClientError: CustomStringConvertible {
     public var description: String {
+        let place = destination.map { " to \($0)" } ?? ""
+        return "WebSocket\(place): \(text)"
+    }
+
+    private var text: String {
         switch reason {
-        case .request(let error): "WebSocket to \(address): \(error)"
-        case .connect(let reason): "\(ConnectError(reason, to: address))"
-        case .handshake(let error): "WebSocket to \(address): \(error)"
-        case .timedOut: "WebSocket to \(address): no answer in time"
-        case .lost(let reason): "WebSocket to \(address): connection ended (\(reason))"
-        case .cancelled: "WebSocket to \(address): cancelled"
+        case .request(let error): "\(error)"
+        case .connect(let reason): reason.text
+        case .handshake(let error): "\(error)"
+        case .timedOut: "no answer in time"
+        case .lost(let reason): "connection ended (\(reason))"
+        case .cancelled: "cancelled"
         }
     }
 }

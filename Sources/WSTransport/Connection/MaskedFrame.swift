@@ -4,12 +4,13 @@ import WSFrame
 final class MaskedFrame {
     private let memory: UnsafeMutableRawBufferPointer
 
-    init(_ payload: RawSpan, opcode: Opcode, key: MaskingKey) {
+    init(_ payload: RawSpan, opcode: Opcode, isCompressed: Bool, key: MaskingKey) {
         let count = payload.byteCount
         memory = .allocate(
             byteCount: FrameEncoder.headerBytes(payloadBytes: count, role: .client) + count,
             alignment: 16)
-        FrameEncoder.encode(payload, opcode: opcode, maskingKey: key, into: memory)
+        FrameEncoder.encode(
+            payload, opcode: opcode, isCompressed: isCompressed, maskingKey: key, into: memory)
     }
 
     deinit { memory.deallocate() }

@@ -26,12 +26,14 @@ public enum WebSocketCloseReason: Hashable, Sendable {
 public struct Heartbeat: Hashable, Sendable {
     /// Silence after which a ping is sent. Default 25 s.
     public var interval: Duration
-    /// Silence after which the connection is given up. Default 60 s.
+    /// Silence after which the connection is given up, at most 20 days. Default 60 s.
     public var timeout: Duration
 
     public init(interval: Duration = .seconds(25), timeout: Duration = .seconds(60)) {
         precondition(interval > .zero, "heartbeat interval of \(interval)")
         precondition(timeout > interval, "heartbeat timeout \(timeout) within \(interval)")
+        // Silence is counted in 32 bits of milliseconds.
+        precondition(timeout <= .seconds(20 * 86_400), "heartbeat timeout of \(timeout)")
         self.interval = interval
         self.timeout = timeout
     }

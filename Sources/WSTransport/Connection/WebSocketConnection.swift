@@ -17,27 +17,32 @@ public class WebSocketConnection {
     /// The peer's address, as its socket was accepted or connected.
     public var remoteAddress: SocketAddress { peer.address }
 
+    // In this order the object takes 88 bytes, of which a test keeps watch.
     let connection: Connection
     let handler: any WebSocketHandler
     let shard: WebSocketShard
+    /// The compression agreed on, or `nil`.
+    private let deflate: DeflateCodec?
+    private var cold: Cold?
     /// Unchecked for the hot path: it is private, and no access to it calls out of this class, so
     /// accesses cannot overlap.
     @exclusivity(unchecked) private var framing: ProtocolCore
-    private let peer: PeerAddress
-    private var cold: Cold?
+    /// When bytes last came, on the loop's clock of milliseconds.
+    private var lastReceived: UInt32
     private var timer = TimerID.none
-    private var lastReceived: Instant
+    private let peer: PeerAddress
 
     init(
         connection: Connection, handler: any WebSocketHandler, shard: WebSocketShard,
-        remoteAddress: SocketAddress
+        remoteAddress: SocketAddress, deflate: DeflateCodec?
     ) {
         self.connection = connection
         self.handler = handler
         self.shard = shard
+        self.deflate = deflate
         peer = PeerAddress(remoteAddress)
-        framing = ProtocolCore(role: shard.role, configuration: shard.framing)
-        lastReceived = connection.loop.now
+        framing = ProtocolCore(role: shard.role)
+        lastReceived = connection.loop.nowMilliseconds
     }
 
     /// Bytes sent here that the kernel has not taken.
@@ -46,25 +51,41 @@ public class WebSocketConnection {
     /// Whether messages may still be sent.
     public var isOpen: Bool { framing.maySend && connection.isOpen }
 
+    /// The compression agreed on with the peer, or `nil` where messages are not compressed.
+    public var compression: PerMessageDeflate? { deflate?.agreed }
+
+    /// The loop's compressors, where it may use them.
+    package var deflatePool: DeflatePool? { deflate == nil ? nil : shard.compressors?.pool }
+
     /// Sends one message.
     ///
     /// - Parameters:
     ///   - message: Copied; text must be valid UTF-8 (RFC 6455 §5.6), which is not checked here.
     ///   - kind: Text or binary.
+    ///   - compression: Whether it may be compressed, where that was agreed on.
     /// - Returns: Whether the message was taken, and whether to go on.
     @discardableResult
-    public func send(_ message: RawSpan, kind: MessageKind) -> WriteOutcome {
+    public func send(
+        _ message: RawSpan, kind: MessageKind, compression: MessageCompression = .automatic
+    ) -> WriteOutcome {
         guard framing.maySend else { return .closed }
+        if let deflate, compression == .automatic, let bytes = deflate.compressed(message) {
+            let outcome = write(bytes.bytes, opcode: kind.opcode, isCompressed: true)
+            if outcome == .refused { deflate.discardContext() }
+            return outcome
+        }
         return write(message, opcode: kind.opcode)
     }
 
     /// Sends one text message.
     @discardableResult
-    public func send(text: String) -> WriteOutcome {
+    public func send(
+        text: String, compression: MessageCompression = .automatic
+    ) -> WriteOutcome {
         var text = text
         return text.withUTF8 { bytes in
             // The span is used within the closure only.
-            send(RawSpan(_unsafeElements: bytes), kind: .text)
+            send(RawSpan(_unsafeElements: bytes), kind: .text, compression: compression)
         }
     }
 
@@ -73,6 +94,13 @@ public class WebSocketConnection {
     @discardableResult
     public func send(_ message: PreparedMessage) -> WriteOutcome {
         guard framing.maySend else { return .closed }
+        if let deflate, let compressed = deflate.compressed(message) {
+            guard framing.role == .server else {
+                return write(
+                    compressed.payload.bytes, opcode: message.kind.opcode, isCompressed: true)
+            }
+            return connection.write(compressed.bytes, keptAliveBy: compressed)
+        }
         guard framing.role == .server else {
             return write(message.payload.bytes, opcode: message.kind.opcode)
         }
@@ -85,7 +113,7 @@ public class WebSocketConnection {
     /// §5.5.3).
     ///
     /// - Parameter payload: At most 125 bytes (RFC 6455 §5.5).
-    /// - Returns: As for ``send(_:kind:)``.
+    /// - Returns: As for ``send(_:kind:compression:)``.
     @discardableResult
     public func ping(_ payload: RawSpan = RawSpan()) -> WriteOutcome {
         precondition(payload.byteCount <= 125, "ping of \(payload.byteCount) bytes exceeds 125")
@@ -116,12 +144,25 @@ public class WebSocketConnection {
 
     // MARK: - What an idle connection does without
 
-    /// Made when a ping is sent or the end has a reason.
+    /// Made when a ping is sent, a message is incomplete or the end has a reason.
     private final class Cold {
         var ending: WebSocketCloseReason?
+        /// What an input left for the next one.
+        var carried = CarriedInput()
         /// The latest ping of the application's, until its pong.
         var outstandingPing: OutstandingPing?
+        /// The control frames of this second, where they follow each other so soon.
+        var controlFrames = ControlFrameRate()
+
+        func isEmpty(at now: Duration) -> Bool {
+            ending == nil && outstandingPing == nil && carried.isEmpty
+                && !controlFrames.isCurrent(at: now)
+        }
     }
+
+    /// Whether there is memory beside this object and its transport's: something is incomplete,
+    /// awaited or queued.
+    package var ownsMemory: Bool { cold != nil || connection.ownsBuffers }
 
     private var coldState: Cold {
         if let cold { return cold }
@@ -137,10 +178,15 @@ public class WebSocketConnection {
 
     // MARK: - Writing frames
 
-    private func write(_ payload: RawSpan, opcode: Opcode) -> WriteOutcome {
-        guard framing.role == .server else { return writeMasked(payload, opcode: opcode) }
+    private func write(
+        _ payload: RawSpan, opcode: Opcode, isCompressed: Bool = false
+    ) -> WriteOutcome {
+        guard framing.role == .server else {
+            return writeMasked(payload, opcode: opcode, isCompressed: isCompressed)
+        }
         let headerBytes = FrameEncoder.headerBytes(payloadBytes: payload.byteCount)
-        let header = FrameHeader(opcode: opcode, payloadBytes: payload.byteCount)
+        let header = FrameHeader(
+            isCompressed: isCompressed, opcode: opcode, payloadBytes: payload.byteCount)
         return payload.withUnsafeBytes { bytes in
             if let place = connection.reserve(headerBytes + bytes.count) {
                 // The place has room for header and payload: that much was reserved.
@@ -167,16 +213,19 @@ public class WebSocketConnection {
     }
 
     /// Writes a client's frame, masked with a fresh key (RFC 6455 §5.3).
-    private func writeMasked(_ payload: RawSpan, opcode: Opcode) -> WriteOutcome {
+    private func writeMasked(
+        _ payload: RawSpan, opcode: Opcode, isCompressed: Bool
+    ) -> WriteOutcome {
         let key = shard.maskingKey()
         let count = payload.byteCount
         let frameBytes = FrameEncoder.headerBytes(payloadBytes: count, role: .client) + count
         if let place = connection.reserve(frameBytes) {
             let target = UnsafeMutableRawBufferPointer(start: place, count: frameBytes)
-            FrameEncoder.encode(payload, opcode: opcode, maskingKey: key, into: target)
+            FrameEncoder.encode(
+                payload, opcode: opcode, isCompressed: isCompressed, maskingKey: key, into: target)
             return .accepted
         }
-        let frame = MaskedFrame(payload, opcode: opcode, key: key)
+        let frame = MaskedFrame(payload, opcode: opcode, isCompressed: isCompressed, key: key)
         return connection.write(frame.bytes, keptAliveBy: frame)
     }
 
@@ -190,34 +239,59 @@ public class WebSocketConnection {
     }
 
     func receive(_ bytes: inout MutableRawSpan, from start: Int) {
-        lastReceived = loop.now
+        let now = loop.nowMilliseconds
+        let isActive = now &- lastReceived < 1_000
+        lastReceived = now
+        var carried = takeCarried()
+        deliver(&bytes, from: start, &carried, isActive)
+        guard carried.isEmpty || connection.isEnded else {
+            coldState.carried = carried
+            return
+        }
+        if let cold, cold.isEmpty(at: .milliseconds(now)) { self.cold = nil }
+    }
+
+    private func takeCarried() -> CarriedInput {
+        guard let cold, !cold.carried.isEmpty else { return CarriedInput(deflate: deflate) }
+        var carried = CarriedInput()
+        swap(&carried, &cold.carried)
+        return carried
+    }
+
+    private func deliver(
+        _ bytes: inout MutableRawSpan, from start: Int, _ carried: inout CarriedInput,
+        _ isActive: Bool
+    ) {
+        let configuration = shard.framing
         var cursor = start
         do throws(ProtocolViolation) {
-            while let event = try framing.next(in: &bytes, at: &cursor) {
+            while let event = try framing.next(
+                in: &bytes, at: &cursor, carrying: &carried, configuration)
+            {
                 switch event {
                 case .message(let kind, .input(let range)):
                     guard framing.maySend else { continue }
                     handler.received(bytes.bytes.extracting(range), kind: kind, on: self)
                 case .message(let kind, .kept):
                     guard framing.maySend else { continue }
-                    handler.received(framing.keptPayload.bytes, kind: kind, on: self)
+                    handler.received(carried.keptPayload.bytes, kind: kind, on: self)
                 case .piece(let piece):
                     guard framing.maySend else { continue }
-                    guard case .input(let range) = piece.payload else {
-                        preconditionFailure("a piece that is kept")
+                    carried.withPayload(piece.payload, in: bytes) { payload in
+                        handler.received(
+                            piece: payload, of: piece.kind, isFirst: piece.isFirst,
+                            isLast: piece.isLast, on: self)
                     }
-                    handler.received(
-                        piece: bytes.bytes.extracting(range), of: piece.kind,
-                        isFirst: piece.isFirst, isLast: piece.isLast, on: self)
-                case .ping(.input(let range)):
-                    pong(bytes.bytes.extracting(range))
-                case .ping(.kept):
-                    pong(framing.keptPayload.bytes)
-                case .pong(.input(let range)):
-                    pongReceived(bytes.bytes.extracting(range))
-                case .pong(.kept):
-                    pongReceived(framing.keptPayload.bytes)
+                case .ping(let payload):
+                    try countControlFrame(isActive)
+                    carried.withPayload(payload, in: bytes) { pong($0) }
+                case .pong(let payload):
+                    try countControlFrame(isActive)
+                    carried.withPayload(payload, in: bytes) { pongReceived($0) }
                 case .close(let close):
+                    carried.withPayload(close.reason, in: bytes) {
+                        handler.receivedClose(close.code, reason: $0, on: self)
+                    }
                     closed(by: close)
                 }
                 // A handler may have aborted it, or a reply have passed the queue's bound.
@@ -231,9 +305,22 @@ public class WebSocketConnection {
         }
     }
 
+    /// Bounds control frames by the clock; those after a second of silence need no memory.
+    private func countControlFrame(_ isActive: Bool) throws(ProtocolViolation) {
+        guard isActive else { return }
+        do throws(ProtocolViolation) {
+            let now = Duration.milliseconds(lastReceived)
+            try coldState.controlFrames.taken(at: now, shard.framing.limits)
+        } catch {
+            framing.violated()
+            throw error
+        }
+    }
+
     private func pong(_ payload: RawSpan) {
         guard framing.maySend else { return }
         _ = write(payload, opcode: .pong)
+        handler.receivedPing(payload, on: self)
     }
 
     private func pongReceived(_ payload: RawSpan) {
@@ -272,6 +359,7 @@ public class WebSocketConnection {
             default: ending ?? .lost(reason)
             }
         handler.closed(self, reason: told)
+        if deflate != nil { shard.compressors?.connectionEnded() }
         shard.closed()
     }
 
@@ -285,7 +373,10 @@ public class WebSocketConnection {
             connection.abort()
             return
         }
-        let silence = loop.now - lastReceived
+        // Who is not read cannot be heard.
+        if connection.isReadingPaused { lastReceived = loop.nowMilliseconds }
+        // The difference is right although the clock wraps: silence ends with the timeout.
+        let silence = Duration.milliseconds(loop.nowMilliseconds &- lastReceived)
         if silence >= heartbeat.timeout {
             ending = .heartbeatTimedOut
             connection.abort()
@@ -304,26 +395,4 @@ public class WebSocketConnection {
         loop.cancel(timer)
         timer = .none
     }
-
-    private var timerTarget: any TimerTarget {
-        guard let served = self as? ServedWebSocket else {
-            preconditionFailure("a WebSocketConnection that is not served")
-        }
-        return served
-    }
-}
-
-/// What the loop calls; kept apart so that the public class shows only what its users call.
-final class ServedWebSocket: WebSocketConnection, ConnectionHandler, TimerTarget {
-    func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
-        receive(&bytes, from: 0)
-    }
-
-    func roseAboveHighWatermark(_ connection: Connection) { handler.congested(self) }
-
-    func fellBelowLowWatermark(_ connection: Connection) { handler.drained(self) }
-
-    func closed(_ connection: Connection, reason: CloseReason) { ended(reason) }
-
-    func timerFired(_ id: TimerID, on loop: EventLoop) { timerFired() }
 }

@@ -26,6 +26,9 @@ public protocol WebSocketHandler: AnyObject {
         piece: RawSpan, of kind: MessageKind, isFirst: Bool, isLast: Bool,
         on connection: WebSocketConnection)
 
+    /// A ping arrived and was answered. Its payload is lent for the call.
+    func receivedPing(_ payload: RawSpan, on connection: WebSocketConnection)
+
     /// A pong arrived. Its payload is lent for the call.
     ///
     /// - Parameters:
@@ -35,6 +38,14 @@ public protocol WebSocketHandler: AnyObject {
     ///   - connection: Where it came from.
     func receivedPong(
         _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection)
+
+    /// The peer's close frame arrived; ``closed(_:reason:)`` follows.
+    ///
+    /// - Parameters:
+    ///   - code: Its code; `nil` for none.
+    ///   - reason: Its text, UTF-8, at most 123 bytes; lent for the call.
+    ///   - connection: Where it came from.
+    func receivedClose(_ code: CloseCode?, reason: RawSpan, on connection: WebSocketConnection)
 
     /// The connection's queue rose above the high watermark: stop sending until ``drained(_:)``.
     func congested(_ connection: WebSocketConnection)
@@ -54,6 +65,10 @@ extension WebSocketHandler {
     ) {
         preconditionFailure("\(type(of: self)) does not read messages in pieces")
     }
+    public func receivedPing(_ payload: RawSpan, on connection: WebSocketConnection) {}
+    public func receivedClose(
+        _ code: CloseCode?, reason: RawSpan, on connection: WebSocketConnection
+    ) {}
     public func receivedPong(
         _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection
     ) {}

@@ -7,7 +7,11 @@ class WebSocketShard {
     let framing: ProtocolConfiguration
     let heartbeat: Heartbeat?
     let closeTimeout: Duration
+    /// Whether a task has ever used one of its WebSockets.
+    var servesTasks = false
     private var keys = MaskingKeys()
+    /// Made for the first connection that compresses.
+    private(set) var compressors: Compressors?
 
     init(
         role: Role, framing: ProtocolConfiguration, heartbeat: Heartbeat?, closeTimeout: Duration
@@ -20,6 +24,18 @@ class WebSocketShard {
 
     /// A fresh key for a frame of a client.
     func maskingKey() -> MaskingKey { keys.next() }
+
+    /// One connection's part of the compression agreed on, or `nil` where none was.
+    func codec(
+        _ agreed: PerMessageDeflate?, _ configuration: CompressionConfiguration?, _ loop: EventLoop
+    ) -> DeflateCodec? {
+        guard let agreed, let configuration else { return nil }
+        let compressors = compressors ?? Compressors(idleTimeout: configuration.idleTimeout)
+        self.compressors = compressors
+        compressors.connectionBegan(loop)
+        return DeflateCodec(
+            agreed, role: role, configuration: configuration, pool: compressors.pool)
+    }
 
     /// One of its WebSockets is gone.
     func closed() {}

@@ -81,7 +81,7 @@ final class HTTPExchange {
             if isUpgrade { shard.observe(.refused(response.status), remoteAddress) }
             respond(response, to: request, closes: isUpgrade, connection)
             return nil
-        case .upgrade(let handler, let subprotocol):
+        case .upgrade(let handler, let subprotocol, let rule):
             guard let upgrade else {
                 let response = HTTPResponse(
                     status: .upgradeRequired,
@@ -91,7 +91,7 @@ final class HTTPExchange {
             }
             // What the client did not offer must not be chosen (RFC 6455 §4.2.2).
             let chosen = subprotocol.flatMap { upgrade.subprotocols.contains($0) ? $0 : nil }
-            return open(upgrade, handler, chosen, connection)
+            return open(upgrade, handler, chosen, rule, connection)
         }
     }
 
@@ -113,7 +113,7 @@ final class HTTPExchange {
 
     private func open(
         _ upgrade: WebSocketUpgrade, _ handler: any WebSocketHandler, _ subprotocol: String?,
-        _ connection: Connection
+        _ rule: WebSocketServer.CompressionRule, _ connection: Connection
     ) -> WebSocketConnection? {
         let limit = shard.configuration.connectionsMax
         guard !shard.isDraining, ServerCounts.take(shard.counts.webSockets, limit: limit) else {
@@ -125,9 +125,18 @@ final class HTTPExchange {
         isOver = true
         stopDeadline(connection.loop)
         shard.counts.handshakes.subtract(1, ordering: .relaxed)
-        connection.write(upgrade.response(subprotocol: subprotocol).span.bytes)
+        let compression: CompressionConfiguration? =
+            switch rule {
+            case .asConfigured: shard.configuration.compression
+            case .off: nil
+            case .with(let other): other
+            }
+        let agreed = compression.flatMap { upgrade.compression($0) }
+        connection.write(
+            upgrade.response(subprotocol: subprotocol, compression: agreed).span.bytes)
         let webSocket = ServedWebSocket(
-            connection: connection, handler: handler, shard: shard, remoteAddress: remoteAddress)
+            connection: connection, handler: handler, shard: shard, remoteAddress: remoteAddress,
+            deflate: shard.codec(agreed, compression, connection.loop))
         connection.handler = webSocket
         webSocket.begin()
         return webSocket

@@ -8,6 +8,10 @@ extension WebSocketServer {
         public var limits = ProtocolLimits()
         /// Whether handlers are given messages whole, the default, or in the pieces they come in.
         public var delivery = ProtocolConfiguration.Delivery.whole
+        /// What to agree on with clients that offer compression (RFC 7692); `nil`, the default, for
+        /// none: it costs processor time and memory, and repays them on slow links only. A
+        /// ``Decision`` may differ from it.
+        public var compression: CompressionConfiguration?
         /// Bounds of request heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Bounds of each connection's send queue. A peer that takes no messages is closed at
@@ -40,10 +44,24 @@ extension WebSocketServer {
     public enum Decision {
         /// Answer 101 and serve the connection by this handler, with one of the subprotocols the
         /// client offered or none; one it did not offer is left out. A request that asks for no
-        /// WebSocket is answered 426.
-        case upgrade(any WebSocketHandler, subprotocol: String? = nil)
+        /// WebSocket is answered 426. `compression` may spare a client that breaks on compressed
+        /// messages, for example by its `User-Agent`.
+        case upgrade(
+            any WebSocketHandler, subprotocol: String? = nil,
+            compression: CompressionRule = .asConfigured)
         /// Answer this.
         case respond(HTTPResponse)
+    }
+
+    /// Which compression a client may agree on.
+    public enum CompressionRule: Hashable, Sendable {
+        /// That of ``Configuration/compression``.
+        case asConfigured
+        /// None.
+        case off
+        /// This one. What is not in use is given back by the server's first
+        /// `idleTimeout` on the loop.
+        case with(CompressionConfiguration)
     }
 
     /// A client that got no WebSocket although it tried.

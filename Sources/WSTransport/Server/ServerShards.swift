@@ -13,13 +13,7 @@ final class ServerShards: Sendable {
     let counts = ServerCounts()
 
     /// A loop's shard, made by its first connection or by draining.
-    ///
-    /// `@unchecked Sendable`: only the loop of the same index touches it.
-    private final class Place: @unchecked Sendable {
-        var shard: ServerShard?
-    }
-
-    private let places: [Place]
+    private let shards: LoopCells<ServerShard>
 
     init(
         group: EventLoopGroup, configuration: WebSocketServer.Configuration,
@@ -32,19 +26,16 @@ final class ServerShards: Sendable {
         self.accept = accept
         framing = ProtocolConfiguration(
             limits: configuration.limits, delivery: configuration.delivery)
-        places = group.loops.map { _ in Place() }
+        shards = LoopCells(group.loops)
     }
 
     /// The part of the server on `loop`; called on it.
     func shard(of loop: EventLoop) -> ServerShard {
-        let place = places[loop.index]
-        if let shard = place.shard { return shard }
-        let shard = ServerShard(
-            configuration: configuration, framing: framing, screen: screen, observe: observe,
-            accept: accept,
-            counts: counts)
-        place.shard = shard
-        return shard
+        shards.value(of: loop) {
+            ServerShard(
+                configuration: configuration, framing: framing, screen: screen, observe: observe,
+                accept: accept, counts: counts)
+        }
     }
 }
 

@@ -32,6 +32,18 @@ struct HTTPEdgeTests {
         """
     }
 
+    @Test(arguments: [CompressionConfiguration.shared, nil])
+    func `compression is agreed on where the hub has it`(
+        configuration: CompressionConfiguration?
+    ) async throws {
+        let bench = try await bench { $0.compression = configuration }
+        let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+        let response = try bench.response(to: upgrade(offer))
+        #expect(response.hasPrefix("HTTP/1.1 101 "))
+        let isAgreed = response.contains("Sec-WebSocket-Extensions: permessage-deflate")
+        #expect(isAgreed == (configuration != nil))
+    }
+
     @Test func `a file is served with its headers, and to HEAD without its body`() async throws {
         let bench = try await bench()
         let get = try bench.response(to: "GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -1,3 +1,4 @@
+import AllocationCounter
 import Glibc
 import NetPoll
 
@@ -38,6 +39,9 @@ final class SimulatedKernelQueue: KernelQueue {
         waker = PipeWaker(descriptor: ends[1])
     }
 
+    /// How often ``exchange(_:into:nanoseconds:)`` allocated, which no kernel's would.
+    private(set) var allocations: UInt64 = 0
+
     deinit {
         close(pipe.out)
         close(pipe.into)
@@ -47,6 +51,8 @@ final class SimulatedKernelQueue: KernelQueue {
         _ changes: UnsafeBufferPointer<KernelEvent>,
         into events: UnsafeMutableBufferPointer<KernelEvent>, nanoseconds: Int64?
     ) throws(SystemError) -> Int {
+        let before = allocation_counter_count()
+        defer { allocations += allocation_counter_count() - before }
         var count = 0
         for change in changes {
             guard let code = apply(change) else { continue }

@@ -34,9 +34,6 @@ enum DriverKind: String, Codable, CaseIterable, CustomTestStringConvertible {
     /// Those with real sockets.
     static let kernels: [DriverKind] = [.epoll, .ioUring, .kqueue]
 
-    /// Those that carry datagrams.
-    static let withDatagrams: [DriverKind] = [.epoll, .simulated]
-
     /// One of them, for what does not depend on the driver.
     static let system = DriverKind.epoll
 

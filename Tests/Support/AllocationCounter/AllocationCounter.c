@@ -12,6 +12,8 @@
 
 #if defined(__GLIBC__) && !defined(UNDER_SANITIZER)
 
+#include <malloc.h>
+
 // Initial-exec, so that reading the counter never allocates itself.
 static _Thread_local uint64_t count __attribute__((tls_model("initial-exec")));
 
@@ -22,6 +24,7 @@ extern void *__libc_memalign(size_t alignment, size_t size);
 
 bool allocation_counter_is_active(void) { return true; }
 uint64_t allocation_counter_count(void) { return count; }
+size_t allocation_counter_bytes(void *memory) { return malloc_usable_size(memory); }
 
 void *malloc(size_t size) {
     count += 1;
@@ -60,5 +63,10 @@ int posix_memalign(void **memory, size_t alignment, size_t size) {
 
 bool allocation_counter_is_active(void) { return false; }
 uint64_t allocation_counter_count(void) { return 0; }
+
+size_t allocation_counter_bytes(void *memory) {
+    (void)memory;
+    return 0;
+}
 
 #endif

@@ -1,3 +1,4 @@
+import NetPollTesting
 import Testing
 import WSFrame
 

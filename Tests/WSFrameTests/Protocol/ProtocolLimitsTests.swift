@@ -73,12 +73,45 @@ struct ProtocolLimitsTests {
         #expect(ProtocolViolation(.excessiveControlFrames(max: 5)).closeCode == .policyViolation)
     }
 
+    @Test func `more than controlFramesPerSecondMax in one second fail with 1008`() throws {
+        let limits = ProtocolLimits(controlFramesPerSecondMax: 5)
+        let configuration = ProtocolConfiguration(limits: limits)
+        var server = ServerProtocol(configuration: configuration)
+        var client = ClientProtocol(configuration: configuration)
+        for second in 0..<3 {
+            for frame in 0..<5 {
+                let now = Duration.seconds(second) + .milliseconds(frame * 199)
+                try server.controlFrameTaken(at: now)
+                try client.controlFrameTaken(at: now)
+            }
+        }
+        let violation = ProtocolViolation(.excessiveControlFrameRate(max: 5))
+        #expect(violation.closeCode == .policyViolation)
+        do throws(ProtocolViolation) {
+            try server.controlFrameTaken(at: .milliseconds(2_999))
+            Issue.record("the sixth was taken")
+        } catch {
+            #expect(error == violation)
+        }
+        let request = server.closeRequested()
+        #expect(request == .send)
+        do throws(ProtocolViolation) {
+            try client.controlFrameTaken(at: .milliseconds(2_999))
+            Issue.record("the sixth was taken")
+        } catch {
+            #expect(error == violation)
+        }
+    }
+
     @Test func `the defaults are as documented`() {
         let limits = ProtocolLimits()
         #expect(limits.framePayloadBytesMax == 1_048_576)
         #expect(limits.messageBytesMax == 1_048_576)
         #expect(limits.fragmentsMax == 1024)
         #expect(limits.controlFramesPerInputMax == 1024)
+        #expect(limits.controlFramesPerSecondMax == 2048)
+        #expect(limits.bookkeepingBytesMax == 262_144)
+        #expect(limits.inflationRatioMax == 1032)
     }
 
     @Test func `a limit below a control frame traps`() async {
@@ -92,6 +125,10 @@ struct ProtocolLimitsTests {
             (.oversizedFrame(bytes: 70000, max: 65536), "frame of 70000 bytes exceeds 65536"),
             (.oversizedMessage(bytes: 9, max: 8), "message of 9 bytes exceeds 8"),
             (.excessiveFragments(max: 3), "message of more than 3 frames"),
+            (.excessiveControlFrameRate(max: 4), "more than 4 control frames in one second"),
+            (.excessiveInflation(max: 7), "message inflates to more than 7 times its bytes"),
+            (.excessiveBookkeeping(max: 60), "message with more than 60 bytes beside it"),
+            (.invalidCompression, "compressed message is not DEFLATE data"),
         ] as [(ProtocolViolation.Reason, String)])
     func `a violation names the value and the limit`(
         reason: ProtocolViolation.Reason, text: String

@@ -3,8 +3,8 @@ import WSFrame
 
 @Suite("ServerProtocol")
 struct ServerProtocolTests {
-    @Test func `its state takes at most 40 bytes`() {
-        #expect(MemoryLayout<ServerProtocol>.size <= 40)
+    @Test func `its state takes at most 48 bytes`() {
+        #expect(MemoryLayout<ServerProtocol>.size <= 48)
         #expect(MemoryLayout<FrameDecoder>.size <= 24)
     }
 

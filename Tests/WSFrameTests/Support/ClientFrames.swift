@@ -8,10 +8,12 @@ enum ClientFrames {
         _ opcode: Opcode,
         _ payload: [UInt8] = [],
         isFinal: Bool = true,
+        isCompressed: Bool = false,
         key: MaskingKey? = ClientFrames.key
     ) -> [UInt8] {
         let header = FrameHeader(
-            isFinal: isFinal, opcode: opcode, payloadBytes: payload.count, maskingKey: key)
+            isFinal: isFinal, isCompressed: isCompressed, opcode: opcode,
+            payloadBytes: payload.count, maskingKey: key)
         return encoded(header) + (key.map { masked(payload, key: $0) } ?? payload)
     }
 

@@ -1,3 +1,4 @@
+import NetPollTesting
 import WSFrame
 
 /// An event of the protocol with its payload copied out, so that two runs can be compared.
@@ -14,7 +15,9 @@ enum Observed: Hashable {
 
 /// One end's protocol that is fed in pieces and records what it says.
 final class Observer {
+    private let configuration: ProtocolConfiguration
     private var state: ProtocolCore
+    private var carried: CarriedInput
     private(set) var observed: [Observed] = []
     /// How many payloads lay in the input, and how many were kept.
     private(set) var inPlace = 0
@@ -23,11 +26,12 @@ final class Observer {
     init(
         role: Role = .server,
         limits: ProtocolLimits = ProtocolLimits(),
-        delivery: ProtocolConfiguration.Delivery = .whole
+        delivery: ProtocolConfiguration.Delivery = .whole,
+        deflate: DeflateCodec? = nil
     ) {
-        state = ProtocolCore(
-            role: role,
-            configuration: ProtocolConfiguration(limits: limits, delivery: delivery))
+        state = ProtocolCore(role: role)
+        carried = CarriedInput(deflate: deflate)
+        configuration = ProtocolConfiguration(limits: limits, delivery: delivery)
     }
 
     var maySend: Bool { state.maySend }
@@ -47,7 +51,9 @@ final class Observer {
         var bytes = span.mutableBytes
         var cursor = 0
         do throws(ProtocolViolation) {
-            while let event = try state.next(in: &bytes, at: &cursor) {
+            while let event = try state.next(
+                in: &bytes, at: &cursor, carrying: &carried, configuration)
+            {
                 record(event, in: bytes)
             }
         } catch {
@@ -79,7 +85,7 @@ final class Observer {
         case .input: inPlace += 1
         case .kept: kept += 1
         }
-        return state.withPayload(payload, in: bytes) { span in
+        return carried.withPayload(payload, in: bytes) { span in
             span.withUnsafeBytes { Array($0) }
         }
     }

@@ -1,5 +1,3 @@
-internal import CNetPoll
-
 #if canImport(Glibc)
     internal import Glibc
 #endif
@@ -18,6 +16,8 @@ package final class KqueueDriver: Driver {
         var awaitsRoom = false
         /// The write filter is with the kernel.
         var isWatchingWrite = false
+        /// Descriptors may arrive.
+        var receivesDescriptors = false
     }
 
     private static var eventsPerWaitMax: Int { 1_024 }
@@ -29,6 +29,7 @@ package final class KqueueDriver: Driver {
     private var changes: [KernelEvent] = []
     private var entries: [Entry] = []
     private var reserve = ReserveDescriptor()
+    private let datagramBatch = DatagramBatch()
 
     package init(queue: any KernelQueue) {
         self.queue = queue
@@ -78,9 +79,9 @@ package final class KqueueDriver: Driver {
             case (.listener, _): accept(fd, token, loop)
             case (.attempt, _): finishConnect(fd, token, loop)
             case (.connection, .read): receive(fd, token, loop)
-            case (.connection, .write): canSend(event, token, loop)
-            case (.datagram, _):
-                preconditionFailure("an event of a datagram socket, which this driver has not")
+            case (.datagram, .read):
+                datagramBatch.receiveAll(fd, token, loop) { entries[Int(fd)].isReceiving }
+            case (.connection, .write), (.datagram, .write): canSend(event, token, loop)
             }
         }
     }
@@ -95,7 +96,10 @@ package final class KqueueDriver: Driver {
         let buffer = loop.receiveBuffer
         var reads = 0
         while reads < loop.configuration.readsPerConnectionMax, entries[Int(fd)].isReceiving {
-            let count = recv(fd, buffer.baseAddress, buffer.count, 0)
+            let count =
+                entries[Int(fd)].receivesDescriptors
+                ? Socket.receiveWithDescriptors(fd, token, loop)
+                : recv(fd, buffer.baseAddress, buffer.count, 0)
             reads += 1
             if count > 0 {
                 let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
@@ -119,6 +123,11 @@ package final class KqueueDriver: Driver {
             let code = Socket.pendingError(fd)
             if code != 0 {
                 loop.failed(code, on: token)
+                // A datagram socket lives on: added anew, the filter tells the next error, too.
+                if token.kind == .datagram, loop.descriptor(of: token) == fd {
+                    entries[Int(fd)].isWatchingWrite = false
+                    watchWrite(fd)
+                }
                 return
             }
         }
@@ -134,9 +143,13 @@ package final class KqueueDriver: Driver {
         on address: SocketAddress, _ options: ListenOptions, token: Token
     ) throws(SystemError) -> (SocketHandle, SocketAddress) {
         let (socket, bound) = try Socket.listen(on: address, options)
+        adoptListener(socket, options, token: token)
+        return (socket, bound)
+    }
+
+    package func adoptListener(_ socket: SocketHandle, _ options: ListenOptions, token: Token) {
         open(socket.rawValue, token)
         setAccepting(true, socket, token: token)
-        return (socket, bound)
     }
 
     package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
@@ -146,25 +159,7 @@ package final class KqueueDriver: Driver {
     package func shed(_ socket: SocketHandle) -> Bool { reserve.shed(socket.rawValue) }
 
     private func accept(_ listening: Int32, _ token: Token, _ loop: EventLoop) {
-        var budget = loop.acceptBudget(token)
-        while budget > 0, entries[Int(listening)].isReceiving,
-            loop.descriptor(of: token) == listening
-        {
-            budget -= 1
-            var storage = sockaddr_storage()
-            var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-            let fd = cnetpoll_accept(listening, &storage, &length)
-            if fd >= 0 {
-                let address = Platform.address(from: storage, length: length)
-                loop.accepted(SocketHandle(rawValue: fd), from: address, on: token)
-                continue
-            }
-            let code = errno
-            if code == EAGAIN { return }
-            if code == EINTR { continue }
-            loop.acceptFailed(code, on: token)
-            if Platform.isExhaustion(code) { return }
-        }
+        loop.acceptWaiting(listening, token) { entries[Int(listening)].isReceiving }
     }
 
     // MARK: - Connections
@@ -182,12 +177,7 @@ package final class KqueueDriver: Driver {
     private func finishConnect(_ fd: Int32, _ token: Token, _ loop: EventLoop) {
         guard entries[Int(fd)].awaitsRoom else { return }
         entries[Int(fd)].awaitsRoom = false
-        let code = Socket.pendingError(fd)
-        if code == 0 {
-            loop.connected(token)
-        } else {
-            loop.connectFailed(code, on: token)
-        }
+        loop.finishConnect(fd, token)
     }
 
     package func adopt(_ socket: SocketHandle, token: Token) {
@@ -215,6 +205,16 @@ package final class KqueueDriver: Driver {
         return outcome(sent, of: count, socket)
     }
 
+    package func sendDescriptor(
+        _ socket: SocketHandle, _ descriptor: Int32, mark: UInt8, token: Token
+    ) -> SendOutcome {
+        outcome(Socket.sendDescriptor(socket.rawValue, descriptor, mark: mark), of: 1, socket)
+    }
+
+    package func receiveDescriptors(_ socket: SocketHandle) {
+        entries[Int(socket.rawValue)].receivesDescriptors = true
+    }
+
     private func outcome(_ sent: Int, of offered: Int, _ socket: SocketHandle) -> SendOutcome {
         guard sent >= 0 else { return .failed(Int32(-sent)) }
         if sent < offered {
@@ -238,6 +238,23 @@ package final class KqueueDriver: Driver {
         changes.removeAll { $0.descriptor == fd }
         if Int(fd) < entries.count { entries[Int(fd)] = Entry() }
         Socket.close(fd)
+    }
+
+    // MARK: - Datagrams
+
+    package func openDatagram(
+        on address: SocketAddress, _ configuration: DatagramSocket.Configuration, token: Token
+    ) throws(SystemError) -> (SocketHandle, SocketAddress) {
+        let (socket, bound) = try Socket.openDatagram(on: address, configuration)
+        open(socket.rawValue, token)
+        watchRead(socket.rawValue, true)
+        return (socket, bound)
+    }
+
+    package func sendDatagrams(
+        _ socket: SocketHandle, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>, token: Token
+    ) -> SendOutcome {
+        outcome(datagramBatch.send(socket.rawValue, datagrams), of: datagrams.count, socket)
     }
 
     // MARK: - Filters

@@ -10,9 +10,15 @@
             on address: SocketAddress, _ options: ListenOptions, token: Token
         ) throws(SystemError) -> (SocketHandle, SocketAddress) {
             let (socket, bound) = try Socket.listen(on: address, options)
-            sockets.open(socket.rawValue, token, .wanted)
-            armAccept(socket.rawValue)
+            adoptListener(socket, options, token: token)
             return (socket, bound)
+        }
+
+        package func adoptListener(
+            _ socket: SocketHandle, _ options: ListenOptions, token: Token
+        ) {
+            sockets.open(socket.rawValue, token, options.isRated ? [.wanted, .polled] : .wanted)
+            armAccept(socket.rawValue)
         }
 
         package func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token) {
@@ -33,6 +39,10 @@
             guard entry.flags.contains(.wanted),
                 entry.flags.isDisjoint(with: [.armed, .awaitsReadiness, .stashed])
             else { return }
+            guard !entry.flags.contains(.polled) else {
+                awaitReadiness(fd, Int32(POLLIN))
+                return
+            }
             sockets[fd].flags.insert(.armed)
             ring.accept(fd, userData: RequestID(.accept, fd, entry.generation).rawValue)
         }
@@ -120,9 +130,17 @@
             return socket
         }
 
+        /// Receiving begins with the next wait: until then the handler may say that it wants
+        /// descriptors, which a multishot receive would drop.
         package func adopt(_ socket: SocketHandle, token: Token) {
-            sockets.open(socket.rawValue, token, .wanted)
-            armReceive(socket.rawValue)
+            let fd = socket.rawValue
+            sockets.open(fd, token, .wanted)
+            adopted.append(RequestID(.receive, fd, sockets[fd].generation))
+        }
+
+        func armAdopted() {
+            for id in adopted where sockets.isLive(id) { armReceive(id.fd) }
+            adopted.removeAll(keepingCapacity: adopted.capacity <= 4_096)
         }
 
         package func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token) {
@@ -149,7 +167,12 @@
             }
             guard entry.flags.isDisjoint(with: [.armed, .ended]) else { return }
             sockets[fd].flags.insert(.armed)
-            ring.receive(fd, userData: RequestID(.receive, fd, entry.generation).rawValue)
+            let request = RequestID(.receive, fd, entry.generation).rawValue
+            if entry.flags.contains(.polled) {
+                ring.poll(fd, Int32(POLLIN), userData: request)
+            } else {
+                ring.receive(fd, userData: request)
+            }
         }
 
         func awaitBreakage(_ fd: Int32) {
@@ -176,7 +199,7 @@
             return outcome(sent, of: count, socket)
         }
 
-        private func outcome(_ sent: Int, of offered: Int, _ socket: SocketHandle) -> SendOutcome {
+        func outcome(_ sent: Int, of offered: Int, _ socket: SocketHandle) -> SendOutcome {
             guard sent >= 0 else { return .failed(Int32(-sent)) }
             if sent < offered, sockets[socket.rawValue].flags.isDisjoint(with: .awaitsReadiness) {
                 awaitReadiness(socket.rawValue, Int32(POLLOUT))
@@ -210,7 +233,7 @@
 
         // MARK: - Requests
 
-        private func disarm(_ fd: Int32, _ purpose: RequestID.Purpose) {
+        func disarm(_ fd: Int32, _ purpose: RequestID.Purpose) {
             let flags = sockets[fd].flags
             guard flags.contains(.armed), !flags.contains(.cancelling) else { return }
             sockets[fd].flags.insert(.cancelling)

@@ -53,9 +53,12 @@
         @exclusivity(unchecked) var sockets = UringSockets()
         @exclusivity(unchecked) var stashes: [Int32: Stash] = [:]
         @exclusivity(unchecked) var resumed: [RequestID] = []
+        /// Connections that will receive from the next wait on.
+        @exclusivity(unchecked) var adopted: [RequestID] = []
         @exclusivity(unchecked) var arrivals: [Arrival] = []
         @exclusivity(unchecked) var firstArrival = 0
         @exclusivity(unchecked) var reserve = ReserveDescriptor()
+        let datagramBatch = DatagramBatch()
         /// Receives that ended because all buffers were taken, and were made again.
         @exclusivity(unchecked) package private(set) var exhaustions = 0
 
@@ -80,6 +83,7 @@
         package func now() -> Instant { Platform.monotonicNow }
 
         package func wait(until deadline: Instant?) throws(SystemError) {
+            if !adopted.isEmpty { armAdopted() }
             var nanoseconds: Int64 = -1
             if firstArrival < arrivals.count || !resumed.isEmpty {
                 nanoseconds = 0
@@ -135,6 +139,10 @@
             }
             guard !completion.hasMore, sockets.isLive(id) else { return }
             sockets[fd].flags.subtract([.armed, .cancelling])
+            if completion.result > 0, sockets[fd].flags.contains(.polled), !completion.hasBuffer {
+                becameReadable(completion.result, id, loop)
+                return
+            }
             switch -completion.result {
             case 0:
                 sockets[fd].flags.insert(.ended)
@@ -166,7 +174,7 @@
             }
         }
 
-        private func deliverEnd(_ id: RequestID, _ loop: EventLoop) {
+        func deliverEnd(_ id: RequestID, _ loop: EventLoop) {
             let entry = sockets[id.fd]
             if entry.flags.isDisjoint(with: .stashed), entry.flags.contains(.wanted) {
                 loop.receivedEnd(entry.token)
@@ -201,19 +209,22 @@
             sockets[id.fd].flags.remove(.awaitsReadiness)
             let token = sockets[id.fd].token
             switch token.kind {
-            case .listener: armAccept(id.fd)
-            case .connection: loop.sendable(token)
-            case .datagram:
-                preconditionFailure("an event of a datagram socket, which this driver has not")
-            case .attempt:
-                let code = Socket.pendingError(id.fd)
-                if code == 0 { loop.connected(token) } else { loop.connectFailed(code, on: token) }
+            case .listener:
+                if sockets[id.fd].flags.contains(.polled) { acceptPolled(id, loop) }
+                if sockets.isLive(id) { armAccept(id.fd) }
+            case .connection, .datagram: loop.sendable(token)
+            case .attempt: loop.finishConnect(id.fd, token)
             }
         }
 
         private func broke(_ completion: Ring.Completion, _ id: RequestID, _ loop: EventLoop) {
             guard sockets.isLive(id) else { return }
             sockets[id.fd].flags.remove(.awaitsBreakage)
+            if sockets[id.fd].token.kind == .datagram {
+                loop.tellPendingError(id.fd, sockets[id.fd].token)
+                if sockets.isLive(id) { awaitBreakage(id.fd) }
+                return
+            }
             // A hang-up without an error is two ends of file, which receiving will tell.
             guard completion.result >= 0, completion.result & Int32(POLLERR) != 0 else { return }
             let code = Socket.pendingError(id.fd)

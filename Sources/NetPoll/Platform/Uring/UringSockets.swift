@@ -6,8 +6,8 @@
             case accept = 0
             /// A multishot receive.
             case receive
-            /// Room to send, the end of a connect, or connections that wait although descriptors
-            /// are exhausted.
+            /// Room to send, the end of a connect, or connections that wait at a listener without a
+            /// multishot accept.
             case readiness
             /// The break of a connection whose receiving is paused.
             case breakage
@@ -60,6 +60,10 @@
             /// A connection: bytes or the end arrived while they were not wanted. A listener:
             /// connections were accepted faster than they are served.
             static let stashed = Flags(rawValue: 1 << 8)
+            /// No multishot request: its readiness is awaited, and a call of its own takes what is
+            /// there. Datagrams, which so come in batches; connections that receive descriptors;
+            /// listeners that must not accept faster than their rate.
+            static let polled = Flags(rawValue: 1 << 9)
         }
 
         struct Entry {

@@ -1,16 +1,23 @@
 /// The client's end of one WebSocket connection after its handshake (RFC 6455 §5–§7).
 ///
 /// Says what the bytes received mean and what may be sent; performs no I/O and reads no clock.
-/// Every frame it sends must be masked with a fresh key; masked frames of the server are refused. An unfragmented message that lies whole in the input is
-/// delivered there, without a copy or an allocation; what is cut or fragmented is collected, and
-/// freed after its delivery.
+/// Every frame it sends must be masked with a fresh key; masked frames of the server are refused.
+/// An unfragmented message that lies whole in the input is delivered there, without a copy or an
+/// allocation; what is cut or fragmented is collected, and freed after its delivery.
 public struct ClientProtocol: ~Copyable {
     public typealias Event = ProtocolEvent
 
-    private var core: ProtocolCore
+    private let configuration: ProtocolConfiguration
+    private var core = ProtocolCore(role: .client)
+    private var carried: CarriedInput
+    private var controlFrames = ControlFrameRate()
 
-    public init(configuration: ProtocolConfiguration) {
-        core = ProtocolCore(role: .client, configuration: configuration)
+    /// - Parameters:
+    ///   - configuration: The limits, shared by all connections.
+    ///   - deflate: This connection's compression, or `nil` where none was agreed on.
+    public init(configuration: ProtocolConfiguration, deflate: DeflateCodec? = nil) {
+        self.configuration = configuration
+        carried = CarriedInput(deflate: deflate)
     }
 
     /// Decodes one event from `input`, starting at `cursor`.
@@ -29,7 +36,7 @@ public struct ClientProtocol: ~Copyable {
         in input: inout MutableRawSpan,
         at cursor: inout Int
     ) throws(ProtocolViolation) -> Event? {
-        try core.next(in: &input, at: &cursor)
+        try core.next(in: &input, at: &cursor, carrying: &carried, configuration)
     }
 
     /// Lends the payload of the event last returned.
@@ -45,7 +52,7 @@ public struct ClientProtocol: ~Copyable {
         in input: borrowing MutableRawSpan,
         _ body: (RawSpan) throws(E) -> R
     ) throws(E) -> R {
-        try core.withPayload(payload, in: input, body)
+        try carried.withPayload(payload, in: input, body)
     }
 
     /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; traps
@@ -54,7 +61,21 @@ public struct ClientProtocol: ~Copyable {
     /// Valid until the next call of ``next(in:at:)``. Unlike ``withPayload(_:in:_:)`` it leaves
     /// this value free to be used meanwhile, as when a handler of the message closes the
     /// connection.
-    public var keptPayload: UnsafeRawBufferPointer { core.keptPayload }
+    public var keptPayload: UnsafeRawBufferPointer { carried.keptPayload }
+
+    /// Counts the ping or pong that was last returned against
+    /// ``ProtocolLimits/controlFramesPerSecondMax``; whoever has a clock calls it for each.
+    ///
+    /// - Parameter now: The time since any fixed instant.
+    /// - Throws: ``ProtocolViolation``, to be treated as one of ``next(in:at:)``.
+    public mutating func controlFrameTaken(at now: Duration) throws(ProtocolViolation) {
+        do throws(ProtocolViolation) {
+            try controlFrames.taken(at: now, configuration.limits)
+        } catch {
+            core.violated()
+            throw error
+        }
+    }
 
     /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
     /// received.

@@ -7,10 +7,17 @@
 public struct ServerProtocol: ~Copyable {
     public typealias Event = ProtocolEvent
 
-    private var core: ProtocolCore
+    private let configuration: ProtocolConfiguration
+    private var core = ProtocolCore(role: .server)
+    private var carried: CarriedInput
+    private var controlFrames = ControlFrameRate()
 
-    public init(configuration: ProtocolConfiguration) {
-        core = ProtocolCore(role: .server, configuration: configuration)
+    /// - Parameters:
+    ///   - configuration: The limits, shared by all connections.
+    ///   - deflate: This connection's compression, or `nil` where none was agreed on.
+    public init(configuration: ProtocolConfiguration, deflate: DeflateCodec? = nil) {
+        self.configuration = configuration
+        carried = CarriedInput(deflate: deflate)
     }
 
     /// Decodes one event from `input`, starting at `cursor`.
@@ -29,7 +36,7 @@ public struct ServerProtocol: ~Copyable {
         in input: inout MutableRawSpan,
         at cursor: inout Int
     ) throws(ProtocolViolation) -> Event? {
-        try core.next(in: &input, at: &cursor)
+        try core.next(in: &input, at: &cursor, carrying: &carried, configuration)
     }
 
     /// Lends the payload of the event last returned.
@@ -45,7 +52,7 @@ public struct ServerProtocol: ~Copyable {
         in input: borrowing MutableRawSpan,
         _ body: (RawSpan) throws(E) -> R
     ) throws(E) -> R {
-        try core.withPayload(payload, in: input, body)
+        try carried.withPayload(payload, in: input, body)
     }
 
     /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; traps
@@ -54,7 +61,21 @@ public struct ServerProtocol: ~Copyable {
     /// Valid until the next call of ``next(in:at:)``. Unlike ``withPayload(_:in:_:)`` it leaves
     /// this value free to be used meanwhile, as when a handler of the message closes the
     /// connection.
-    public var keptPayload: UnsafeRawBufferPointer { core.keptPayload }
+    public var keptPayload: UnsafeRawBufferPointer { carried.keptPayload }
+
+    /// Counts the ping or pong that was last returned against
+    /// ``ProtocolLimits/controlFramesPerSecondMax``; whoever has a clock calls it for each.
+    ///
+    /// - Parameter now: The time since any fixed instant.
+    /// - Throws: ``ProtocolViolation``, to be treated as one of ``next(in:at:)``.
+    public mutating func controlFrameTaken(at now: Duration) throws(ProtocolViolation) {
+        do throws(ProtocolViolation) {
+            try controlFrames.taken(at: now, configuration.limits)
+        } catch {
+            core.violated()
+            throw error
+        }
+    }
 
     /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
     /// received.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /// Whether allocations are counted: with glibc, and not under a sanitizer, which interposes malloc
@@ -10,3 +11,6 @@ bool allocation_counter_is_active(void);
 
 /// How often the calling thread has allocated or reallocated so far.
 uint64_t allocation_counter_count(void);
+
+/// How many bytes malloc set aside for what lies at `memory`; 0 where they are not counted.
+size_t allocation_counter_bytes(void *memory);

@@ -1,0 +1,3 @@
+module longwire/go-sql-pool
+
+go 1.19

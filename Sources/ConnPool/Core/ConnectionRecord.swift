@@ -1,0 +1,78 @@
+internal import NetPoll
+
+/// What the core knows of one connection.
+struct ConnectionRecord: Sendable {
+    /// Where a connection stands.
+    ///
+    ///     unused ──▶ dialling ──established──▶ ready ◀──probed──▶ probing
+    ///       ▲            │                       │                   │
+    ///       └── failed ──┘                       ▼                   ▼
+    ///       ▲                                 closing ◀──────────────┘
+    ///       └────────────── closed ──────────────┘
+    enum Phase: Hashable, Sendable {
+        case unused
+        /// A dial is under way until ``ConnectionRecord/due``.
+        case dialling
+        /// A dial that nobody needs was told to stop, and has not ended.
+        case abandoned
+        /// Leased, idle or both in part.
+        case ready
+        /// A keepalive is under way until ``ConnectionRecord/due``; nobody gets it.
+        case probing
+        /// To be closed until ``ConnectionRecord/due``.
+        case closing
+    }
+
+    /// The list a connection stands in.
+    enum Membership: Hashable, Sendable {
+        case none
+        /// Of those that are being dialled, the oldest first.
+        case dials
+        /// No lease is out. In the order in which they became idle.
+        case idle
+        /// Some leases are out and there is room for more.
+        case shared
+    }
+
+    var generation: UInt32 = 0
+    var phase = Phase.unused
+    var membership = Membership.none
+    var previous: Int32 = -1
+    /// The next in its list, or in that of unused places.
+    var next: Int32 = -1
+
+    var leased: Int32 = 0
+    var capacity: Int32 = 1
+    /// Leases given in its life.
+    var uses: UInt32 = 0
+    /// The pool's generation when it was dialled; see ``PoolCore/outdated(now:into:)``.
+    var epoch: UInt32 = 0
+    /// Why it is closed as soon as no lease is out.
+    var retirement: PoolCloseReason?
+    /// Whether a dial has been asked for in its place.
+    var isBeingReplaced = false
+    var permit: CircuitBreaker.Permit?
+
+    var bornAt = Instant(nanoseconds: 0)
+    /// When it has lived long enough.
+    var expiresAt = Instant.never
+    /// When a replacement is dialled, ahead of ``expiresAt``.
+    var replacedAt = Instant.never
+    /// Since when no lease is out.
+    var idleSince = Instant(nanoseconds: 0)
+    /// When it was last used or probed.
+    var provedAt = Instant(nanoseconds: 0)
+    /// How long it may be quiet before a keepalive, with its jitter, in nanoseconds.
+    var keepAliveInterval = CoreTimes.unset
+    /// When the phase it is in has taken too long.
+    var due = Instant.never
+    /// The earliest entry the heap has for it.
+    var armedAt = Instant.never
+
+    var hasRoom: Bool { leased < capacity }
+}
+
+extension Instant {
+    /// Later than anything.
+    static var never: Instant { Instant(nanoseconds: .max) }
+}

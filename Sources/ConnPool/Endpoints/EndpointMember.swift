@@ -1,0 +1,92 @@
+internal import NetPoll
+
+/// One endpoint of a pool, and its connections.
+final class EndpointMember<Connection: Sendable>: Sendable {
+    let endpoint: Endpoint
+    let id: BalancerCore.ID
+    let pool: ConnectionPool<Connection>
+
+    init(_ endpoint: Endpoint, _ id: BalancerCore.ID, _ pool: ConnectionPool<Connection>) {
+        self.endpoint = endpoint
+        self.id = id
+        self.pool = pool
+    }
+
+    /// Whether it has no connection, and may not dial one now.
+    func isOutOfReach(at now: Instant) -> Bool {
+        pool.driver.read { $0.core.usable == 0 && $0.core.gate.opensAt(now) > now }
+    }
+}
+
+/// The endpoints of a pool and the decisions about them, under the pool's lock.
+struct EndpointRoster<Connection: Sendable>: Sendable {
+    typealias Member = EndpointMember<Connection>
+
+    var core: BalancerCore
+    var random: SplitMix64
+    /// By slot.
+    var members: [Member?] = []
+    var names: [String: BalancerCore.ID] = [:]
+    var isClosed = false
+    var failovers = 0
+    var passedOver = 0
+
+    init(_ configuration: BalancingConfiguration, at now: Instant, seed: UInt64) {
+        core = BalancerCore(configuration: configuration, at: now.sinceOrigin)
+        random = SplitMix64(seed: seed)
+    }
+
+    func takes(_ name: String) -> Bool { !isClosed && names[name] == nil }
+
+    /// Adds an endpoint, unless its name is taken or the pool is closed.
+    mutating func add(
+        _ endpoint: Endpoint, _ pool: ConnectionPool<Connection>, at now: Instant
+    ) -> Bool {
+        guard takes(endpoint.name) else { return false }
+        let id = core.added(
+            weight: endpoint.weight, nameHash: AffinityKey(endpoint.name).hash,
+            at: now.sinceOrigin)
+        while members.count <= id.slot { members.append(nil) }
+        members[id.slot] = Member(endpoint, id, pool)
+        names[endpoint.name] = id
+        return true
+    }
+
+    mutating func remove(_ name: String) -> Member? {
+        guard let id = names.removeValue(forKey: name) else { return nil }
+        core.removed(id)
+        defer { members[id.slot] = nil }
+        return members[id.slot]
+    }
+
+    /// Chooses an endpoint, at which a lease is in flight from now on.
+    mutating func choose(_ request: BalancingRequest, at now: Instant) -> Member? {
+        guard !isClosed else { return nil }
+        return core.wanted(request, at: now.sinceOrigin, using: &random)
+            .flatMap { members[$0.slot] }
+    }
+
+    /// An endpoint that was chosen is out of reach: another is to be chosen.
+    mutating func passOver(_ id: BalancerCore.ID) {
+        core.released(id)
+        passedOver += 1
+    }
+
+    /// A lease that was in flight ended so.
+    mutating func ended(_ id: BalancerCore.ID, _ outcome: EndpointOutcome, at now: Instant) {
+        core.released(id)
+        switch outcome {
+        case .success: core.succeeded(id)
+        case .failure: core.failed(id, at: now.sinceOrigin)
+        case .unknown: break
+        }
+    }
+}
+
+/// What a lease says of its endpoint's health.
+enum EndpointOutcome: Hashable, Sendable {
+    case success
+    case failure
+    /// Nothing.
+    case unknown
+}

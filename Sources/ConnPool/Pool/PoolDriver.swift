@@ -1,0 +1,226 @@
+internal import NetPoll
+internal import Synchronization
+
+/// Carries out what ``PoolCore`` decides, for callers on any thread.
+///
+/// One short lock guards the core and what belongs to it. Under the lock nothing is called but the
+/// core: continuations are resumed, tasks started and events told after it was let go of. So two
+/// threads may carry out their effects in another order than the core decided them in; whatever is
+/// late finds its identifier's generation or phase changed.
+final class PoolDriver: Sendable {
+    let configuration: PoolConfiguration
+    let backend: any PoolBackend
+    let events = EventHub()
+    let clock: any PoolClock
+    let executor: (any TaskExecutor)?
+    private let leaseTimeout: Int64
+    let state: Mutex<PoolState>
+
+    init(
+        _ configuration: PoolConfiguration, _ backend: any PoolBackend, _ clock: any PoolClock,
+        executor: (any TaskExecutor)?, seed: UInt64
+    ) {
+        self.configuration = configuration
+        self.backend = backend
+        self.clock = clock
+        self.executor = executor
+        leaseTimeout = configuration.leaseTimeout.inNanoseconds
+        state = Mutex(
+            PoolState(
+                core: PoolCore(
+                    configuration: configuration, runsKeepAlives: backend.runsKeepAlives,
+                    seed: seed)))
+        // A minimum of idle connections is dialled from the start.
+        if configuration.idleMin > 0 { feed { $0.core.adjustDials($1, into: &$2) } }
+    }
+
+    var now: Instant { clock.now }
+
+    // MARK: - Leases
+
+    /// A lease where one is to be had at once.
+    func tryLease(_ site: @autoclosure () -> AcquisitionSite) -> Grant? {
+        var tries = 0
+        while true {
+            let grant = feed { state, now, actions in
+                state.granted(
+                    state.core.requested(
+                        now: now, deadline: now, waits: false, into: &actions), site, now)
+            }
+            guard let grant, let grant = checked(grant, &tries) else {
+                if grant == nil { return nil }
+                continue
+            }
+            return grant
+        }
+    }
+
+    /// A lease, as soon as there is one.
+    func lease(
+        _ deadline: Instant?, _ site: @autoclosure () -> AcquisitionSite
+    ) async throws(PoolError) -> Grant {
+        var tries = 0
+        while true {
+            var failure: PoolError?
+            var seat: WaiterSeats.Seat?
+            let grant = feed { state, now, actions -> Grant? in
+                let deadline = deadline ?? now.after(leaseTimeout)
+                let outcome = state.core.requested(
+                    now: now, deadline: deadline, waits: true, into: &actions)
+                switch outcome {
+                case .granted: return state.granted(outcome, site, now)
+                case .queued(let waiter):
+                    seat = state.seats.take(waiter, state.leaks == nil ? nil : site())
+                case .refused(let reason): failure = state.error(reason)
+                case .empty: preconditionFailure("a request that waits was told to come again")
+                }
+                return nil
+            }
+            if let failure { throw failure }
+            if let seat {
+                switch await wait(seat) {
+                case .leased(let grant): return grant
+                case .failed(let error): throw error
+                }
+            }
+            if let grant, let grant = checked(grant, &tries) { return grant }
+        }
+    }
+
+    private func wait(_ seat: WaiterSeats.Seat) async -> LeaseOutcome {
+        await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                let outcome = state.withLock { $0.seats.suspend(seat, continuation) }
+                if let outcome { continuation.resume(returning: outcome) }
+            }
+        } onCancel: {
+            feed { state, now, actions in
+                guard let waiter = state.seats.waiter(seat) else { return }
+                state.core.cancelled(waiter, now: now, into: &actions)
+            }
+        }
+    }
+
+    /// Lets the backend look at a connection that was idle; replaces one that is dead.
+    private func checked(_ grant: Grant, _ tries: inout Int) -> Grant? {
+        guard backend.checksHealth, !grant.isFresh, !backend.isHealthy(grant.connection) else {
+            return grant
+        }
+        tries += 1
+        feed { state, now, actions in
+            state.core.counters.staleReplaced += 1
+            state.leaks?.returned(grant.record)
+            state.core.discarded(grant.id, .unhealthy, now: now, into: &actions)
+            guard tries > state.core.configuration.staleTriesMax else { return }
+            state.core.distrustIdle(now: now, into: &actions)
+        }
+        return nil
+    }
+
+    /// A lease came back.
+    func release(_ grant: Grant) {
+        switch backend.returned(grant.connection) {
+        case .clean: finish(grant, nil)
+        case .poisoned: finish(grant, .poisoned)
+        case .elsewhere:
+            let willRun = backend.runAtHome(grant.connection) { [self] in
+                let isClean = backend.returned(grant.connection) == .clean
+                finish(grant, isClean ? nil : .poisoned)
+            }
+            if !willRun { finish(grant, .discarded) }
+        }
+    }
+
+    /// A lease came back whose connection is of no more use.
+    func discard(_ grant: Grant) { finish(grant, .discarded) }
+
+    @inline(__always)
+    private func finish(_ grant: Grant, _ failure: PoolCloseReason?) {
+        feed { state, now, actions in
+            if grant.record != 0 { state.leaks?.returned(grant.record) }
+            state.holdTimes.add(nanoseconds: now.nanoseconds - grant.since.nanoseconds)
+            if let failure {
+                state.core.discarded(grant.id, failure, now: now, into: &actions)
+            } else {
+                state.core.released(grant.id, since: grant.since, now: now, into: &actions)
+            }
+        }
+    }
+
+    /// Whether a connection was reported broken.
+    func isBroken(_ id: PooledConnectionID) -> Bool {
+        state.withLock { $0.isBroken(id) }
+    }
+
+    func distrustIdle() {
+        feed { $0.core.distrustIdle(now: $1, into: &$2) }
+    }
+
+    /// What was dialled so far is to be replaced.
+    func replaceAll() {
+        feed { $0.core.outdated(now: $1, into: &$2) }
+    }
+
+    // MARK: - Reports
+
+    func report(
+        _ id: PooledConnectionID,
+        _ body: (inout PoolCore, PooledConnectionID, Instant, inout PoolActions) -> Void
+    ) {
+        feed { body(&$0.core, id, $1, &$2) }
+    }
+
+    /// A connection broke, perhaps before its dial was done.
+    func broke(_ id: PooledConnectionID) {
+        feed { $0.broke(id, $1, into: &$2) }
+    }
+
+    // MARK: - Ends
+
+    /// Gives no more leases, waits for those that are out until `deadline`, then closes all.
+    func drain(until deadline: Instant) async {
+        feed { $0.core.drained(now: $1, deadline: deadline, into: &$2) }
+        events.tell(.draining)
+        await ended()
+    }
+
+    func close() {
+        feed { $0.core.closed(now: $1, into: &$2) }
+    }
+
+    /// Returns once the pool is closed and has no connection left.
+    func ended() async {
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            let isOver = state.withLock { state in
+                if state.core.lifecycle == .closed { return true }
+                state.enders.append(continuation)
+                return false
+            }
+            if isOver { continuation.resume() }
+        }
+    }
+
+    // MARK: - The lock, and what follows it
+
+    /// Looks at the state, under the lock.
+    func read<Result>(_ body: (borrowing PoolState) -> Result) -> Result {
+        state.withLock { body($0) }
+    }
+
+    /// Feeds the core one input and carries out what it wants.
+    @discardableResult
+    @inline(__always)
+    func feed<Result>(_ input: (inout PoolState, Instant, inout PoolActions) -> Result) -> Result {
+        let now = clock.now
+        var actions = PoolActions()
+        var effects = PoolEffects()
+        let result = state.withLock { state in
+            let result = input(&state, now, &actions)
+            if !actions.isEmpty { state.resolve(actions, now, into: &effects) }
+            if let moment = state.wakeToAskFor { effects.wakeAt = moment }
+            return result
+        }
+        if !effects.isEmpty { carryOut(effects) }
+        return result
+    }
+}

@@ -1,0 +1,7 @@
+/// Whether one message may be compressed where compression was agreed on.
+public enum MessageCompression: Hashable, Sendable {
+    /// Where it has enough bytes, and becomes smaller.
+    case automatic
+    /// Never: for what is compressed already, or holds a secret beside what others wrote.
+    case never
+}

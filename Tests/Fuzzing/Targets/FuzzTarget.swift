@@ -1,0 +1,34 @@
+import WSFrame
+
+/// Something of WSFrame that reads bytes of a stranger.
+///
+/// Each takes any bytes at all and checks what must hold for all of them; the fuzzer looks for bytes
+/// for which it does not, and those found once are replayed by an ordinary test.
+public enum FuzzTarget: String, CaseIterable, Sendable {
+    case server
+    case client
+    case deflate
+    case request
+    case response
+    case utf8
+
+    /// What does not hold for `input`; `nil` where all does.
+    public func finding(in input: [UInt8]) -> String? {
+        switch self {
+        case .server: FrameCheck.finding(in: input, role: .server)
+        case .client: FrameCheck.finding(in: input, role: .client)
+        case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
+        case .request: RequestCheck.finding(in: input)
+        case .response: ResponseCheck.finding(in: input)
+        case .utf8: UTF8Check.finding(in: input)
+        }
+    }
+
+    /// The first byte chooses, as it does for the limits, what is agreed on.
+    private func agreed(_ input: [UInt8]) -> PerMessageDeflate {
+        let choice = input.first ?? 0
+        return PerMessageDeflate(
+            serverNoContextTakeover: choice & 8 != 0, clientNoContextTakeover: choice & 8 != 0,
+            clientWindowBits: choice & 16 != 0 ? 9 : 15)
+    }
+}

@@ -1,0 +1,56 @@
+import Glibc
+import NetPoll
+import NetPollTesting
+import Testing
+
+/// What the articles show.
+@Suite("Documented servers")
+struct DocumentedServerTests {
+    private func text(_ path: String) throws -> String {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let descriptor = open("/\(root)/\(path)", O_RDONLY)
+        try #require(descriptor >= 0, "\(path) is not there")
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        let count = read(descriptor, &buffer, buffer.count)
+        return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    }
+
+    /// The example is built with the package, so what the article shows compiles.
+    @Test func `the echo server of twelve lines is the example`() throws {
+        let example = try text("Examples/Echo/Echo.swift")
+        let article = try text("Sources/NetPoll/NetPoll.docc/TasksOnLoops.md")
+        #expect(example.split(separator: "\n", omittingEmptySubsequences: false).count == 13)
+        #expect(article.contains("```swift\n\(example)```"))
+    }
+
+    private final class Echo: ConnectionHandler, Sendable {
+        func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
+            connection.write(bytes.bytes)
+        }
+    }
+
+    @Test func `a thousand clients are echoed before and after a day of silence`() throws {
+        let network = SimulatedNetwork(seed: 1, faults: .cuts)
+        let loop = network.makeLoop()
+        let address = try SocketAddress(host: "127.0.0.1", port: 7000)
+        try loop.listen(on: address) { _, _ in Echo() }
+
+        var clients: [SimulatedPeer] = []
+        for index in 0..<1_000 {
+            clients.append(try #require(network.connect(to: address)))
+            if index % 100 == 99 { network.run(for: .seconds(1)) }
+        }
+        for (index, client) in clients.enumerated() { client.send(Array("\(index)".utf8)) }
+        network.run(for: .seconds(86_400))
+        for client in clients { client.send(Array(" again".utf8)) }
+        network.run(for: .seconds(60))
+
+        for (index, client) in clients.enumerated() {
+            #expect(client.received == Array("\(index) again".utf8))
+            client.sendEnd()
+        }
+        network.run(for: .seconds(60))
+        #expect(network.openDescriptors == 1, "only the listener is left")
+    }
+}

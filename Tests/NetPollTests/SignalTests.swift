@@ -1,0 +1,71 @@
+import Glibc
+import NetPoll
+import Synchronization
+import Testing
+
+/// One after another: signals belong to the process. Sent to it, because the threads of tasks block
+/// most.
+@Suite("Signals", .serialized, .timeLimit(.minutes(10)))
+struct SignalTests {
+    @Test func `a signal is told on the loop until the watch is cancelled`() async throws {
+        var configuration = EventLoopGroup.Configuration()
+        configuration.loops = 1
+        let group = try EventLoopGroup(configuration: configuration)
+        let loop = group.loops[0]
+        let told: (signal: ProcessSignal, isOnLoop: Bool) =
+            try await withCheckedThrowingContinuation { continuation in
+                let watch = Mutex<SignalWatch?>(nil)
+                do {
+                    let started = try loop.watch(.hangUp) { signal in
+                        watch.withLock { $0.take() }?.cancel()
+                        continuation.resume(returning: (signal, loop.isCurrent))
+                    }
+                    watch.withLock { $0 = started }
+                    kill(getpid(), SIGHUP)
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        #expect(told.signal == .hangUp && told.isOnLoop)
+        await group.shutdown()
+    }
+
+    @Test func `signals are a sequence, each by its own name`() async throws {
+        let first = try ProcessSignal.events(.hangUp, .terminate)
+        let second = try ProcessSignal.events(.terminate)
+        kill(getpid(), SIGTERM)
+        for await signal in first {
+            #expect(signal == .terminate)
+            break
+        }
+        for await signal in second {
+            #expect(signal == .terminate)
+            break
+        }
+        var later = first.makeAsyncIterator()
+        kill(getpid(), SIGHUP)
+        #expect(await later.next() == .hangUp)
+    }
+
+    @Test func `what nobody watches any more does what it did before`() async {
+        await #expect(processExitsWith: .signal(SIGTERM)) {
+            let group = try EventLoopGroup()
+            let (first, second) = (
+                try group.loops[0].watch(.terminate) { _ in },
+                try group.loops[0].watch(.terminate) { _ in }
+            )
+            first.cancel()
+            second.cancel()
+            kill(getpid(), SIGTERM)
+            while true { pause() }
+        }
+    }
+
+    @Test(arguments: [0, 64, -1, SIGKILL, SIGSTOP] as [Int32])
+    func `what cannot be caught is a typed error`(number: Int32) {
+        let error = #expect(throws: SystemError.self) {
+            _ = try ProcessSignal.events(ProcessSignal(rawValue: number))
+        }
+        #expect(error?.code == EINVAL)
+    }
+}

@@ -1,0 +1,9 @@
+// Makes a system call fail, as a container's filter does.
+#pragma once
+
+/// From now on `call` (a number of <sys/syscall.h>) fails in this thread and those it starts with
+/// `error` (seccomp(2)), for the rest of the process's life. Returns 0, or an errno.
+int system_call_filter_refuse(int call, int error);
+
+/// The number of io_uring_setup(2).
+int system_call_filter_io_uring_setup(void);
