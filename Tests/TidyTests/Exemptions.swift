@@ -50,8 +50,6 @@ enum Exemptions {
             "entries are immutable, and their handlers Sendable",
         "Sources/RPC/Streams/CallStream.swift":
             "what is not behind its lock is touched on the connection's loop only",
-        "Sources/WSTransport/Client/ClientShards.swift":
-            "a place is written and used on its own loop alone",
         "Sources/WSTransport/Async/AsyncWebSocketCore.swift":
             "everything but constants is touched on the WebSocket's loop only",
         "Sources/WSTransport/Async/PingTicket.swift":

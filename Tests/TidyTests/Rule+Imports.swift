@@ -64,11 +64,9 @@ extension Rule {
         description: "a sans-IO core has no clock, lock, task or random source of its own",
         covers: { file in
             file.isSwift
-                && ["Sources/WSFrame", "Sources/RPC/Core", "Sources/RPC/Wire"].contains(
-                    where: file.isUnder)
-                && ["WSFrame", "ConnPool/Core", "ConnPool/Balancing"].contains {
-                    file.isUnder("Sources/\($0)")
-                }
+                && [
+                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "RPC/Core", "RPC/Wire",
+                ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {
             $0.findings(

@@ -31,9 +31,9 @@ class Timers:
     def build(self) -> None:
         self.programs: dict[str, Path] = {
             "NetPoll": swift_product(BENCHMARKS, "timers"),
-            "libuv": rig_tool("uvtimers", ("-luv",)),
         }
         if not self.plan.is_quick:
+            self.programs["libuv"] = rig_tool("uvtimers", ("-luv",))
             self.programs["SwiftNIO"] = swift_product(BENCHMARKS / "Peers" / "SwiftNIO", "nio-timers")
 
     def run(self) -> str:
