@@ -1,5 +1,8 @@
 /// Bytes collected over several inputs, in memory of their own.
 struct GrowingBuffer: ~Copyable {
+    /// How much memory may stay with fewer bytes.
+    static var trimmedBytesMax: Int { 2 << 10 }
+
     private var base: UnsafeMutableRawPointer?
     private(set) var capacity = 0
     private(set) var count = 0
@@ -60,6 +63,18 @@ struct GrowingBuffer: ~Copyable {
     mutating func removeLast(_ removed: Int) {
         precondition(removed <= count, "\(removed) of \(count) bytes")
         count -= removed
+    }
+
+    /// Gives back what memory used before is too large for the bytes there are: more than 2 KiB,
+    /// and more than half as much again.
+    mutating func trim() {
+        guard capacity > max(Self.trimmedBytesMax, count + count / 2) else { return }
+        var smaller = GrowingBuffer()
+        if let base, count > 0 {
+            smaller.reserve(count, expected: .max).copyMemory(from: base, byteCount: count)
+            smaller.count = count
+        }
+        self = smaller
     }
 
     /// Forgets the bytes and keeps the memory.

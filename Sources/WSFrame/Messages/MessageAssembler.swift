@@ -4,8 +4,24 @@
 /// buffer that exists from the first piece until the message is delivered.
 struct MessageAssembler: ~Copyable {
     private var assembly: Assembly?
+    /// What the next incomplete message takes, where there is a driver that lent it.
+    private var spare = SpareAssembly()
+    private var keepsSpare = false
 
     init() {}
+
+    /// Takes what is spare elsewhere, and from now on keeps what is delivered for another use.
+    @inline(__always)
+    mutating func borrow(_ lent: inout SpareAssembly) {
+        keepsSpare = true
+        if spare.assembly == nil { swap(&spare, &lent) }
+    }
+
+    /// Gives back what is spare.
+    @inline(__always)
+    mutating func giveBack(to lender: inout SpareAssembly) {
+        if spare.assembly != nil { swap(&spare, &lender) }
+    }
 
     /// Whether no memory is held: nothing is incomplete and nothing awaits its release.
     @inline(__always)
@@ -194,6 +210,9 @@ struct MessageAssembler: ~Copyable {
         assembly?.controlSkipped = 2
     }
 
+    /// The memory of the message in the making.
+    var heldBytes: Int { assembly?.message.capacity ?? 0 }
+
     /// The decoder inside whose frame the input ended; `nil` between frames.
     var cutDecoder: FrameDecoder? { assembly?.cutDecoder }
 
@@ -204,6 +223,10 @@ struct MessageAssembler: ~Copyable {
         } else if let assembly {
             assembly.cutDecoder = nil
         }
+        // Memory that a longer message left is not held by a short one that may stay incomplete.
+        if keepsSpare, let assembly, assembly.messageProgress != .delivered {
+            assembly.message.trim()
+        }
     }
 
     /// Frees what was delivered.
@@ -211,15 +234,21 @@ struct MessageAssembler: ~Copyable {
         guard let assembly else { return }
         if assembly.controlProgress == .delivered {
             assembly.controlProgress = .none
-            assembly.control = GrowingBuffer()
+            assembly.control.removeAll()
+            assembly.controlSkipped = 0
         }
         if assembly.messageProgress == .delivered {
             assembly.messageProgress = .none
-            assembly.message = GrowingBuffer()
+            if keepsSpare, assembly.message.capacity <= SpareAssembly.messageBytesMax {
+                assembly.message.removeAll()
+            } else {
+                assembly.message = GrowingBuffer()
+            }
         }
         if assembly.controlProgress == .none, assembly.messageProgress == .none,
             assembly.cutDecoder == nil
         {
+            if keepsSpare { spare.assembly = assembly }
             self.assembly = nil
         }
     }
@@ -231,7 +260,7 @@ struct MessageAssembler: ~Copyable {
 
     private mutating func allocated() -> Assembly {
         if let assembly { return assembly }
-        let new = Assembly()
+        let new = spare.assembly.take() ?? Assembly()
         assembly = new
         return new
     }

@@ -16,6 +16,16 @@ package struct CarriedInput: ~Copyable {
     @inline(__always)
     package var isEmpty: Bool { assembler.isIdle }
 
+    /// Takes what is spare, so that what follows need not allocate; ``giveBack(to:)`` is to follow.
+    @inline(__always)
+    package mutating func borrow(_ spare: inout SpareAssembly) { assembler.borrow(&spare) }
+
+    /// Gives back what is spare, before this waits for the next input.
+    @inline(__always)
+    package mutating func giveBack(to spare: inout SpareAssembly) {
+        assembler.giveBack(to: &spare)
+    }
+
     /// The payload of the event last returned, if that is ``ProtocolEvent/Payload/kept``; valid until
     /// the next event is asked for.
     package var keptPayload: UnsafeRawBufferPointer {

@@ -144,29 +144,13 @@ public class WebSocketConnection {
 
     // MARK: - What an idle connection does without
 
-    /// Made when a ping is sent, a message is incomplete or the end has a reason.
-    private final class Cold {
-        var ending: WebSocketCloseReason?
-        /// What an input left for the next one.
-        var carried = CarriedInput()
-        /// The latest ping of the application's, until its pong.
-        var outstandingPing: OutstandingPing?
-        /// The control frames of this second, where they follow each other so soon.
-        var controlFrames = ControlFrameRate()
-
-        func isEmpty(at now: Duration) -> Bool {
-            ending == nil && outstandingPing == nil && carried.isEmpty
-                && !controlFrames.isCurrent(at: now)
-        }
-    }
-
     /// Whether there is memory beside this object and its transport's: something is incomplete,
     /// awaited or queued.
     package var ownsMemory: Bool { cold != nil || connection.ownsBuffers }
 
     private var coldState: Cold {
         if let cold { return cold }
-        let made = Cold()
+        let made = shard.spareCold.take() ?? Cold()
         cold = made
         return made
     }
@@ -243,12 +227,18 @@ public class WebSocketConnection {
         let isActive = now &- lastReceived < 1_000
         lastReceived = now
         var carried = takeCarried()
+        carried.borrow(&shard.spareAssembly)
         deliver(&bytes, from: start, &carried, isActive)
+        carried.giveBack(to: &shard.spareAssembly)
         guard carried.isEmpty || connection.isEnded else {
             coldState.carried = carried
             return
         }
-        if let cold, cold.isEmpty(at: .milliseconds(now)) { self.cold = nil }
+        if let cold, cold.isEmpty(at: .milliseconds(now)) {
+            self.cold = nil
+            cold.reset()
+            shard.spareCold = cold
+        }
     }
 
     private func takeCarried() -> CarriedInput {

@@ -9,6 +9,9 @@ class WebSocketShard {
     let closeTimeout: Duration
     /// Whether a task has ever used one of its WebSockets.
     var servesTasks = false
+    /// Memory that incomplete input needed, for the next; short accesses of the loop's.
+    @exclusivity(unchecked) var spareAssembly = SpareAssembly()
+    @exclusivity(unchecked) var spareCold: WebSocketConnection.Cold?
     private var keys = MaskingKeys()
     /// Made for the first connection that compresses.
     private(set) var compressors: Compressors?
