@@ -7,6 +7,9 @@ final class Assembly {
         case delivered
     }
 
+    /// Whether nothing is incomplete: only its memory is kept.
+    var isSpare = false
+
     /// The decoder of a frame that the end of the input cut.
     var cutDecoder: FrameDecoder?
 

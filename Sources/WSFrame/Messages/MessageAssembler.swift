@@ -4,28 +4,26 @@
 /// buffer that exists from the first piece until the message is delivered.
 struct MessageAssembler: ~Copyable {
     private var assembly: Assembly?
-    /// What the next incomplete message takes, where there is a driver that lent it.
-    private var spare = SpareAssembly()
-    private var keepsSpare = false
 
     init() {}
 
-    /// Takes what is spare elsewhere, and from now on keeps what is delivered for another use.
+    /// Takes what is spare elsewhere, for the next incomplete message.
     @inline(__always)
     mutating func borrow(_ lent: inout SpareAssembly) {
-        keepsSpare = true
-        if spare.assembly == nil { swap(&spare, &lent) }
+        if assembly == nil { swap(&assembly, &lent.assembly) }
     }
 
     /// Gives back what is spare.
     @inline(__always)
     mutating func giveBack(to lender: inout SpareAssembly) {
-        if spare.assembly != nil { swap(&spare, &lender) }
+        guard let assembly, assembly.isSpare else { return }
+        lender.assembly = assembly
+        self.assembly = nil
     }
 
     /// Whether no memory is held: nothing is incomplete and nothing awaits its release.
     @inline(__always)
-    var isIdle: Bool { assembly == nil }
+    var isIdle: Bool { assembly?.isSpare ?? true }
 
     /// Checks a header against the rules of fragmentation and the limits of a message.
     ///
@@ -224,13 +222,13 @@ struct MessageAssembler: ~Copyable {
             assembly.cutDecoder = nil
         }
         // Memory that a longer message left is not held by a short one that may stay incomplete.
-        if keepsSpare, let assembly, assembly.messageProgress != .delivered {
+        if let assembly, !assembly.isSpare, assembly.messageProgress != .delivered {
             assembly.message.trim()
         }
     }
 
-    /// Frees what was delivered.
-    mutating func release() {
+    /// Frees what was delivered, or keeps its memory for the next incomplete message.
+    mutating func release(keepsSpare: Bool) {
         guard let assembly else { return }
         if assembly.controlProgress == .delivered {
             assembly.controlProgress = .none
@@ -248,8 +246,9 @@ struct MessageAssembler: ~Copyable {
         if assembly.controlProgress == .none, assembly.messageProgress == .none,
             assembly.cutDecoder == nil
         {
-            if keepsSpare { spare.assembly = assembly }
-            self.assembly = nil
+            assembly.isCompressed = false
+            assembly.isSpare = true
+            if !keepsSpare { self.assembly = nil }
         }
     }
 
@@ -259,8 +258,11 @@ struct MessageAssembler: ~Copyable {
     }
 
     private mutating func allocated() -> Assembly {
-        if let assembly { return assembly }
-        let new = spare.assembly.take() ?? Assembly()
+        if let assembly {
+            assembly.isSpare = false
+            return assembly
+        }
+        let new = Assembly()
         assembly = new
         return new
     }

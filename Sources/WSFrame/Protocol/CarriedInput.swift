@@ -6,6 +6,8 @@ package struct CarriedInput: ~Copyable {
     let deflate: DeflateCodec?
     /// Control frames seen in the current input.
     var controlFrames: UInt32 = 0
+    /// Whether the driver takes back what is spare.
+    private var keepsSpare = false
 
     /// - Parameter deflate: The same in every call.
     package init(deflate: DeflateCodec? = nil) {
@@ -18,7 +20,10 @@ package struct CarriedInput: ~Copyable {
 
     /// Takes what is spare, so that what follows need not allocate; ``giveBack(to:)`` is to follow.
     @inline(__always)
-    package mutating func borrow(_ spare: inout SpareAssembly) { assembler.borrow(&spare) }
+    package mutating func borrow(_ spare: inout SpareAssembly) {
+        keepsSpare = true
+        assembler.borrow(&spare)
+    }
 
     /// Gives back what is spare, before this waits for the next input.
     @inline(__always)
@@ -71,7 +76,7 @@ package struct CarriedInput: ~Copyable {
 
     /// Frees what was delivered.
     mutating func release() {
-        assembler.release()
+        assembler.release(keepsSpare: keepsSpare)
         deflate?.release()
     }
 

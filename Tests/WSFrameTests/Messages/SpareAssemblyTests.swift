@@ -21,8 +21,7 @@ struct SpareAssemblyTests {
             let configuration = ProtocolConfiguration()
             let before = allocation_counter_count()
             carried.borrow(&spare)
-            while try core.next(in: &bytes, at: &cursor, carrying: &carried, configuration) != nil
-            {
+            while try core.next(in: &bytes, at: &cursor, carrying: &carried, configuration) != nil {
                 messages += 1
             }
             carried.giveBack(to: &spare)

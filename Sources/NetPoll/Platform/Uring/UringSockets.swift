@@ -66,25 +66,51 @@
             static let polled = Flags(rawValue: 1 << 9)
         }
 
+        /// In 12 bytes, aligned to 4: every connection has one.
         struct Entry {
-            var token: Token
-            var generation: UInt32
-            var flags: Flags
+            private var tokenLow: UInt32 = 0
+            private var tokenHigh: UInt32 = 0
+            /// Bits 0–9 the flags, bits 10–31 the generation.
+            private var packed: UInt32 = 0
+
+            private static var flagsMask: UInt32 { 0x3ff }
+
+            @inline(__always)
+            var token: Token {
+                get { Token(rawValue: UInt64(tokenHigh) << 32 | UInt64(tokenLow)) }
+                set {
+                    tokenLow = UInt32(truncatingIfNeeded: newValue.rawValue)
+                    tokenHigh = UInt32(truncatingIfNeeded: newValue.rawValue >> 32)
+                }
+            }
+
+            @inline(__always)
+            var flags: Flags {
+                get { Flags(rawValue: UInt16(packed & Self.flagsMask)) }
+                set { packed = packed & ~Self.flagsMask | UInt32(newValue.rawValue) }
+            }
+
+            /// Begins again after 4,194,304 uses of one descriptor: what is with the kernel for the
+            /// first is cancelled by the wait that follows its close.
+            @inline(__always)
+            var generation: UInt32 { packed >> 10 }
+
+            mutating func close() {
+                flags = []
+                packed &+= 1 << 10
+            }
         }
 
         private var entries: UnsafeMutablePointer<Entry>
         private var capacity = 256
+        /// Entries of higher descriptors are not touched, so that they take no memory.
+        private var used = 0
 
         init() {
             entries = .allocate(capacity: capacity)
-            entries.initialize(repeating: Self.unused, count: capacity)
         }
 
         deinit { entries.deallocate() }
-
-        private static var unused: Entry {
-            Entry(token: Token(rawValue: 0), generation: 1, flags: [])
-        }
 
         /// The entry of a descriptor that was opened before.
         subscript(fd: Int32) -> Entry {
@@ -95,22 +121,27 @@
         /// Whether a request still concerns the descriptor it was made for.
         @inline(__always)
         func isLive(_ id: RequestID) -> Bool {
-            Int(id.fd) < capacity && entries[Int(id.fd)].generation == id.generation
+            Int(id.fd) < used && entries[Int(id.fd)].generation == id.generation
         }
 
         func isOpen(_ fd: Int32) -> Bool {
-            Int(fd) < capacity && entries[Int(fd)].flags.contains(.open)
+            Int(fd) < used && entries[Int(fd)].flags.contains(.open)
         }
 
         mutating func open(_ fd: Int32, _ token: Token, _ flags: Flags) {
-            if Int(fd) >= capacity { grow(beyond: Int(fd)) }
+            if Int(fd) >= used { use(upTo: Int(fd)) }
             entries[Int(fd)].token = token
             entries[Int(fd)].flags = flags.union(.open)
         }
 
         mutating func close(_ fd: Int32) {
-            entries[Int(fd)].flags = []
-            entries[Int(fd)].generation &+= 1
+            entries[Int(fd)].close()
+        }
+
+        private mutating func use(upTo fd: Int) {
+            if fd >= capacity { grow(beyond: fd) }
+            (entries + used).initialize(repeating: Entry(), count: fd + 1 - used)
+            used = fd + 1
         }
 
         private mutating func grow(beyond fd: Int) {
@@ -118,8 +149,7 @@
             var larger = capacity
             while larger <= fd { larger *= 2 }
             let moved = UnsafeMutablePointer<Entry>.allocate(capacity: larger)
-            moved.moveInitialize(from: entries, count: capacity)
-            (moved + capacity).initialize(repeating: Self.unused, count: larger - capacity)
+            moved.moveInitialize(from: entries, count: used)
             entries.deallocate()
             entries = moved
             capacity = larger
