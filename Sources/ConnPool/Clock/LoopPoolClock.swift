@@ -62,13 +62,17 @@ final class LoopPoolClock: PoolClock {
     }
 }
 
-extension LoopPoolClock: TimerTarget {
-    func timerFired(_ id: TimerID, on loop: EventLoop) {
-        let target = state.withLock { state in
+extension LoopPoolClock: AwaitedTimerTarget {
+    func timerFired(_ id: TimerID, on loop: EventLoop) { takeTarget()?.woken() }
+
+    func timerDropped() { takeTarget()?.clockEnded() }
+
+    /// Who is to be woken; kept no longer, as it may ask once more after ``stop()``.
+    private func takeTarget() -> (any PoolWakeTarget)? {
+        state.withLock { state in
             state.timer = nil
             state.moment = .never
-            return state.target
+            return state.target.take()
         }
-        target?.woken()
     }
 }

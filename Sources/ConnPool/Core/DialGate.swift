@@ -17,9 +17,13 @@ struct DialGate: Sendable {
     /// When a dial may begin, at the earliest; ``Instant/never`` while a probe decides.
     func opensAt(_ now: Instant) -> Instant {
         switch breaker?.state {
-        case .open(let until): max(pausedUntil, Instant(nanoseconds: until.inNanoseconds))
-        case .halfOpen: .never
-        case .closed, nil: pausedUntil
+        case .open(let until):
+            let whole = until.inNanoseconds
+            let end = Instant(nanoseconds: whole)
+            // Rounded up: the breaker refuses a dial that is a part of a nanosecond early.
+            return max(pausedUntil, .nanoseconds(whole) < until ? end.after(1) : end)
+        case .halfOpen: return .never
+        case .closed, nil: return pausedUntil
         }
     }
 

@@ -157,16 +157,22 @@ extension PoolCore {
         connections.records[Int(slot)].due = .never
         if times.lifetimeMax != CoreTimes.unset {
             let kept = 1 - configuration.lifetimeJitter * nextPart()
-            let lifetime = Int64(Double(times.lifetimeMax) * kept)
+            let lifetime = Self.part(kept, of: times.lifetimeMax)
             connections.records[Int(slot)].expiresAt = now.after(lifetime)
             connections.records[Int(slot)].replacedAt = now.after(
                 max(0, lifetime - times.replacementLead))
         }
         if runsKeepAlives, times.keepAliveInterval != CoreTimes.unset {
             let factor = 0.9 + 0.2 * nextPart()
-            connections.records[Int(slot)].keepAliveInterval = Int64(
-                Double(times.keepAliveInterval) * factor)
+            connections.records[Int(slot)].keepAliveInterval = Self.part(
+                factor, of: times.keepAliveInterval)
         }
+    }
+
+    /// Saturates where a part of more than 1 is longer than any clock runs.
+    private static func part(_ factor: Double, of nanoseconds: Int64) -> Int64 {
+        let product = Double(nanoseconds) * factor
+        return product < 0x1p63 ? Int64(product) : CoreTimes.unset
     }
 
     /// A number of the core's own, seeded generator, from 0 up to 1.

@@ -31,6 +31,9 @@ package final class AcceptQueue<Accepted: Sendable>: Sendable {
         state.withLock { !$0.isFinished && $0.waiting.count - $0.first < Self.waitingMax }
     }
 
+    /// Whether the listeners should not accept for now.
+    package var isHeld: Bool { state.withLock { $0.isHeld } }
+
     /// - Returns: Whether the listeners should stop accepting for now.
     @discardableResult
     package func push(_ connection: Accepted) -> Bool {

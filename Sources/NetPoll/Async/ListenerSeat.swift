@@ -49,14 +49,15 @@ final class ListenerSeat: @unchecked Sendable {
 
     /// Lets the listener accept again.
     func release() {
-        loop.execute { self.listener?.setHeld(false) }
+        loop.execute { self.listener?.setHeld(self.queue.isHeld) }
     }
 
     private func hold() {
         if loop.isCurrent {
             listener?.setHeld(true)
         } else {
-            loop.execute { self.listener?.setHeld(true) }
+            // All may have been taken before this runs, and the release have come first.
+            loop.execute { self.listener?.setHeld(self.queue.isHeld) }
         }
     }
 }

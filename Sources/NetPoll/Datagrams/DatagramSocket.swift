@@ -39,6 +39,7 @@ public final class DatagramSocket {
     private var isFlushPlanned = false
     private var isBlocked = false
     private var owesDrained = false
+    private var isClosing = false
     private var isClosed = false
     private lazy var flusher = Flusher(self)
 
@@ -130,7 +131,9 @@ public final class DatagramSocket {
 
     /// Sends what is queued as far as the kernel takes it, and closes. No event follows.
     public func close() {
-        guard !isClosed else { return }
+        // A handler may close again when it is told, by this flush, what could not be sent.
+        guard !isClosing else { return }
+        isClosing = true
         if !isBlocked { flush() }
         isClosed = true
         loop.driver.close(socket, reset: false)

@@ -52,7 +52,9 @@ extension EventLoopGroup {
             }
             bound = try result.get()
         }
-        guard let bound else { preconditionFailure("a group listens on nothing") }
+        guard let bound else {
+            throw SystemError(code: Platform.Errno.invalidArgument, operation: "listen on nothing")
+        }
         return bound
     }
 }

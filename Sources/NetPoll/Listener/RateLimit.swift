@@ -13,14 +13,20 @@ struct RateLimit: Hashable, Sendable {
         self.burst = burst
         lastFill = now
         saved = 0
-        saved = Int64(burst) * nanosecondsEach
+        saved = full
+    }
+
+    /// What may be saved up, far from overflowing.
+    private var full: Int64 {
+        let (product, overflow) = Int64(burst).multipliedReportingOverflow(by: nanosecondsEach)
+        return overflow ? .max / 2 : min(product, .max / 2)
     }
 
     private var nanosecondsEach: Int64 { max(1, 1_000_000_000 / Int64(perSecond)) }
 
     /// How many may happen now.
     mutating func available(at now: Instant) -> Int {
-        let full = Int64(burst) * nanosecondsEach
+        let full = full
         let passed = max(0, (now - lastFill).inNanoseconds)
         lastFill = now
         saved = passed >= full - saved ? full : saved + passed

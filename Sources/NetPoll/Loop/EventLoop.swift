@@ -203,9 +203,10 @@ public final class EventLoop: @unchecked Sendable {
             runJobs()
             runReady()
             runTurnTargets()
+            // Timers that these jobs armed never fire, and may hold the loop. Dropped while the loop
+            // is still this thread's: afterwards late jobs run on another.
+            dropTimers()
         } while nextJob < jobs.count || !ready.isEmpty || !inbox.closeIfEmpty { unbind() }
-        // Timers that late jobs armed never fire, and may hold the loop.
-        dropTimers()
     }
 
     /// The thread is the loop's no longer.

@@ -84,6 +84,7 @@ package enum Platform {
         package static var hostUnreachable: Int32 { EHOSTUNREACH }
         package static var addressNotAvailable: Int32 { EADDRNOTAVAIL }
         static var badDescriptor: Int32 { EBADF }
+        static var invalidArgument: Int32 { EINVAL }
         static var cancelled: Int32 { ECANCELED }
     }
 }

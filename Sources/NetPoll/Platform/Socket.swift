@@ -90,7 +90,7 @@ enum Socket {
     }
 
     private static func seconds(_ duration: Duration) -> Int32 {
-        Int32(clamping: max(1, (duration.inNanoseconds + 999_999_999) / 1_000_000_000))
+        Int32(clamping: (max(1, duration.inNanoseconds) - 1) / 1_000_000_000 + 1)
     }
 
     static func localAddress(_ fd: Int32) -> SocketAddress? {

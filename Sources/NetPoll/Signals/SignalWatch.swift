@@ -27,12 +27,16 @@ public final class SignalWatch: Sendable {
     /// Ends the watch: when this returns, its body is not called any more, but may be under way.
     /// Without any watch the signal does again what it does by default.
     public func cancel() {
-        Self.state.withLock { state in
-            guard state.bodies[signal.rawValue]?.removeValue(forKey: id) != nil else { return }
-            guard state.bodies[signal.rawValue]?.isEmpty == true else { return }
-            state.bodies[signal.rawValue] = nil
-            Signals.ignore(signal.rawValue)
+        // Released without the lock: the body may be the last to hold another watch.
+        let body = Self.state.withLock { state -> (@Sendable (ProcessSignal) -> Void)? in
+            let body = state.bodies[signal.rawValue]?.removeValue(forKey: id)
+            if body != nil, state.bodies[signal.rawValue]?.isEmpty == true {
+                state.bodies[signal.rawValue] = nil
+                Signals.ignore(signal.rawValue)
+            }
+            return body
         }
+        withExtendedLifetime(body) {}
     }
 
     static func start(

@@ -67,9 +67,15 @@ extension EventLoop {
         }
     }
 
-    /// Lets go of all timers, none of which will fire; tasks that sleep are told.
+    /// Lets go of all timers, none of which will fire; those that others wait for are told.
     func dropTimers() {
         let targets = wheel.removeAll()
-        for target in targets { (target as? Sleeper)?.wake(.loopEnded) }
+        for target in targets { (target as? any AwaitedTimerTarget)?.timerDropped() }
     }
+}
+
+/// A timer's target that somebody waits for, who would wait for ever on a loop that was shut down.
+package protocol AwaitedTimerTarget: TimerTarget {
+    /// The timer will not fire: the loop is shut down.
+    func timerDropped()
 }

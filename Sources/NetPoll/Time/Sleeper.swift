@@ -2,7 +2,7 @@
 ///
 /// `@unchecked Sendable`: all but the loop is touched on that loop only, where whoever waits or
 /// cancels goes first.
-final class Sleeper: TimerTarget, @unchecked Sendable {
+final class Sleeper: AwaitedTimerTarget, @unchecked Sendable {
     /// Why a sleep is over.
     enum Waking {
         case due
@@ -48,6 +48,8 @@ final class Sleeper: TimerTarget, @unchecked Sendable {
     }
 
     func timerFired(_ id: TimerID, on loop: EventLoop) { wake(.due) }
+
+    func timerDropped() { wake(.loopEnded) }
 
     /// Ends the sleep, or keeps it from beginning; does nothing where it is over.
     func wake(_ reason: Waking) {

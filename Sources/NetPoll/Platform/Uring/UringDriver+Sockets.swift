@@ -58,9 +58,12 @@
             let fd = id.fd
             if completion.result >= 0 {
                 arrivals.append(Arrival(fd: completion.result, listener: id))
-                if arrivals.count - firstArrival > loop.configuration.acceptsPerTurnMax {
+                if arrivals.count - firstArrival > loop.configuration.acceptsPerTurnMax,
+                    sockets[fd].flags.isDisjoint(with: .stashed)
+                {
                     // Not accepted faster than they are served; `stashed` says so.
                     sockets[fd].flags.insert(.stashed)
+                    held.append(id)
                     disarm(fd, .accept)
                 }
             }
@@ -102,20 +105,21 @@
                 loop.accepted(
                     SocketHandle(rawValue: arrival.fd), from: address,
                     on: sockets[arrival.listener.fd].token)
-                resumeAccepting(arrival.listener)
             }
             if firstArrival == arrivals.count {
                 arrivals.removeAll(keepingCapacity: true)
                 firstArrival = 0
+                resumeAccepting()
             }
         }
 
-        private func resumeAccepting(_ listener: RequestID) {
-            guard firstArrival == arrivals.count, sockets.isLive(listener),
-                sockets[listener.fd].flags.contains(.stashed)
-            else { return }
-            sockets[listener.fd].flags.remove(.stashed)
-            armAccept(listener.fd)
+        /// All listeners that were held, whosever arrival was the last and whatever became of it.
+        private func resumeAccepting() {
+            for listener in held where sockets.isLive(listener) {
+                sockets[listener.fd].flags.remove(.stashed)
+                armAccept(listener.fd)
+            }
+            held.removeAll(keepingCapacity: true)
         }
 
         // MARK: - Connections

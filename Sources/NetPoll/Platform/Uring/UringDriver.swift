@@ -57,6 +57,8 @@
         @exclusivity(unchecked) var adopted: [RequestID] = []
         @exclusivity(unchecked) var arrivals: [Arrival] = []
         @exclusivity(unchecked) var firstArrival = 0
+        /// Listeners that accept again once all arrivals are reported.
+        @exclusivity(unchecked) var held: [RequestID] = []
         @exclusivity(unchecked) var reserve = ReserveDescriptor()
         let datagramBatch = DatagramBatch()
         /// Receives that ended because all buffers were taken, and were made again.
