@@ -92,6 +92,10 @@ package final class AcceptQueue<Accepted: Sendable>: Sendable {
             if state.first == state.waiting.count {
                 state.waiting.removeAll(keepingCapacity: true)
                 state.first = 0
+            } else if state.first >= Self.waitingMax {
+                // A queue that is never empty must not keep all that were taken from it.
+                state.waiting.removeFirst(state.first)
+                state.first = 0
             }
             guard state.isHeld, state.waiting.isEmpty else { return (connection, true, false) }
             state.isHeld = false

@@ -118,7 +118,11 @@ public final class PreparedMessage: Sendable {
         while true {
             // unsafe: what is published stays retained until deinit.
             made.next = first.map { Unmanaged<Compressed>.fromOpaque($0).takeUnretainedValue() }
-            if cwsframe_publish(compressed, first, retained.toOpaque()) { break }
+            if cwsframe_publish(compressed, first, retained.toOpaque()) {
+                // The form that was first is kept by this one's `next` from now on.
+                if let first { Unmanaged<Compressed>.fromOpaque(first).release() }
+                break
+            }
             first = cwsframe_published(compressed)
             if let found = Self.find(key, from: first) {
                 retained.release()

@@ -13,8 +13,10 @@ public import WSFrame
 /// work, each with a way to the loop and back.
 public struct AsyncWebSocket: Sendable {
     let core: AsyncWebSocketCore
-    /// Whether ``withLifetime(_:)`` sees to it that cancellation ends the WebSocket.
-    var isScoped = false
+    /// The task that ``withLifetime(_:)`` runs in, whose cancellation ends the WebSocket.
+    private var scope: Int?
+    /// Whether the current task is that one; a child's own cancellation is not seen there.
+    var isScoped: Bool { scope != nil && scope == Self.currentTask }
     /// Names this WebSocket for ever.
     public let id: ConnectionID
     /// The peer's address, as its socket was accepted or connected.
@@ -196,6 +198,8 @@ public struct AsyncWebSocket: Sendable {
         }
     }
 
+    private static var currentTask: Int? { withUnsafeCurrentTask { $0?.hashValue } }
+
     /// Runs `body`, then closes the WebSocket: with 1000, or with 1011 where `body` throws. Where the
     /// task is cancelled it is closed with 1001 at once, and what waits throws
     /// ``WebSocketError/cancelled``.
@@ -203,7 +207,7 @@ public struct AsyncWebSocket: Sendable {
         _ body: (AsyncWebSocket) async throws -> Result
     ) async rethrows -> Result {
         var scoped = self
-        scoped.isScoped = true
+        scoped.scope = Self.currentTask
         do {
             let result = try await withTaskCancellationHandler {
                 try await body(scoped)

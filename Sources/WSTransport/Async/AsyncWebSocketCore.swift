@@ -73,9 +73,20 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
     func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
         // The pointer is used within the call only; the bytes are copied.
         message.withUnsafeBytes { messages.push($0, kind: kind, on: loop) }
-        guard let reader, let message = messages.pop() else { return }
-        self.reader = nil
-        reader.resume(returning: .message(message))
+        if let reader, let message = messages.pop() {
+            self.reader = nil
+            reader.resume(returning: .message(message))
+        }
+        if connection.compression != nil { boundInflated(connection) }
+    }
+
+    /// A read may inflate to a thousand times its bytes, and reading pauses only behind it: the task
+    /// takes what it can meanwhile, and who sends more than 16 of the longest messages is cut off.
+    private func boundInflated(_ connection: WebSocketConnection) {
+        guard messages.bytes >= connection.connection.limits.inboundBytesMax else { return }
+        loop.runReadyTasks()
+        let most = max(connection.shard.framing.limits.messageBytesMax, 256 << 10)
+        if messages.bytes / 16 > most { connection.abort() }
     }
 
     /// All messages of a read are here.
@@ -84,7 +95,9 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
         // its buffer is free again for the next connection's messages.
         loop.runReadyTasks()
         guard let webSocket, !isPaused,
-            messages.bytes >= webSocket.connection.limits.inboundBytesMax
+            messages.bytes >= webSocket.connection.limits.inboundBytesMax,
+            // Once this side closed, the peer's answer is awaited behind what nobody is given.
+            webSocket.isOpen
         else { return }
         isPaused = true
         webSocket.connection.pauseReading()
