@@ -25,7 +25,9 @@ enum FrameCheck {
         let whole = said(of: stream, role, settings, .none, agreed)
         for cuts in [Cuts.everywhere, .seeded(input[1])] {
             let parts = said(of: stream, role, settings, cuts, agreed)
-            if parts != whole { return "\(cuts): \(parts) but whole \(whole)" }
+            guard agree(parts, whole, isCompressed: agreed != nil) else {
+                return "\(cuts): \(parts) but whole \(whole)"
+            }
         }
         if case .broken(let what)? = whole.last { return what }
         let headers = headers(of: stream, role, settings.limits, .none, agreed)
@@ -34,6 +36,17 @@ enum FrameCheck {
             return "headers depend on the cuts"
         }
         return headers.first { $0.hasPrefix("not canonical") }
+    }
+
+    /// Whether two readings of one stream say the same. Where compressed data are wrong may be noticed
+    /// sooner or later, depending on how much of them there is: then what both said before has to agree.
+    private static func agree(_ one: [Said], _ other: [Said], isCompressed: Bool) -> Bool {
+        if one == other { return true }
+        guard isCompressed else { return false }
+        return [(one, other), (other, one)].contains { failed, longer in
+            guard case .violation? = failed.last else { return false }
+            return longer.starts(with: failed.dropLast())
+        }
     }
 
     private static func configuration(_ choice: UInt8) -> ProtocolConfiguration {
