@@ -12,7 +12,10 @@ extension Rule {
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "RPC": ["NetPoll", "Synchronization"],
-        "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "Hub": [
+            "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
+            "WSTransport",
+        ],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",

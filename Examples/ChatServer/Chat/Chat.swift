@@ -28,6 +28,8 @@ final class Chat: HubApplication {
         configuration.presenceChangesMax = Self.namesMax
         configuration.topicsMax = Self.roomsMax
         configuration.subscriptionsPerSessionMax = limits.roomsPerSessionMax
+        // A name is no proof of who it is: as many may have it as come.
+        configuration.sessionsPerUserMax = connectionsMax
         return configuration
     }
 
