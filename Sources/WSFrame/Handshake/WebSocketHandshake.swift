@@ -7,12 +7,14 @@ public enum WebSocketHandshake {
 
     /// Checks an upgrade request against every rule of RFC 6455 §4.2.1.
     ///
-    /// - Parameter request: The complete head.
+    /// - Parameters:
+    ///   - request: The complete head.
+    ///   - origins: Which pages may open a WebSocket; the default leaves it to the caller.
     /// - Returns: The upgrade, to be answered with
     ///   ``WebSocketUpgrade/response(subprotocol:compression:headers:)``.
     /// - Throws: ``HandshakeRejection``, which has the answer.
     public static func validate(
-        _ request: HTTPRequest
+        _ request: HTTPRequest, origins: OriginPolicy = .any
     ) throws(HandshakeRejection) -> WebSocketUpgrade {
         guard request.method == .get else { throw HandshakeRejection(.method) }
         guard request.version == .http11 else { throw HandshakeRejection(.httpVersion) }
@@ -21,6 +23,7 @@ public enum WebSocketHandshake {
         }
         guard request.body == .none else { throw HandshakeRejection(.body) }
         try checkVersion(of: request)
+        guard origins == .any || origins.admits(request) else { throw HandshakeRejection(.origin) }
         return WebSocketUpgrade(
             acceptValue: acceptValue(forKey: try key(of: request)),
             subprotocols: try subprotocols(of: request),
