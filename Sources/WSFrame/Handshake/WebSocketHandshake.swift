@@ -31,9 +31,17 @@ public enum WebSocketHandshake {
         )
     }
 
+    /// What every key is hashed with (RFC 6455 §1.3).
+    private static var guid: StaticString { "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" }
+
     /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
     package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
-        let message = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8
+        let message = [UInt8](capacity: key.count + guid.utf8CodeUnitCount) { message in
+            for byte in key { message.append(byte) }
+            // unsafe: a StaticString of ASCII has a pointer to its code units.
+            let guid = UnsafeBufferPointer(start: guid.utf8Start, count: guid.utf8CodeUnitCount)
+            for byte in guid { message.append(byte) }
+        }
         let digest = SHA1.digest(of: message.span.bytes)
         return Base64.encode(digest.span.bytes)
     }
