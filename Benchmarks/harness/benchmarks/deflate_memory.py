@@ -35,6 +35,10 @@ class DeflateMemory:
         for setting in ["off", "shared", "context"]:
             rounds = [self.round(setting, count) for _ in range(self.plan.rounds)]
             cells = [f"{median(figures):,.0f}" for figures in zip(*rounds)]
+            if not self.plan.is_quick:
+                # Waited for once, and for nothing where nothing is to be given back.
+                idle = None if setting == "off" else self.round(setting, count, IDLE_SECONDS)
+                cells.append(f"{idle[-1]:,.0f}" if idle else "as before")
             rows.append([setting, *cells])
             print(setting, *cells, flush=True)
         heading = f"## {NAME}{' (quick)' if self.plan.is_quick else ''}\n\n{report.machine()}"
@@ -44,7 +48,7 @@ class DeflateMemory:
             columns.append(f"idle for {IDLE_SECONDS} s, bytes")
         return "\n\n".join([heading, method, report.table(columns, rows)])
 
-    def round(self, setting: str, count: int) -> list[float]:
+    def round(self, setting: str, count: int, idle_seconds: int = 0) -> list[float]:
         command = [str(self.echo), "--host", "127.0.0.1", "--port", "{port}", "--loops", "1", "--compression", setting]
         with Running(Server("ws-echo", command)) as running:
             warm = [Client(running.port) for _ in range(WARM_CONNECTIONS)]
@@ -56,8 +60,8 @@ class DeflateMemory:
             for client in clients:
                 client.echo()
             figures.append(running.anonymous_bytes())
-            if not self.plan.is_quick:
-                time.sleep(IDLE_SECONDS)
+            if idle_seconds:
+                time.sleep(idle_seconds)
                 figures.append(running.anonymous_bytes())
             for client in warm + clients:
                 client.socket.close()
