@@ -70,6 +70,12 @@ struct ConnectionRecord: Sendable {
     var armedAt = Instant.never
 
     var hasRoom: Bool { leased < capacity }
+
+    /// Remembers why it is to be closed. That it broke counts for more than that its time is over:
+    /// a broken one is bidden no farewell, and who has it is told that it is dead.
+    mutating func retire(_ reason: PoolCloseReason) {
+        if retirement?.isOrderly ?? true { retirement = reason }
+    }
 }
 
 extension Instant {

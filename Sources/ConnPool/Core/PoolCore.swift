@@ -115,7 +115,7 @@ struct PoolCore: Sendable {
         into actions: inout PoolActions
     ) {
         guard let slot = returnUnit(id) else { return }
-        connections.records[Int(slot)].retirement = connections[slot].retirement ?? reason
+        connections.records[Int(slot)].retire(reason)
         settle(slot, now, into: &actions)
         adjustDials(now, into: &actions)
     }
