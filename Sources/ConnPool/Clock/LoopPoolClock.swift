@@ -17,6 +17,8 @@ final class LoopPoolClock: PoolClock {
         self.loop = loop
     }
 
+    var isSystems: Bool { false }
+
     var now: Instant { loop.clockNow }
 
     func wake(_ target: any PoolWakeTarget, at moment: Instant) {

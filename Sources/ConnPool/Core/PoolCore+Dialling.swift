@@ -10,7 +10,7 @@ extension PoolCore {
             dialsCheckedAt = .never
             return
         }
-        guard lifecycle == .open else { return }
+        guard isOpen else { return }
         let needed = dialsNeeded
         if needed > underWay {
             beginDials(needed, now, into: &actions)

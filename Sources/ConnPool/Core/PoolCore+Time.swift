@@ -94,7 +94,7 @@ extension PoolCore {
         let others = connections.idle.count - (isIdle ? 1 : 0)
         // An idle connection that nobody used lately is not missed.
         let isWanted = connections[slot].leased > 0 || configuration.idleMin > others
-        guard isWanted, others <= configuration.idleMin, lifecycle == .open else { return }
+        guard isWanted, others <= configuration.idleMin, isOpen else { return }
         connections.records[Int(slot)].isBeingReplaced = true
         replacing.append(connections.id(slot))
     }
@@ -125,7 +125,7 @@ extension PoolCore {
     /// Connections that are leased and returned are not armed anew each time: what is due can only
     /// move away by that, and an entry that comes too early asks for the next.
     mutating func arm(_ slot: Int32, _ now: Instant) {
-        let due = dueAt(slot, now)
+        let due = connections.records[Int(slot)].dueAt(times, now)
         guard due < connections[slot].armedAt else { return }
         connections.records[Int(slot)].armedAt = due
         if deadlines.count > 64, deadlines.count > 4 * connections.count {
@@ -138,22 +138,5 @@ extension PoolCore {
         let id = connections.id(slot)
         deadlines.push(
             .init(moment: due.nanoseconds, slot: id.slot, generation: id.generation))
-    }
-
-    private func dueAt(_ slot: Int32, _ now: Instant) -> Instant {
-        let record = connections[slot]
-        switch record.phase {
-        case .unused: return .never
-        case .dialling, .abandoned, .probing, .closing: return record.due
-        case .ready:
-            var due = min(record.expiresAt, record.replacedAt)
-            guard record.membership == .idle else { return due }
-            if times.idleTimeout != CoreTimes.unset {
-                // Those within the minimum are looked at again each time.
-                let end = record.idleSince.after(times.idleTimeout)
-                due = min(due, end > now ? end : now.after(times.idleTimeout))
-            }
-            return min(due, keepAliveAt(slot))
-        }
     }
 }
