@@ -3,12 +3,17 @@ internal import NetPoll
 // What happens because time passes.
 extension PoolCore {
     /// When ``woken(now:into:)`` is wanted next, perhaps for nothing.
+    ///
+    /// Inlined: the call would copy the core.
     var nextWake: Instant? {
-        var next = dialsCheckedAt
-        if let first = deadlines.first { next = min(next, Instant(nanoseconds: first.moment)) }
-        if let first = waiters.nextDeadline { next = min(next, first) }
-        if case .draining(let deadline) = lifecycle { next = min(next, deadline) }
-        return next == .never ? nil : next
+        @inline(__always)
+        get {
+            var next = dialsCheckedAt
+            if let first = deadlines.first { next = min(next, Instant(nanoseconds: first.moment)) }
+            if let first = waiters.nextDeadline { next = min(next, first) }
+            if case .draining(let deadline) = lifecycle { next = min(next, deadline) }
+            return next == .never ? nil : next
+        }
     }
 
     /// Time has passed.
@@ -100,6 +105,9 @@ extension PoolCore {
     }
 
     /// Whether a connection may not be leased because of its age or idleness.
+    ///
+    /// Inlined: the call would copy the core.
+    @inline(__always)
     func isPast(_ slot: Int32, _ now: Instant) -> Bool {
         connections[slot].expiresAt <= now || idleEnd(slot) <= now
     }
@@ -109,6 +117,7 @@ extension PoolCore {
         connections[slot].expiresAt <= now ? .expired : .idleTimedOut
     }
 
+    @inline(__always)
     private func idleEnd(_ slot: Int32) -> Instant {
         guard times.idleTimeout != CoreTimes.unset,
             connections.idle.count > configuration.idleMin

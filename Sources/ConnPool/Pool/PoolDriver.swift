@@ -67,7 +67,7 @@ final class PoolDriver: Sendable {
         case leased(Grant)
         /// It stands in the queue: ``wait(_:)`` is to follow.
         case waits(WaiterSeats.Seat)
-        case failed(PoolError)
+        indirect case failed(PoolError)
     }
 
     /// Asks for a lease; joins the queue where there is none.
