@@ -11,6 +11,7 @@ extension Rule {
         "CZlib": [],
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
+        "MessagePack": [],
         "RPC": ["NetPoll", "Synchronization"],
         "Hub": [
             "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
@@ -69,7 +70,8 @@ extension Rule {
         covers: { file in
             file.isSwift
                 && [
-                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "RPC/Core", "RPC/Wire",
+                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "MessagePack", "RPC/Core",
+                    "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {
