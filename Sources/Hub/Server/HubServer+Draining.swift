@@ -1,6 +1,7 @@
 import NetPoll
 import Synchronization
 import WSFrame
+import WSTransport
 
 // How a hub ends: nobody is let in, everyone is told when to come again, what waits is sent.
 extension HubServer {

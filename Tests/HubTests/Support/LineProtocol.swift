@@ -35,7 +35,7 @@ struct LineProtocol: Hub.ClientProtocol {
             "hist \(topic) \(page.isRecovered) \(page.hasMore) \(page.messages.map(\.message.payload.text).joined(separator: ","))"
         case .failure(let failure):
             "fail \(failure.request?.rawValue ?? 0) \(failure.code.rawValue)"
-        case .reconnect(let delay): "reconnect \(delay / .milliseconds(1))"
+        case .reconnect(let delay): "reconnect \(Int(delay / .milliseconds(1)))"
         case .token: nil
         case .pong(let id): "pong \(id.rawValue)"
         }
