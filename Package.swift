@@ -137,7 +137,7 @@ let package = Package(
             name: "NetPollTests",
             dependencies: [
                 "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
-                "SystemCallFilter",
+                "Seeds", "SystemCallFilter",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -145,7 +145,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolTests",
-            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting", "Seeds"],
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolMetricsTests",
@@ -166,7 +166,7 @@ let package = Package(
             name: "RPCTests",
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
-                "RPCJSON",
+                "RPCJSON", "Seeds",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -202,6 +202,7 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
+        .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),
     ]
