@@ -220,6 +220,32 @@ struct UringDriverTests {
         #expect(setup.world.run { clients.filter { $0.isReset || $0.isEnded }.count >= 8 })
     }
 
+    @Test(arguments: [false, true])
+    func `every listener that accepted more than a turn serves goes on accepting`(
+        peersReset: Bool
+    ) throws {
+        var configuration = EventLoop.Configuration()
+        configuration.acceptsPerTurnMax = 2
+        let setup = try Setup(configuration)
+        let recorders = setup.recorders
+        let other = try setup.world.loop.listen(on: any) { recorders.make($0, $1) }
+        let addresses = [setup.listener.address, other.address]
+        setup.world.loop.turn(until: setup.world.loop.now)
+        // More than a turn's of each, so that the ring holds both listeners back.
+        for address in addresses {
+            for _ in 0..<12 {
+                let client = try #require(setup.world.connect(to: address))
+                if peersReset { client.reset() }
+            }
+        }
+        for address in addresses {
+            let late = try #require(setup.world.connect(to: address))
+            late.send([7])
+            let before = recorders.all.count { $0.received == [7] }
+            #expect(setup.world.run { recorders.all.count { $0.received == [7] } > before })
+        }
+    }
+
     @Test func `a ring the kernel refuses is a typed error`() {
         var settings = UringDriver.Settings()
         settings.entries = 0
