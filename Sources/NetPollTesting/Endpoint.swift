@@ -187,7 +187,8 @@ final class Endpoint {
         }
         let earliest = inFlight.last?.at ?? network.now
         inFlight.append((max(earliest, arrivalTime(of: arrival)), arrival))
-        if !isLost, let first = inFlight.first { network.schedule(first.at, self) }
+        // By its index: `first` allocates where the code is not optimised.
+        if !isLost { network.schedule(inFlight[0].at, self) }
     }
 
     private func arrivalTime(of arrival: Arrival) -> Instant {

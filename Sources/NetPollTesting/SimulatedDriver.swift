@@ -66,7 +66,8 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             }
         }
         swap(&served, &ready)
-        for endpoint in served { endpoint.isQueued = false }
+        // By index: iterating over the elements allocates where the code is not optimised.
+        for index in served.indices { served[index].isQueued = false }
         if network.faults.reordersReadiness { served.shuffle(using: &network.random) }
         for index in served.indices { serve(served[index], loop) }
         served.removeAll(keepingCapacity: true)
