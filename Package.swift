@@ -200,6 +200,9 @@ let package = Package(
         .executableTarget(
             name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
             swiftSettings: settings),
+        .executableTarget(
+            name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],
+            path: "Tests/AllocationRun", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),
