@@ -174,16 +174,18 @@ struct UringDriverTests {
             limit.rlim_max = 4_096
             close(top)
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-            // What the process's other threads closed below the limit would be used otherwise.
+            // What the process's other threads closed below the limit would be used otherwise; of
+            // what they close later, on a slow machine, a few may still be accepted.
             while open("/dev/null", O_RDONLY) >= 0 {}
-            #expect(world.run { clients.allSatisfy(\.isEnded) })
+            #expect(world.run { clients.count(where: \.isEnded) + recorders.all.count == 10 })
             let shed = world.loop.metrics.shed
-            #expect(shed == 10)
+            #expect(shed + recorders.all.count == 10)
+            #expect(shed >= 8)
             limit.rlim_cur = 4_096
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             let late = try #require(world.connect(to: address))
             late.send([1])
-            #expect(world.run { recorders.all.last?.received == [1] })
+            #expect(world.run { recorders.all.contains { $0.received == [1] } })
         }
     }
 
