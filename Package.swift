@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "RPC", targets: ["RPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "Hub", targets: ["Hub"]),
+        .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
@@ -31,6 +32,7 @@ let package = Package(
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
@@ -65,6 +67,10 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "HubSQLite",
+            dependencies: ["Hub", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings),
         .target(name: "HubTesting", dependencies: ["Hub", "WSFrame"], swiftSettings: settings),
         .executableTarget(
             name: "ChatServer",
@@ -191,6 +197,12 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "HubSQLiteTests",
+            dependencies: [
+                "Hub", "HubSQLite", "HubTesting", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
             name: "FuzzTargets", dependencies: ["MessagePack", "WSFrame"],
@@ -210,6 +222,9 @@ let package = Package(
         .executableTarget(
             name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],
             path: "Tests/AllocationRun", swiftSettings: settings),
+        .executableTarget(
+            name: "store-run", dependencies: ["Hub", "HubSQLite"], path: "Tests/StoreRun",
+            swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),

@@ -17,6 +17,7 @@ extension Rule {
             "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
         ],
+        "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
