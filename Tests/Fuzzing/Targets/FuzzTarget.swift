@@ -9,6 +9,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case client
     case deflate
     case request
+    case requests
     case response
     case utf8
 
@@ -19,6 +20,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .client: FrameCheck.finding(in: input, role: .client)
         case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
         case .request: RequestCheck.finding(in: input)
+        case .requests: RequestsCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
         case .utf8: UTF8Check.finding(in: input)
         }
