@@ -65,7 +65,8 @@ extension Rule {
         covers: { file in
             file.isSwift
                 && [
-                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "RPC/Core", "RPC/Wire",
+                    "WSFrame", "WSTransport/ClientAddress", "ConnPool/Core", "ConnPool/Balancing",
+                    "RPC/Core", "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {

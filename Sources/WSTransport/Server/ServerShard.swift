@@ -11,6 +11,7 @@ final class ServerShard: WebSocketShard {
     let accept: WebSocketServer.Accept
     let screen: HTTPScreen?
     let observe: WebSocketServer.Observe
+    let accessLog: WebSocketServer.AccessLog?
     let counts: ServerCounts
     private(set) var connections = 0
     private(set) var isDraining = false
@@ -19,12 +20,13 @@ final class ServerShard: WebSocketShard {
     init(
         configuration: WebSocketServer.Configuration, framing: ProtocolConfiguration,
         screen: HTTPScreen?, observe: @escaping WebSocketServer.Observe,
-        accept: @escaping WebSocketServer.Accept,
+        accessLog: WebSocketServer.AccessLog?, accept: @escaping WebSocketServer.Accept,
         counts: ServerCounts
     ) {
         self.configuration = configuration
         self.screen = screen
         self.observe = observe
+        self.accessLog = accessLog
         self.accept = accept
         self.counts = counts
         super.init(
