@@ -15,11 +15,13 @@ let package = Package(
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
         .library(name: "ConnPool", targets: ["ConnPool"]),
         .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
+        .library(name: "PrometheusText", targets: ["PrometheusText"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "RPC", targets: ["RPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "Hub", targets: ["Hub"]),
+        .library(name: "HubTesting", targets: ["HubTesting"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
@@ -45,6 +47,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "PrometheusText",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: settings
+        ),
         .target(name: "CWSFrame"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
@@ -62,6 +69,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "HubTesting", dependencies: ["Hub", "WSFrame"], swiftSettings: settings),
         .executableTarget(
             name: "ChatServer",
             dependencies: [
@@ -154,6 +162,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "PrometheusTextTests",
+            dependencies: [
+                "PrometheusText", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "WSTransportTests",
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "WSFrame",
@@ -170,7 +184,8 @@ let package = Package(
         .testTarget(
             name: "HubTests",
             dependencies: [
-                "Hub", "HubTestSupport", "NetPoll", "NetPollTesting", "WSFrame", "WSTransport",
+                "Hub", "HubTestSupport", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame",
+                "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

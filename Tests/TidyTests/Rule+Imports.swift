@@ -6,6 +6,7 @@ extension Rule {
         "NetPollTesting": ["NetPoll", "Synchronization"],
         "ConnPool": ["NetPoll", "Synchronization"],
         "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
+        "PrometheusText": ["CoreMetrics", "Synchronization"],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
         "CZlib": [],
@@ -13,6 +14,7 @@ extension Rule {
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "RPC": ["NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
