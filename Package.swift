@@ -25,6 +25,7 @@ let package = Package(
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
+        .executable(name: "http-demo", targets: ["HTTPDemo"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
@@ -98,6 +99,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCGreeter",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "HTTPDemo",
+            dependencies: [
+                "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            path: "Examples/HTTPDemo",
             swiftSettings: settings
         ),
         .executableTarget(

@@ -7,6 +7,9 @@ extension Rule {
         "ConnPool": ["NetPoll", "Synchronization"],
         "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
         "PrometheusText": ["CoreMetrics", "Synchronization"],
+        "HTTPDemo": [
+            "ArgumentParser", "CoreMetrics", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+        ],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
         "CZlib": [],

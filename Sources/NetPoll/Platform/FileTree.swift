@@ -85,7 +85,9 @@ package enum FileTree {
             var bytes: [UInt8] = []
             var piece = [UInt8](repeating: 0, count: 64 << 10)
             while true {
-                let count = piece.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+                let count = piece.withUnsafeMutableBytes {
+                    Glibc.read(descriptor, $0.baseAddress, $0.count)
+                }
                 if count < 0 {
                     if errno == EINTR { continue }
                     throw SystemError(code: errno, operation: "read \(path)")

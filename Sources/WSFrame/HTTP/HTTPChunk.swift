@@ -10,5 +10,5 @@ package enum HTTPChunk {
     }
 
     /// The end of a body without trailers.
-    package static var last: StaticString { "0\r\n\r\n" }
+    package static var last: String { "0\r\n\r\n" }
 }

@@ -44,10 +44,17 @@ public struct HTTPResponse: Hashable, Sendable {
     public func encoded(
         for request: HTTPRequest?, _ persistence: Persistence = .asRequested
     ) -> [UInt8] {
+        encoded(for: request, persistence, date: nil)
+    }
+
+    /// As ``encoded(for:_:)``, with a `Date` (RFC 9110 §6.6.1) where there is none among the headers.
+    package func encoded(
+        for request: HTTPRequest?, _ persistence: Persistence, date: String?
+    ) -> [UInt8] {
         let hasBody = sendsBody(to: request)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256 + (hasBody ? body.count : 0))
-        appendHead(for: request, persistence, length: .counted(body.count), to: &bytes)
+        appendHead(for: request, persistence, length: .counted(body.count), date: date, to: &bytes)
         if hasBody { bytes += body }
         return bytes
     }
@@ -67,10 +74,13 @@ public struct HTTPResponse: Hashable, Sendable {
 
     /// Appends status line and headers.
     package func appendHead(
-        for request: HTTPRequest?, _ persistence: Persistence, length: Length,
+        for request: HTTPRequest?, _ persistence: Persistence, length: Length, date: String?,
         to bytes: inout [UInt8]
     ) {
         appendStatusLine(to: &bytes)
+        if let date, !headers.contains(where: { $0.name.lowercased() == "date" }) {
+            bytes += "Date: \(date)\r\n".utf8
+        }
         for header in headers where !Self.isFraming(header.name) {
             Self.append(header, to: &bytes)
         }

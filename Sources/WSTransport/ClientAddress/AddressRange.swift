@@ -68,6 +68,10 @@ public struct AddressRange: Hashable, Sendable {
 public struct AddressRangeError: Error, Hashable, Sendable, CustomStringConvertible {
     public let text: String
 
+    public init(text: String) {
+        self.text = text
+    }
+
     public var description: String {
         "\"\(text)\" is no address, no range such as 10.0.0.0/8 and not \"unix\""
     }

@@ -6,12 +6,13 @@ import NetPoll
 /// address that a trusted proxy wrote can be believed; the first that is not a proxy's own is the
 /// client. What stands left of it was written by strangers.
 enum ForwardedFor {
-    /// The client's address; `peer`'s own where nothing in `values` can be believed.
+    /// Follows the addresses from `peer` on to the client's.
     ///
     /// - Parameters:
     ///   - peer: Who is connected.
     ///   - values: Of each header line, in their order; each a comma-separated list.
     ///   - isTrusted: Whether an address is a trusted proxy's.
+    /// - Returns: The client's address; `peer`'s own where nothing in `values` can be believed.
     ///
     /// Complexity: O(bytes of `values`).
     static func client(

@@ -7,6 +7,7 @@ public struct HTTPResponder: Sendable {
     enum Kind: Sendable {
         case onLoop(@Sendable (HTTPCall) -> HTTPResponse)
         case byTask(@Sendable (HTTPCall) async throws -> HTTPResponse)
+        case byStream(@Sendable (HTTPCall) async throws -> HTTPStream)
     }
 
     let kind: Kind
@@ -38,6 +39,19 @@ public struct HTTPResponder: Sendable {
         _ respond: @escaping @Sendable (HTTPCall) async throws -> HTTPResponse
     ) -> HTTPResponder {
         HTTPResponder(.byTask(respond), bodyBytesMax)
+    }
+
+    /// Answers by a task that writes the body piece by piece; see ``byTask(bodyBytesMax:_:)``.
+    ///
+    /// ``WebSocketServer/Configuration/responseTimeout`` bounds the time until `respond` returns; a
+    /// body may take as long as its client takes it.
+    ///
+    /// - Precondition: `bodyBytesMax` is not negative.
+    public static func byStream(
+        bodyBytesMax: Int? = nil,
+        _ respond: @escaping @Sendable (HTTPCall) async throws -> HTTPStream
+    ) -> HTTPResponder {
+        HTTPResponder(.byStream(respond), bodyBytesMax)
     }
 
     private init(_ kind: Kind, _ bodyBytesMax: Int?) {

@@ -96,7 +96,8 @@ public struct HTTPRouter: Sendable {
             insert(route, pattern, rest.dropFirst(), into: &node.parameter[0])
         } else {
             insert(
-                route, pattern, rest.dropFirst(), into: &node.children[String(segment), default: Node()])
+                route, pattern, rest.dropFirst(),
+                into: &node.children[String(segment), default: Node()])
         }
     }
 

@@ -23,6 +23,11 @@ extension HTTPExchange {
     ) -> WebSocketConnection? {
         requests += 1
         requestBegan = connection.loop.now
+        guard request.method != .connect else {
+            // What followed would be a tunnel's (RFC 9110 §9.3.6).
+            answer(HTTPResponse(status: .notImplemented), to: request, closes: true, connection)
+            return nil
+        }
         let isUpgrade = WebSocketHandshake.isRequested(by: request)
         var upgrade: WebSocketUpgrade?
         if isUpgrade {
@@ -130,14 +135,20 @@ extension HTTPExchange {
             switch responder.kind {
             case .onLoop(let respond):
                 answer(respond(call), to: pending.request, closes: false, connection)
-            case .byTask(let respond):
-                phase = .responding
-                arm(shard.configuration.responseTimeout, connection)
-                let running = RunningResponder(self)
-                pending.running = running
-                running.start(call, respond)
+            case .byTask(let respond): awaitTask(pending, connection).start(call, respond)
+            case .byStream(let respond): awaitTask(pending, connection).start(call, respond)
             }
         }
+    }
+
+    private func awaitTask(
+        _ pending: PendingRequest, _ connection: Connection
+    ) -> RunningResponder {
+        phase = .responding
+        arm(shard.configuration.responseTimeout, connection)
+        let running = RunningResponder(self, on: connection.loop)
+        pending.running = running
+        return running
     }
 
     /// The responder's task ended.
@@ -147,6 +158,9 @@ extension HTTPExchange {
         switch result {
         case .success(let response):
             answer(response, to: pending.request, closes: false, connection)
+        case .failure(is CancellationError) where hasPeerEnded:
+            forgetPending()
+            end(connection)
         case .failure(let error):
             let address = clientAddress(of: pending.request)
             shard.observe(.responderFailed("\(error)"), address)
@@ -165,7 +179,9 @@ extension HTTPExchange {
     ) {
         shard.observe(failure, remoteAddress)
         // HEAD has no body, also where its body is what is wrong.
-        connection.write(response.encoded(for: pending?.request, .close).span.bytes)
+        let bytes = response.encoded(
+            for: pending?.request, .close, date: shard.date(at: connection.loop.now))
+        connection.write(bytes.span.bytes)
         forgetPending()
         end(connection)
     }
@@ -176,12 +192,17 @@ extension HTTPExchange {
     ) {
         log(request, response, connection.loop)
         forgetPending()
-        isLast =
-            closes || !request.keepsAlive || shard.isDraining
-            || requests >= shard.configuration.requestsPerConnectionMax
-        outgoing = response.encoded(for: request, isLast ? .close : .asRequested)
+        isLast = closes || isLastRequest(request)
+        outgoing = response.encoded(
+            for: request, isLast ? .close : .asRequested,
+            date: shard.date(at: connection.loop.now))
         // Who does not take its answers gets no more time by asking for others.
         sendOn(connection, givesTime: !connection.ownsBuffers)
+    }
+
+    func isLastRequest(_ request: HTTPRequest) -> Bool {
+        !request.keepsAlive || shard.isDraining
+            || requests >= shard.configuration.requestsPerConnectionMax
     }
 
     /// Writes on, until all is written or the client has to take some of it first.

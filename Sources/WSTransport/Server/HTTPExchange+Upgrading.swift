@@ -43,7 +43,7 @@ extension HTTPExchange {
         log(request, response.status, bodyBytes: bodyBytes, loop)
     }
 
-    private func log(
+    func log(
         _ request: HTTPRequest, _ status: HTTPStatus, bodyBytes: Int, _ loop: EventLoop
     ) {
         guard let accessLog = shard.accessLog else { return }

@@ -19,6 +19,8 @@ final class HTTPExchange {
         case body
         /// A responder's task runs.
         case responding
+        /// A responder's task writes a body.
+        case streaming
         /// The client has not taken enough of its answer.
         case sending
         /// The connection became a WebSocket, or is closing.
@@ -42,8 +44,11 @@ final class HTTPExchange {
     var isKeptAlive = false
     /// Whether the answer that is under way is the last.
     var isLast = false
-    private var hasPeerEnded = false
+    private(set) var hasPeerEnded = false
     var requests = 0
+    /// Of the stream that is written.
+    var streamed = (status: HTTPStatus.ok, bodyBytes: 0)
+    var streamsChunks = true
     var requestBegan = Instant(nanoseconds: 0)
     private var proxyHeader: ProxyHeader?
 
@@ -61,11 +66,13 @@ final class HTTPExchange {
         reader = HTTPRequestReader(limits: shard.configuration.http, screen: shard.screen)
     }
 
-    /// Ends an exchange that is not about to become a WebSocket; what is being served is finished.
+    /// Ends an exchange that is not about to become a WebSocket; what is being served is finished, and
+    /// what writes a stream is asked to end it.
     func drain() {
         guard let connection else { return }
         switch phase {
         case .proxyHeader, .head: end(connection)
+        case .streaming: pending?.running?.cancel()
         case .body, .responding, .sending, .over: break
         }
     }
@@ -83,9 +90,13 @@ final class HTTPExchange {
         timer = loop.schedule(after: delay, self)
     }
 
-    func stopDeadline(_ loop: EventLoop) {
+    func stopTimer(_ loop: EventLoop) {
         if let timer { loop.cancel(timer) }
         timer = nil
+    }
+
+    func stopDeadline(_ loop: EventLoop) {
+        stopTimer(loop)
         connection = nil
     }
 
@@ -142,7 +153,7 @@ final class HTTPExchange {
             case .end: bodyEnded(connection)
             }
         }
-        if phase == .head, isKeptAlive, !reader.isIdle {
+        if phase == .head, isKeptAlive, !reader.isIdle, !connection.ownsBuffers {
             isKeptAlive = false
             arm(shard.configuration.handshakeTimeout, connection)
         }
@@ -173,7 +184,7 @@ final class HTTPExchange {
 
     /// Goes on with what was carried, once a request is answered.
     func readCarried(_ connection: Connection) {
-        if carriedStart < carried.count, phase == .head {
+        if phase == .head {
             // Taken out, so that it is not copied; nothing is received meanwhile.
             var bytes = carried
             carried = []
@@ -256,7 +267,7 @@ extension HTTPExchange: ConnectionHandler {
     func receivedEnd(on connection: Connection) {
         switch phase {
         case .proxyHeader, .head, .body, .over: end(connection)
-        case .responding, .sending:
+        case .responding, .streaming, .sending:
             // It may have ended its own side only: an answer that still comes is sent.
             hasPeerEnded = true
             pending?.running?.cancel()
@@ -264,6 +275,7 @@ extension HTTPExchange: ConnectionHandler {
     }
 
     func fellBelowLowWatermark(_ connection: Connection) {
+        if phase == .streaming { return streamFell(connection) }
         guard phase == .sending else { return }
         sendOn(connection, givesTime: true)
         if phase == .head { readCarried(connection) }
@@ -290,7 +302,8 @@ extension HTTPExchange: TimerTarget {
         case .head, .body: fail(.timedOut, HTTPResponse(status: .requestTimeout), connection)
         case .responding:
             fail(.responderTimedOut, HTTPResponse(status: .serviceUnavailable), connection)
-        case .sending:
+        case .streaming, .sending:
+            forgetPending()
             phase = .over
             connection.abort()
         }

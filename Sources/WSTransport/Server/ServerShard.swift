@@ -16,6 +16,7 @@ final class ServerShard: WebSocketShard {
     private(set) var connections = 0
     private(set) var isDraining = false
     private var whenEmpty: [() -> Void] = []
+    private var dated: (text: String, until: Instant)?
 
     init(
         configuration: WebSocketServer.Configuration, framing: ProtocolConfiguration,
@@ -32,6 +33,14 @@ final class ServerShard: WebSocketShard {
         super.init(
             role: .server, framing: framing, heartbeat: configuration.heartbeat,
             closeTimeout: configuration.closeTimeout)
+    }
+
+    /// What `Date` says, made anew once a second.
+    func date(at now: Instant) -> String {
+        if let dated, now < dated.until { return dated.text }
+        let text = HTTPDate.text(ofUnixTime: Platform.unixTime())
+        dated = (text, now + .seconds(1))
+        return text
     }
 
     // MARK: - Counting, TCP connections and WebSockets

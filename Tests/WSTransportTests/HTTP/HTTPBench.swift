@@ -49,19 +49,22 @@ final class HTTPBench: @unchecked Sendable {
 
     init(
         seed: UInt64 = 0, faults: Faults = Faults(),
-        _ configure: (inout WebSocketServer.Configuration) -> Void = { _ in }
+        _ configure: (inout WebSocketServer.Configuration) -> Void = { _ in },
+        routes: (inout HTTPRouter) -> Void = { _ in }
     ) async throws {
         network = SimulatedNetwork(seed: seed, faults: faults)
         var configuration = WebSocketServer.Configuration()
         configure(&configuration)
         let relay = Relay()
-        let router = Self.router(gate)
+        var router = Self.router(gate)
+        routes(&router)
+        let routed = router
         server = WebSocketServer(
             group: network.makeGroup(loops: 1), configuration: configuration,
             observe: { failure, _ in relay.bench?.failures.append(failure.description) },
             accessLog: { relay.bench?.accesses.append($0) }
         ) { request, _, _ in
-            request.path == "/ws" ? .upgrade(Socket()) : router.decision(for: request)
+            request.path == "/ws" ? .upgrade(Socket()) : routed.decision(for: request)
         }
         relay.bench = self
         address = try await server.listen(on: address)

@@ -32,7 +32,8 @@ struct HTTPExchangeTests {
     @Test func `the body is asked for where the client waits for that`() async throws {
         let bench = try await HTTPBench()
         let peer = try bench.connect()
-        let head = "POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        let head =
+            "POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
         bench.send(head, on: peer)
         #expect(peer.text == "HTTP/1.1 100 Continue\r\n\r\n")
         bench.send("ab", on: peer)
@@ -76,7 +77,10 @@ struct HTTPExchangeTests {
     }
 
     @Test func `reading pauses while too much waits behind a task`() async throws {
-        let bench = try await HTTPBench { $0.pipelinedBytesMax = 1_000 }
+        let bench = try await HTTPBench {
+            $0.pipelinedBytesMax = 1_000
+            $0.requestsPerConnectionMax = 20_000
+        }
         let peer = try bench.connect()
         bench.send(Self.late, on: peer)
         let requests = 10_000
@@ -230,7 +234,8 @@ struct HTTPExchangeTests {
         bench.send(Self.get, on: other)
         #expect(answers(in: other.text) == ["200 root"])
         // A WebSocket counts no more, and neither does what has ended.
-        peers[0].send(Bench.upgrade)
+        let upgrade = String(decoding: Bench.upgrade, as: UTF8.self).replacing("/chat", with: "/ws")
+        peers[0].send(Array(upgrade.utf8))
         peers[1].close()
         bench.network.runUntilIdle()
         for _ in 0..<2 {
