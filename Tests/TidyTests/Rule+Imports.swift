@@ -15,6 +15,7 @@ extension Rule {
         "CZlib": [],
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
+        "MessagePack": [],
         "RPC": ["NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
@@ -71,7 +72,7 @@ extension Rule {
             file.isSwift
                 && [
                     "WSFrame", "WSTransport/ClientAddress", "ConnPool/Core", "ConnPool/Balancing",
-                    "RPC/Core", "RPC/Wire",
+                    "MessagePack", "RPC/Core", "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {
