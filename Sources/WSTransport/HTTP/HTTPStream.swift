@@ -1,3 +1,4 @@
+import NetPoll
 public import WSFrame
 
 /// A response whose body is written piece by piece, such as events or what is too long to hold.

@@ -19,6 +19,8 @@ extension HTTPExchange {
         phase = .over
         stopDeadline(connection.loop)
         giveBackPlaces()
+        // Too much may have come behind an earlier request.
+        if connection.isReadingPaused { connection.resumeReading() }
         let compression: CompressionConfiguration? =
             switch rule {
             case .asConfigured: shard.configuration.compression

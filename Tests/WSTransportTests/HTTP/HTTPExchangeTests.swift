@@ -270,6 +270,20 @@ struct HTTPExchangeTests {
         #expect(bench.server.connectionCount == 1)
     }
 
+    @Test func `a WebSocket behind so much that reading paused is read on`() async throws {
+        let bench = try await HTTPBench { $0.pipelinedBytesMax = 100 }
+        let peer = try bench.connect()
+        let upgrade = String(decoding: Bench.upgrade, as: UTF8.self).replacing("/chat", with: "/ws")
+        peer.send(Array((Self.late + upgrade).utf8) + Bench.frame("hello"))
+        bench.network.runUntilIdle()
+        bench.gate.open()
+        bench.network.runUntilIdle()
+        #expect(peer.text.hasSuffix("hello"))
+        peer.send(Bench.frame("again"))
+        bench.network.runUntilIdle()
+        #expect(peer.text.hasSuffix("again"))
+    }
+
     @Test func `each request that was answered is logged`() async throws {
         let bench = try await HTTPBench()
         let peer = try bench.connect(from: "203.0.113.7")
