@@ -32,7 +32,8 @@ extension HTTPExchange {
         var upgrade: WebSocketUpgrade?
         if isUpgrade {
             do throws(HandshakeRejection) {
-                upgrade = try WebSocketHandshake.validate(request)
+                upgrade = try WebSocketHandshake.validate(
+                    request, origins: shard.configuration.origins)
             } catch {
                 fail(.rejected(error), error.response, connection)
                 return nil
