@@ -17,7 +17,10 @@ extension Rule {
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
         "RPC": ["NetPoll", "Synchronization"],
-        "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "Hub": [
+            "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
+            "WSTransport",
+        ],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
