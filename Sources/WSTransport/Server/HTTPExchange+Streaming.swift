@@ -17,6 +17,7 @@ extension HTTPExchange {
         streamed = (head.status, 0)
         guard head.sendsBody(to: request) else {
             finishStream(bytes, connection)
+            if phase == .head { readCarried(connection) }
             return false
         }
         phase = .streaming
