@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
         .library(name: "ConnPool", targets: ["ConnPool"]),
         .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
+        .library(name: "PrometheusText", targets: ["PrometheusText"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "MessagePack", targets: ["MessagePack"]),
@@ -26,6 +27,7 @@ let package = Package(
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
+        .executable(name: "http-demo", targets: ["HTTPDemo"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
@@ -47,6 +49,11 @@ let package = Package(
             dependencies: [
                 "ConnPool", .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "PrometheusText",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
             swiftSettings: settings
         ),
         .target(name: "CWSFrame"),
@@ -100,6 +107,16 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCGreeter",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "HTTPDemo",
+            dependencies: [
+                "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            path: "Examples/HTTPDemo",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -161,6 +178,12 @@ let package = Package(
                 "ConnPool", "ConnPoolMetrics",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "PrometheusTextTests",
+            dependencies: [
+                "PrometheusText", .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -57,6 +57,8 @@ enum Exemptions {
             "touched on its loop only",
         "Sources/WSTransport/Async/WebSocketDial.swift":
             "its state is touched on its loop only",
+        "Sources/WSTransport/HTTP/RunningResponder.swift":
+            "all but the loop is touched on that loop only, which its task prefers",
         "Sources/NetPoll/Platform/Semaphore.swift":
             "the memory is used by the C library only, which allows it from any thread",
         "Sources/WSFrame/Frames/PreparedMessage.swift":

@@ -6,6 +6,10 @@ extension Rule {
         "NetPollTesting": ["NetPoll", "Synchronization"],
         "ConnPool": ["NetPoll", "Synchronization"],
         "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
+        "PrometheusText": ["CoreMetrics", "Synchronization"],
+        "HTTPDemo": [
+            "ArgumentParser", "CoreMetrics", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+        ],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
         "CZlib": [],
@@ -71,8 +75,8 @@ extension Rule {
         covers: { file in
             file.isSwift
                 && [
-                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "MessagePack", "RPC/Core",
-                    "RPC/Wire",
+                    "WSFrame", "WSTransport/ClientAddress", "ConnPool/Core", "ConnPool/Balancing",
+                    "MessagePack", "RPC/Core", "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {
