@@ -19,6 +19,7 @@ let package = Package(
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "RPC", targets: ["RPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
+        .library(name: "RPCTesting", targets: ["RPCTesting"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
@@ -52,9 +53,12 @@ let package = Package(
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(
-            name: "RPC", dependencies: ["NetPoll"], exclude: ["PROTOCOL.md"],
+            name: "RPC", dependencies: ["ConnPool", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
         .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
+        .target(
+            name: "RPCTesting", dependencies: ["ConnPool", "NetPoll", "NetPollTesting", "RPC"],
+            swiftSettings: settings),
         .target(
             name: "Hub",
             dependencies: [
@@ -79,7 +83,7 @@ let package = Package(
         .executableTarget(
             name: "RPCBench",
             dependencies: [
-                "NetPoll", "RPC",
+                "ConnPool", "NetPoll", "RPC",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCBench",
@@ -88,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "RPCGreeter",
             dependencies: [
-                "NetPoll", "RPC", "RPCJSON",
+                "ConnPool", "NetPoll", "RPC", "RPCJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCGreeter",
@@ -165,8 +169,8 @@ let package = Package(
         .testTarget(
             name: "RPCTests",
             dependencies: [
-                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
-                "RPCJSON",
+                "AllocationCounter", "ConnPool", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "RPC", "RPCJSON", "RPCTesting",
             ],
             swiftSettings: settings),
         .testTarget(

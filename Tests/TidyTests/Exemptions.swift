@@ -42,6 +42,10 @@ enum Exemptions {
             "the caller's task and the loop take turns; a hand-over lies between",
         "Sources/RPC/Connection/PeerConnection.swift":
             "everything but constants is touched on the connection's loop only",
+        "Sources/RPC/Pooled/Line.swift":
+            "it belongs to one call at a time, or to the shelf under its lock",
+        "Sources/RPC/Pooled/RPCLink.swift":
+            "a dial's state is touched on its loop only",
         "Sources/RPC/Server/RPCServerShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/RPC/Server/ServedCall.swift":

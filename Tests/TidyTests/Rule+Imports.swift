@@ -11,7 +11,7 @@ extension Rule {
         "CZlib": [],
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
-        "RPC": ["NetPoll", "Synchronization"],
+        "RPC": ["ConnPool", "NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
@@ -19,8 +19,9 @@ extension Rule {
             "Synchronization", "WSFrame", "WSTransport",
         ],
         "RPCJSON": ["FoundationEssentials", "RPC"],
-        "RPCGreeter": ["ArgumentParser", "NetPoll", "RPC", "RPCJSON"],
-        "RPCBench": ["ArgumentParser", "NetPoll", "RPC"],
+        "RPCTesting": ["ConnPool", "NetPoll", "NetPollTesting", "RPC", "Synchronization"],
+        "RPCGreeter": ["ArgumentParser", "ConnPool", "NetPoll", "RPC", "RPCJSON"],
+        "RPCBench": ["ArgumentParser", "ConnPool", "NetPoll", "RPC"],
         "Echo": ["NetPoll"],
         "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
@@ -66,7 +67,8 @@ extension Rule {
         covers: { file in
             file.isSwift
                 && [
-                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "RPC/Core", "RPC/Wire",
+                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "RPC/Core", "RPC/Resilience",
+                    "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {
