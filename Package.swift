@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
+        .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RPC", targets: ["RPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "RPCTesting", targets: ["RPCTesting"]),
@@ -52,6 +53,7 @@ let package = Package(
         .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
+        .target(name: "MessagePack", swiftSettings: settings),
         .target(
             name: "RPC", dependencies: ["ConnPool", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
@@ -167,6 +169,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
+        .testTarget(
             name: "RPCTests",
             dependencies: [
                 "AllocationCounter", "ConnPool", "LoopbackClient", "NetPoll", "NetPollTesting",
@@ -193,8 +197,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
-            name: "FuzzTargets", dependencies: ["WSFrame"], path: "Tests/Fuzzing/Targets",
-            swiftSettings: settings),
+            name: "FuzzTargets", dependencies: ["MessagePack", "WSFrame"],
+            path: "Tests/Fuzzing/Targets", swiftSettings: settings),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",
             swiftSettings: settings),
@@ -203,6 +207,9 @@ let package = Package(
             path: "Tests/Support/Lifetimes", swiftSettings: settings),
         .executableTarget(
             name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "messagepack-run", dependencies: ["MessagePack"], path: "Tests/MessagePackRun",
             swiftSettings: settings),
         .executableTarget(
             name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],

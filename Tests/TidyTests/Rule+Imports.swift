@@ -11,6 +11,7 @@ extension Rule {
         "CZlib": [],
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
+        "MessagePack": [],
         "RPC": ["ConnPool", "NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
@@ -67,7 +68,8 @@ extension Rule {
         covers: { file in
             file.isSwift
                 && [
-                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "RPC/Core", "RPC/Resilience",
+                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "MessagePack", "RPC/Core",
+                    "RPC/Resilience",
                     "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },

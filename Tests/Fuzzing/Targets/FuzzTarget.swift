@@ -1,6 +1,6 @@
 import WSFrame
 
-/// Something of WSFrame that reads bytes of a stranger.
+/// Something that reads bytes of a stranger.
 ///
 /// Each takes any bytes at all and checks what must hold for all of them; the fuzzer looks for bytes
 /// for which it does not, and those found once are replayed by an ordinary test.
@@ -8,6 +8,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case server
     case client
     case deflate
+    case messagepack
     case request
     case response
     case utf8
@@ -18,6 +19,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .server: FrameCheck.finding(in: input, role: .server)
         case .client: FrameCheck.finding(in: input, role: .client)
         case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
+        case .messagepack: MessagePackCheck.finding(in: input)
         case .request: RequestCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
         case .utf8: UTF8Check.finding(in: input)
