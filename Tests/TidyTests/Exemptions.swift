@@ -9,7 +9,11 @@ enum Exemptions {
 
     /// Where sleeping is what is tested.
     static let sleeps: [String: String] = [
-        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock"
+        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock",
+        "Tests/RPCTests/Pooled/TestbedTests.swift":
+            "a handler that takes its time, on a simulated loop's clock",
+        "Tests/RPCTests/Support/ClientWorld.swift":
+            "handlers that take their time, on a simulated loop's clock",
     ]
 
     /// Where the compiler cannot see that a value is safe to share.

@@ -13,7 +13,7 @@ final class AdmissionGate: Sendable {
     /// Whether there is anything to ask.
     let isLimiting: Bool
     private let state: Mutex<State>
-    private let shed = Atomic<Int>(0)
+    private let shedCount = Atomic<Int>(0)
 
     init(_ admission: RPCAdmission) {
         isLimiting = admission.rateLimit != nil || admission.concurrency != nil
@@ -49,7 +49,7 @@ final class AdmissionGate: Sendable {
     /// A handler is done, or was not begun; on its loop.
     @inline(__always)
     func leave(_ call: ServedCall, at loop: EventLoop) {
-        if call.wasShed { shed.add(1, ordering: .relaxed) }
+        if call.wasShed { shed(1) }
         guard isLimiting, let started = call.admittedAt else { return }
         call.admittedAt = nil
         let now = loop.now.nanoseconds
@@ -57,13 +57,16 @@ final class AdmissionGate: Sendable {
         state.withLock { $0.limiter?.leave(started: started, wasDropped: wasDropped, at: now) }
     }
 
+    /// So many calls were not run, as nobody waited for them any more.
+    func shed(_ calls: Int) { shedCount.add(calls, ordering: .relaxed) }
+
     var snapshot: RPCAdmissionSnapshot {
         state.withLock { state in
             RPCAdmissionSnapshot(
                 inFlight: state.limiter?.inFlight ?? 0, concurrencyLimit: state.limiter?.limit,
                 refusedByRate: state.refusedByRate,
                 refusedByConcurrency: state.refusedByConcurrency,
-                shed: shed.load(ordering: .relaxed))
+                shed: shedCount.load(ordering: .relaxed))
         }
     }
 }

@@ -79,6 +79,10 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                 connection.abort()
             }
         }
+        if core.expiredOnArrival > 0 {
+            shelf.gate.shed(core.expiredOnArrival)
+            core.expiredOnArrival = 0
+        }
         sendWaiting()
         armTimer()
         closeIfDrained()

@@ -177,9 +177,6 @@ extension RPCClient {
         case .refuse(let error): throw error
         }
         let isShared = options.affinity == nil
-        if let lease = pool.tryLease(key: options.affinity) {
-            return Line(lease, epoch: epoch, isShared: isShared)
-        }
         let patience = pool.now + configuration.pool.pool.leaseTimeout
         do throws(EndpointPoolError) {
             let lease = try await pool.lease(
@@ -187,7 +184,7 @@ extension RPCClient {
             return Line(lease, epoch: epoch, isShared: isShared)
         } catch {
             lines.giveBack(nil, .neutral)
-            throw RPCError(error, isLate: deadline.map { pool.now >= $0 } ?? false)
+            throw RPCError(error, isLate: deadline.map { $0 <= patience } ?? false)
         }
     }
 }
@@ -205,13 +202,29 @@ extension RPCError {
     }
 
     /// What it means for a call that a pool has no connection for it.
+    ///
+    /// - Parameters:
+    ///   - error: The pool's.
+    ///   - isLate: Whether it was the call's deadline that bounded the wait.
     init(_ error: EndpointPoolError, isLate: Bool) {
         let code: StatusCode =
             switch error.reason {
             case .cancelled: .cancelled
             case .noEndpoints, .closed: .unavailable
-            case .exhausted: isLate ? .deadlineExceeded : .unavailable
+            case .exhausted:
+                isLate && error.attempts.last?.error.isOfTime == true
+                    ? .deadlineExceeded : .unavailable
             }
         self.init(code, "\(error)", execution: .notRun)
+    }
+}
+
+extension PoolError {
+    /// Whether the deadline came first.
+    fileprivate var isOfTime: Bool {
+        switch reason {
+        case .timedOut, .deadlineTooShort: true
+        case .queueFull, .cancelled, .draining, .closed: false
+        }
     }
 }

@@ -61,7 +61,7 @@ public final class RPCClient: Sendable {
                     to: address(endpoint), on: turn.next(), reporter: reporter
                 ) { seat.renew() }
             } close: { link, reason in
-                if reason.isOrderly { link.connection.drain() } else { link.connection.close() }
+                link.end(reason)
             }
         }
     }

@@ -23,6 +23,17 @@ final class RPCLink: Sendable {
 
     /// Whether it takes no more calls: it was lost, or the server goes away.
     var isLeaving: Bool { departure.hasBegun }
+
+    /// The pool gave it up.
+    func end(_ reason: PoolCloseReason) {
+        guard reason.isOrderly else { return connection.close() }
+        let peer = connection.peer
+        peer.loop.execute {
+            peer.stopCalling()
+            // Leased still, it is the end of a drain's time.
+            if peer.core.outgoing.count > 0 { peer.connection.abort() }
+        }
+    }
 }
 
 /// What the dials of a client have in common.

@@ -12,7 +12,8 @@ public struct AdaptiveConcurrency: Hashable, Sendable {
     public var lowest = 4
     /// The highest limit. Default 4,096.
     public var highest = 4_096
-    /// How much longer than usual calls may take before the limit shrinks. Default 1.5 times.
+    /// How much longer than usual calls may take before the limit shrinks, from 1 to 1.6. Default 1.5
+    /// times.
     public var tolerance = 1.5
     /// How long latencies are gathered before the limit moves. Default 100 ms.
     public var window = Duration.milliseconds(100)
@@ -26,7 +27,7 @@ public struct AdaptiveConcurrency: Hashable, Sendable {
         precondition(
             (lowest...max(lowest, highest)).contains(initial) && highest >= lowest,
             "a limit of \(initial) calls, from \(lowest) to \(highest)")
-        precondition(tolerance >= 1, "a tolerance of \(tolerance)")
+        precondition((1...1.6).contains(tolerance), "a tolerance of \(tolerance)")
         precondition(window > .zero, "a window of \(window)")
         precondition(callsMin > 0, "\(callsMin) calls a window")
     }
@@ -34,24 +35,33 @@ public struct AdaptiveConcurrency: Hashable, Sendable {
 
 /// Says how many calls may be in flight, by how long they take.
 ///
-/// Each window of time its mean latency is compared with the long-term mean:
+/// Each window of time its mean latency is compared with the usual one, the lowest of late:
 /// `limit · clamp(tolerance · usual / mean, ½, 1) + √limit` is where the limit goes, a fifth of the
-/// way. A window in which calls were given up counts as twice as slow as usual. While less than half
-/// of the limit is in use latency says nothing about it, and it stays.
+/// way. A window in which a tenth of the calls were given up counts as twice as slow as usual. While
+/// less than half of the limit is in use latency says nothing about it, and it stays.
+///
+/// What is usual changes, and under a lasting overload nobody could tell. So every fiftieth window
+/// the limit is ``probeShare`` of itself, and the calls that begin then say anew what is usual.
 ///
 /// Reads no clock: time is nanoseconds that do not run backwards.
 struct ConcurrencyLimiter: Sendable {
+    /// Below 1 / tolerance, else a queue would pass for what is usual.
+    private static let probeShare = 0.6
+    private static let windowsBetweenProbes = 50
+
     private let configuration: AdaptiveConcurrency
     private let windowNanoseconds: Int64
     private var estimate: Double
-    /// The long-term mean in nanoseconds; 0 before the first window.
+    /// In nanoseconds; 0 before the first window.
     private var usual = 0.0
 
-    private var windowEnd: Int64?
+    private var windowStart: Int64?
     private var latencies: Int64 = 0
     private var ended = 0
     private var dropped = 0
     private var inFlightMax = 0
+    private var isProbing = false
+    private var windowsUntilProbe = windowsBetweenProbes
 
     private(set) var inFlight = 0
 
@@ -64,7 +74,10 @@ struct ConcurrencyLimiter: Sendable {
     }
 
     /// How many calls may be in flight now.
-    var limit: Int { Int(estimate) }
+    var limit: Int {
+        let limit = isProbing ? estimate * Self.probeShare : estimate
+        return max(configuration.lowest, Int(limit))
+    }
 
     /// A call wants to run; `false` where it is to be refused.
     mutating func enter() -> Bool {
@@ -89,33 +102,44 @@ struct ConcurrencyLimiter: Sendable {
     mutating func leave(started: Int64, wasDropped: Bool, at now: Int64) {
         precondition(inFlight > 0, "a call left that had not entered")
         inFlight -= 1
-        if wasDropped {
-            dropped += 1
-        } else {
-            latencies += max(0, now - started)
-            ended += 1
-        }
-        guard let end = windowEnd else {
-            windowEnd = now + windowNanoseconds
+        guard let start = windowStart else {
+            windowStart = now
             return
         }
-        guard now >= end, ended + dropped >= configuration.callsMin else { return }
+        // Calls of before the probe waited for others of before.
+        if !isProbing || started >= start {
+            if wasDropped {
+                dropped += 1
+            } else {
+                latencies += max(0, now - started)
+                ended += 1
+            }
+        }
+        guard now - start >= windowNanoseconds, ended + dropped >= configuration.callsMin else {
+            return
+        }
         adjust()
-        windowEnd = now + windowNanoseconds
+        windowStart = now
         (latencies, ended, dropped, inFlightMax) = (0, 0, 0, inFlight)
     }
 
     private mutating func adjust() {
-        // All that ended in time too short to be measured took no longer than usual.
         let mean = ended > 0 ? max(1, Double(latencies) / Double(ended)) : usual
+        if isProbing {
+            isProbing = false
+            windowsUntilProbe = Self.windowsBetweenProbes
+            usual = mean
+            return
+        }
+        windowsUntilProbe -= 1
+        isProbing = windowsUntilProbe == 0
         var gradient = 0.5
         if dropped * 10 <= ended {
-            usual = usual == 0 ? mean : usual + (mean - usual) * 0.05
-            // After a long time of overload what is usual would be the overload.
-            if usual > 2 * mean { usual = usual * 0.9 }
+            usual = usual == 0 ? mean : min(usual, mean)
             gradient = min(1, max(0.5, configuration.tolerance * usual / mean))
         }
-        if gradient == 1, inFlightMax * 2 < limit { return }
+        // All that is in use now, not what the probe allows.
+        if gradient == 1, inFlightMax * 2 < Int(estimate) { return }
         let next = estimate * gradient + (gradient == 1 ? estimate.squareRoot() : 0)
         estimate += (next - estimate) * 0.2
         estimate = min(max(estimate, Double(configuration.lowest)), Double(configuration.highest))

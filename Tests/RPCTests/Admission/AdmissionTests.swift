@@ -13,14 +13,14 @@ struct AdmissionTests {
         let world = try ClientWorld(admission: admission)
         let calls = (0..<20).map { _ in world.call(Work.name) }
         world.network.runUntilIdle()
-        #expect(calls.count(where: \.isSuccess) == 5)
+        #expect(calls.count { $0.isSuccess } == 5)
         #expect(calls.compactMap(\.error).allSatisfy { $0.code == .resourceExhausted })
         #expect(world.workers[0].started == 5)
         #expect(world.workers[0].server?.admission.refusedByRate == 15)
         world.network.run(for: .seconds(1))
         let later = (0..<20).map { _ in world.call(Work.name) }
         world.network.runUntilIdle()
-        #expect(later.count(where: \.isSuccess) == 5)
+        #expect(later.count { $0.isSuccess } == 5)
     }
 
     @Test func `calls beyond the concurrency limit are refused before they run`() throws {
@@ -48,7 +48,7 @@ struct AdmissionTests {
         let calls = (0..<5).map { _ in world.call(Work.wait) }
         #expect(world.workers[0].server?.admission.inFlight == 5)
         world.kill(0)
-        #expect(calls.allSatisfy(\.isOver))
+        #expect(calls.allSatisfy { $0.isOver })
         #expect(world.workers[0].server?.admission.inFlight == 0)
     }
 
@@ -71,17 +71,36 @@ struct AdmissionTests {
         #expect(strained < calm, "\(calm), then \(strained)")
     }
 
+    /// A client that sends its frames as the test says.
+    private func negotiated(_ world: ClientWorld) throws -> SimulatedPeer {
+        let peer = try #require(world.network.connect(to: world.addresses[0]))
+        let first = Sample.request(1, service: "test.Work", method: "Name", announces: true)
+        peer.send(first.bytes)
+        world.network.runUntilIdle()
+        peer.send(try Sample.control(.settings(PeerSettings())).bytes)
+        world.network.runUntilIdle()
+        return peer
+    }
+
     @Test func `a call whose caller gave up before its turn is not run, and counted`() throws {
         let world = try ClientWorld()
-        try world.warm()
-        let server = try #require(world.workers[0].server)
-        // The request and its cancellation arrive in one read.
-        let client = world.client
-        let call = world.start { try await client.call(Work.name, []) }
-        let cancel = world.start { call.task?.cancel() }
-        world.network.run(for: .milliseconds(10))
-        #expect(cancel.isOver && call.isOver)
-        let ran = world.workers[0].started - 1
-        #expect(ran + server.admission.shed <= 1)
+        let peer = try negotiated(world)
+        let request = Sample.request(3, service: "test.Work", method: "Name")
+        let cancel = try Sample.control(.cancel(stream: 3, code: .cancelled))
+        peer.send(request.bytes + cancel.bytes)
+        world.network.runUntilIdle()
+        #expect(world.workers[0].started == 1)
+        #expect(world.workers[0].server?.admission.shed == 1)
+    }
+
+    @Test func `a call that arrives too late is not run, and counted`() throws {
+        let world = try ClientWorld()
+        let peer = try negotiated(world)
+        let late = Sample.request(3, service: "test.Work", method: "Name", timeout: -1)
+        let inTime = Sample.request(5, service: "test.Work", method: "Name", timeout: 1_000)
+        peer.send(late.bytes + inTime.bytes)
+        world.network.runUntilIdle()
+        #expect(world.workers[0].started == 2)
+        #expect(world.workers[0].server?.admission.shed == 1)
     }
 }

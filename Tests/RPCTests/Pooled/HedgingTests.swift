@@ -45,7 +45,8 @@ struct HedgingTests {
         let call = world.call(Work.sleep)
         world.network.run(for: .seconds(2))
         #expect(call.isSuccess)
-        #expect(world.workers.map(\.started).reduce(0, +) == 1)
+        let started = world.workers.map(\.started)
+        #expect(started.reduce(0, +) == 1)
         #expect(world.client.snapshot.hedges == 0)
     }
 

@@ -89,7 +89,7 @@ struct RPCClientFaultTests {
             world.network.run(for: .milliseconds(500))
         }
         world.network.run(for: .seconds(2))
-        #expect(calls.allSatisfy(\.isSuccess))
+        #expect(calls.allSatisfy { $0.isSuccess })
         let after = try #require(world.workers[0].server).peers(on: world.loop)
         #expect(before.count == 1 && after.count == 1)
         #expect(world.client.snapshot.pool.entries[0].pool.dialFailures == 0)
@@ -125,7 +125,7 @@ struct RPCClientFaultTests {
         for _ in 0..<20 { calls.append(world.call(Work.sleep)) }
         world.network.run(for: .seconds(20))
         #expect(drain.isOver)
-        #expect(calls.allSatisfy(\.isSuccess))
+        #expect(calls.allSatisfy { $0.isSuccess })
         let last = world.call(Work.name)
         world.network.run(for: .seconds(5))
         #expect(last.value == [UInt8(ascii: "b")])
@@ -135,7 +135,8 @@ struct RPCClientFaultTests {
         let world = try ClientWorld(servers: 3) { $0.pool.balancing.policy = .roundRobin }
         let client = world.client
         for _ in 0..<30 { _ = try world.run { try await client.call(Work.name, []) } }
-        #expect(world.workers.map(\.started) == [10, 10, 10])
+        let started = world.workers.map(\.started)
+        #expect(started == [10, 10, 10])
     }
 
     @Test func `equal keys go to the same endpoint`() throws {
