@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RPC", targets: ["RPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
+        .library(name: "RPCTesting", targets: ["RPCTesting"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
@@ -63,9 +64,12 @@ let package = Package(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(name: "MessagePack", swiftSettings: settings),
         .target(
-            name: "RPC", dependencies: ["NetPoll"], exclude: ["PROTOCOL.md"],
+            name: "RPC", dependencies: ["ConnPool", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
         .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
+        .target(
+            name: "RPCTesting", dependencies: ["ConnPool", "NetPoll", "NetPollTesting", "RPC"],
+            swiftSettings: settings),
         .target(
             name: "Hub",
             dependencies: [
@@ -94,7 +98,7 @@ let package = Package(
         .executableTarget(
             name: "RPCBench",
             dependencies: [
-                "NetPoll", "RPC",
+                "ConnPool", "NetPoll", "RPC",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCBench",
@@ -103,7 +107,7 @@ let package = Package(
         .executableTarget(
             name: "RPCGreeter",
             dependencies: [
-                "NetPoll", "RPC", "RPCJSON",
+                "ConnPool", "NetPoll", "RPC", "RPCJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCGreeter",
@@ -198,8 +202,8 @@ let package = Package(
         .testTarget(
             name: "RPCTests",
             dependencies: [
-                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
-                "RPCJSON", "Seeds",
+                "AllocationCounter", "ConnPool", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "RPC", "RPCJSON", "RPCTesting", "Seeds",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -10,7 +10,11 @@ enum Exemptions {
 
     /// Where sleeping is what is tested.
     static let sleeps: [String: String] = [
-        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock"
+        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock",
+        "Tests/RPCTests/Pooled/TestbedTests.swift":
+            "a handler that takes its time, on a simulated loop's clock",
+        "Tests/RPCTests/Support/ClientWorld.swift":
+            "handlers that take their time, on a simulated loop's clock",
     ]
 
     /// Where the compiler cannot see that a value is safe to share.
@@ -43,6 +47,10 @@ enum Exemptions {
             "the caller's task and the loop take turns; a hand-over lies between",
         "Sources/RPC/Connection/PeerConnection.swift":
             "everything but constants is touched on the connection's loop only",
+        "Sources/RPC/Pooled/Line.swift":
+            "it belongs to one call at a time, or to the shelf under its lock",
+        "Sources/RPC/Pooled/RPCLink.swift":
+            "a dial's state is touched on its loop only",
         "Sources/RPC/Server/RPCServerShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/RPC/Server/ServedCall.swift":

@@ -16,7 +16,7 @@ extension Rule {
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
-        "RPC": ["NetPoll", "Synchronization"],
+        "RPC": ["ConnPool", "NetPoll", "Synchronization"],
         "Hub": [
             "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
@@ -28,8 +28,9 @@ extension Rule {
             "Synchronization", "WSFrame", "WSTransport",
         ],
         "RPCJSON": ["FoundationEssentials", "RPC"],
-        "RPCGreeter": ["ArgumentParser", "NetPoll", "RPC", "RPCJSON"],
-        "RPCBench": ["ArgumentParser", "NetPoll", "RPC"],
+        "RPCTesting": ["ConnPool", "NetPoll", "NetPollTesting", "RPC", "Synchronization"],
+        "RPCGreeter": ["ArgumentParser", "ConnPool", "NetPoll", "RPC", "RPCJSON"],
+        "RPCBench": ["ArgumentParser", "ConnPool", "NetPoll", "RPC"],
         "Echo": ["NetPoll"],
         "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
@@ -76,7 +77,7 @@ extension Rule {
             file.isSwift
                 && [
                     "WSFrame", "WSTransport/ClientAddress", "ConnPool/Core", "ConnPool/Balancing",
-                    "MessagePack", "RPC/Core", "RPC/Wire",
+                    "MessagePack", "RPC/Core", "RPC/Resilience", "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {

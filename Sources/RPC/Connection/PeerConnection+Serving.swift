@@ -15,10 +15,20 @@ extension PeerConnection {
             let text = "the method is \(entry.shape)"
             return refuse(slot, RPCError(.invalidArgument, text, execution: .notRun))
         }
+        var admittedAt: Int64?
+        if shelf.gate.isLimiting {
+            let now = loop.now.nanoseconds
+            let isCounted = entry.shape == .unary && entry.execution != .inline
+            if let refusal = shelf.gate.enter(isCounted: isCounted, at: now) {
+                return refuse(slot, refusal)
+            }
+            if isCounted { admittedAt = now }
+        }
         guard entry.execution != .inline else {
             return serveInline(slot, entry, envelope, data)
         }
         let call = shelf.take(entry.execution)
+        call.admittedAt = admittedAt
         call.peer = self
         call.slot = slot
         call.entry = entry
@@ -56,6 +66,7 @@ extension PeerConnection {
 
     /// A handler is done; on the loop.
     func finished(_ call: ServedCall) {
+        shelf.gate.leave(call, at: loop)
         let slot = Int(call.slot)
         if !isClosed, slot < served.count, served[slot] === call {
             served[slot] = nil

@@ -30,6 +30,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     private var timer: TimerID?
     private var timerAt = Int64.max
     private var onClose: ((PeerConnection) -> Void)?
+    /// Told how many calls this side may make here, when that changes; 0: no more.
+    var onCapacity: ((Int) -> Void)?
     /// The configured time in nanoseconds; `.max`: none.
     let callTimeout: Int64
 
@@ -77,6 +79,10 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                 connection.abort()
             }
         }
+        if core.expiredOnArrival > 0 {
+            shelf.gate.shed(core.expiredOnArrival)
+            core.expiredOnArrival = 0
+        }
         sendWaiting()
         armTimer()
         closeIfDrained()
@@ -102,7 +108,9 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             receive(side, slot, hasMessage ? data : nil, isEnd: isEnd, isOver: isOver)
         case .cancelled(let slot): serving(slot)?.cancel()
         case .credit: flushStreams()
-        case .negotiated: keepAlive()
+        case .negotiated:
+            keepAlive()
+            onCapacity?(core.outgoingMax)
         case .goAway(let goAway): wentAway(goAway)
         }
     }
@@ -127,7 +135,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         }
         served = []
         onClose?(self)
-        onClose = nil
+        (onClose, onCapacity) = (nil, nil)
     }
 
     // MARK: - Frames that are sent
@@ -230,6 +238,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     }
 
     private func wentAway(_ goAway: GoAway) {
+        onCapacity?(0)
         var cursor: UInt32 = 0
         while let slot = core.nextNotAccepted(&cursor) {
             end(

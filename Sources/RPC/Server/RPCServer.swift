@@ -16,19 +16,26 @@ public final class RPCServer: Sendable {
     public let configuration: RPCConfiguration
 
     let shards: RPCServerShards
+    private let gate: AdmissionGate
     private let listeners = Mutex<[ListenerGroup]>([])
 
     /// - Parameters:
     ///   - group: The loops to serve on.
     ///   - handlers: The methods to serve.
     ///   - configuration: Bounds and times of each connection.
+    ///   - admission: Which calls are run. Default: all.
     public init(
-        group: EventLoopGroup, handlers: RPCHandlers, configuration: RPCConfiguration = .init()
+        group: EventLoopGroup, handlers: RPCHandlers, configuration: RPCConfiguration = .init(),
+        admission: RPCAdmission = .init()
     ) {
         self.group = group
         self.configuration = configuration
-        shards = RPCServerShards(group, handlers.table, configuration)
+        gate = AdmissionGate(admission)
+        shards = RPCServerShards(group, handlers.table, configuration, gate)
     }
+
+    /// What became of the calls that came so far.
+    public var admission: RPCAdmissionSnapshot { gate.snapshot }
 
     /// Starts to serve at `address`; may be called for several.
     ///

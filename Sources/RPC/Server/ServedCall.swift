@@ -18,8 +18,14 @@ final class ServedCall: @unchecked Sendable {
     /// The frame's data, and where in them the payload is.
     var data = PayloadWriter()
     var envelope: RequestEnvelope?
+    /// What an interceptor made of the request's metadata.
+    var metadata: RPCMetadata?
     /// Nanoseconds; `.max`: none.
     var deadline = Int64.max
+    /// When the gate let it in, where that counts it.
+    var admittedAt: Int64?
+    /// Whether nobody waited for it any more when its turn came.
+    private(set) var wasShed = false
 
     var reply = PayloadWriter()
     /// Of a call that streams.
@@ -61,6 +67,8 @@ final class ServedCall: @unchecked Sendable {
         peer = nil
         entry = nil
         stream = nil
+        metadata = nil
+        wasShed = false
         data.reset()
         reply.reset()
         failure = nil
@@ -93,7 +101,10 @@ final class ServedCall: @unchecked Sendable {
         do {
             guard let entry else { preconditionFailure("a call without a method") }
             // It waited for its turn until nobody wanted it any more.
-            guard !Task.isCancelled else { throw CancellationError() }
+            guard !Task.isCancelled else {
+                wasShed = true
+                throw CancellationError()
+            }
             guard deadline != .max else { return try await entry.run(self) }
             let instant = Instant(nanoseconds: deadline)
             try await RPCDeadline.$current.withValue(instant) { try await entry.run(self) }
@@ -102,11 +113,16 @@ final class ServedCall: @unchecked Sendable {
         }
     }
 
+    /// Lends the request's bytes.
+    func withRequestPayload<Result>(
+        _ body: (RawSpan) throws -> Result
+    ) rethrows -> Result {
+        try data.withSpan { try body($0.extracting(envelope?.payload ?? 0..<0)) }
+    }
+
     func decodeRequest<Request: RPCMessage>(_ type: Request.Type) throws -> Request {
         do {
-            return try data.withSpan {
-                try Request(decoding: $0.extracting(envelope?.payload ?? 0..<0))
-            }
+            return try withRequestPayload { try Request(decoding: $0) }
         } catch {
             throw RPCError(.invalidArgument, "the request cannot be decoded: \(error)")
         }
@@ -115,7 +131,7 @@ final class ServedCall: @unchecked Sendable {
     var context: RPCContext {
         guard let peer else { preconditionFailure("a call without a connection") }
         return RPCContext(
-            metadata: envelope.map { RPCMetadata($0, of: data.bytes) } ?? [:],
+            metadata: metadata ?? envelope.map { RPCMetadata($0, of: data.bytes) } ?? [:],
             deadline: deadline == .max ? nil : Instant(nanoseconds: deadline),
             connection: RPCConnection(peer))
     }

@@ -5,14 +5,17 @@ final class ServedCallShelf {
     /// How many are kept of each kind; more are made and ended as they are needed.
     static let idleMax = 1_024
 
+    /// What says which calls are run.
+    let gate: AdmissionGate
     private let mailbox: LoopMailbox
     private var onLoop: [ServedCall] = []
     private var onPool: [ServedCall] = []
     /// Where inline handlers write.
     var scratch = PayloadWriter()
 
-    init(_ mailbox: LoopMailbox) {
+    init(_ mailbox: LoopMailbox, gate: AdmissionGate = AdmissionGate(RPCAdmission())) {
         self.mailbox = mailbox
+        self.gate = gate
     }
 
     deinit {

@@ -80,6 +80,12 @@ final class InlineEntry: MethodEntry {
         super.init(service: service, method: name, shape: .unary, execution: .inline)
     }
 
+    /// Within interceptors it is a task as others are.
+    override func run(_ call: ServedCall) async throws {
+        let context = call.context
+        try call.withRequestPayload { try handler($0, context, &call.reply) }
+    }
+
     override func runInline(
         _ payload: RawSpan, _ context: RPCContext, _ reply: inout PayloadWriter
     ) throws {

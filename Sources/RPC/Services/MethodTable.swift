@@ -28,6 +28,13 @@ struct MethodTable: @unchecked Sendable {
         }
     }
 
+    /// The same methods, each of them changed; their names stay.
+    func mapped(_ transform: (MethodEntry) -> MethodEntry) -> MethodTable {
+        var table = self
+        table.entries = entries.map(transform)
+        return table
+    }
+
     /// The method of these names.
     @inline(__always)
     func find(
