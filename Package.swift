@@ -51,7 +51,7 @@ let package = Package(
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(
-            name: "RPC", dependencies: ["NetPoll"], exclude: ["PROTOCOL.md"],
+            name: "RPC", dependencies: ["CZlib", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
         .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
         .target(
@@ -186,7 +186,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
-            name: "FuzzTargets", dependencies: ["WSFrame"], path: "Tests/Fuzzing/Targets",
+            name: "FuzzTargets", dependencies: ["RPC", "WSFrame"], path: "Tests/Fuzzing/Targets",
             swiftSettings: settings),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",

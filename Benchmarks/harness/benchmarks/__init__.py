@@ -1,11 +1,12 @@
 """Every benchmark by its name; each has `build()` and `run()`, which returns its section of RESULTS.md."""
 
-from . import codec, conn_pool, mass_close, tcp_echo, timers, websocket_broadcast, websocket_echo
+from . import codec, conn_pool, mass_close, rpc, tcp_echo, timers, websocket_broadcast, websocket_echo
 
 BENCHMARKS = {
     codec.NAME: codec.Codec,
     conn_pool.NAME: conn_pool.ConnPool,
     mass_close.NAME: mass_close.MassClose,
+    rpc.NAME: rpc.RPC,
     tcp_echo.NAME: tcp_echo.TCPEcho,
     timers.NAME: timers.Timers,
     websocket_echo.NAME: websocket_echo.WebSocketEcho,

@@ -1,6 +1,6 @@
 import WSFrame
 
-/// Something of WSFrame that reads bytes of a stranger.
+/// Something that reads bytes of a stranger.
 ///
 /// Each takes any bytes at all and checks what must hold for all of them; the fuzzer looks for bytes
 /// for which it does not, and those found once are replayed by an ordinary test.
@@ -10,6 +10,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case deflate
     case request
     case response
+    case rpcserver
+    case rpcclient
     case utf8
 
     /// What does not hold for `input`; `nil` where all does.
@@ -20,6 +22,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
         case .request: RequestCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
+        case .rpcserver: RPCCheck.finding(in: input, isServer: true)
+        case .rpcclient: RPCCheck.finding(in: input, isServer: false)
         case .utf8: UTF8Check.finding(in: input)
         }
     }
