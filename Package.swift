@@ -20,6 +20,7 @@ let package = Package(
         .library(name: "RPC", targets: ["RPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "Hub", targets: ["Hub"]),
+        .library(name: "HubTesting", targets: ["HubTesting"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
@@ -62,6 +63,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(name: "HubTesting", dependencies: ["Hub", "WSFrame"], swiftSettings: settings),
         .executableTarget(
             name: "ChatServer",
             dependencies: [
@@ -170,7 +172,8 @@ let package = Package(
         .testTarget(
             name: "HubTests",
             dependencies: [
-                "Hub", "HubTestSupport", "NetPoll", "NetPollTesting", "WSFrame", "WSTransport",
+                "Hub", "HubTestSupport", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame",
+                "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

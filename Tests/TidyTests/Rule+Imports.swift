@@ -13,6 +13,7 @@ extension Rule {
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "RPC": ["CZlib", "NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",

@@ -2,12 +2,13 @@
 ///
 /// A topic gets a new epoch whenever its history cannot be continued: when it is made, and when it
 /// is made again after it was forgotten.
-public struct Epoch: Hashable, Sendable, LosslessStringConvertible {
+public struct Epoch: RawRepresentable, Hashable, Sendable, LosslessStringConvertible {
     private static let radix = 36
 
-    let rawValue: UInt64
+    public let rawValue: UInt64
 
-    init(rawValue: UInt64) {
+    /// Creates the epoch of that number, for example one that was stored.
+    public init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 

@@ -91,4 +91,11 @@ public struct PresenceChanges: Hashable, Sendable {
     public let left: [String]
     /// How many users are there now.
     public let count: Int
+
+    /// Creates changes, as a client reads them from a message.
+    public init(joined: [String], left: [String], count: Int) {
+        self.joined = joined
+        self.left = left
+        self.count = count
+    }
 }

@@ -9,6 +9,8 @@ public struct Publication: Sendable {
         case stored
         /// Only those who are subscribed now see it; it has no offset.
         case transient
+        /// As transient, and subscribers under pressure do without it.
+        case volatile
     }
 
     /// Bytes that an offset takes where it is written into the message.

@@ -1,0 +1,53 @@
+/// All that a client says to a hub.
+public enum ClientEnvelope: Hashable, Sendable {
+    /// Continue the session of this token; the first message, where there is one.
+    case resume(token: String)
+    /// Subscribe to a topic, with what comes after `position`; without one, from now on.
+    case subscribe(RequestID, topic: String, after: TopicPosition?)
+    /// End a subscription.
+    case unsubscribe(RequestID, topic: String)
+    /// Publish to a topic.
+    case publish(Publish)
+    /// A message for the application.
+    case message(HubMessage)
+    /// A message for the application, which answers it.
+    case request(RequestID, HubMessage)
+    /// The answer to a ``ServerEnvelope/request(_:_:)``.
+    case reply(RequestID, Payload)
+    /// These messages of the inbox have arrived.
+    case acknowledge([InboxID])
+    /// Who is in a topic?
+    case members(RequestID, topic: String)
+    /// What came after `position` in a topic, at most so many messages?
+    case history(RequestID, topic: String, after: TopicPosition?, messagesMax: Int)
+    /// A new proof of who the client is, before the last one expires.
+    case refresh(RequestID, credentials: String)
+    /// Are you there?
+    case ping(RequestID)
+
+    /// A client's publication.
+    public struct Publish: Hashable, Sendable {
+        /// Where it is to be answered by ``ServerEnvelope/published(_:_:)``.
+        public var request: RequestID?
+        /// The topic's name.
+        public var topic: String
+        /// What is published. The hub sets the sender.
+        public var message: HubMessage
+        /// How the topic treats it.
+        public var durability: Publication.Durability
+        /// Names the publication, so that it may be tried again.
+        public var idempotencyKey: String?
+
+        /// Creates a publication.
+        public init(
+            request: RequestID? = nil, topic: String, message: HubMessage,
+            durability: Publication.Durability = .stored, idempotencyKey: String? = nil
+        ) {
+            self.request = request
+            self.topic = topic
+            self.message = message
+            self.durability = durability
+            self.idempotencyKey = idempotencyKey
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Synchronization
+
+/// Keeps histories and inboxes in memory; what ends with the process is lost.
+///
+/// The default of a hub. It answers at once, and bounds what it holds by the limits of each entry and
+/// by what has expired; topics and users that hold nothing are forgotten by ``removeExpired(at:)``.
+public final class MemoryMessageStore: MessageStore {
+    private struct State {
+        var topics: [ExactName: MemoryHistory] = [:]
+        var inboxes: [ExactName: MemoryInbox] = [:]
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+
+    /// ``StoreDurability/process``.
+    public var durability: StoreDurability { .process }
+
+    /// Creates an empty store.
+    public init() {}
+
+    public func append(
+        _ batch: [HistoryAppend], at now: Timestamp
+    ) async throws(StoreError) -> [HistoryAppended] {
+        try withState { state in
+            batch.map { entry in
+                state.topics[
+                    ExactName(entry.topic), default: MemoryHistory(epoch: entry.epochIfNew)
+                ].append(entry, at: now)
+            }
+        }
+    }
+
+    public func history(
+        of topic: String, after position: TopicPosition?, limit: PageLimit, at now: Timestamp
+    ) async throws(StoreError) -> HistoryPage? {
+        try withState { $0.topics[ExactName(topic)]?.page(after: position, limit: limit, at: now) }
+    }
+
+    public func removeHistory(of topic: String) async throws(StoreError) {
+        try withState { $0.topics[ExactName(topic)] = nil }
+    }
+
+    public func deposit(
+        _ batch: [InboxDeposit], at now: Timestamp
+    ) async throws(StoreError) -> [InboxDeposited] {
+        try withState { state in
+            batch.map { entry in
+                state.inboxes[ExactName(entry.user), default: MemoryInbox()]
+                    .deposit(entry, at: now)
+            }
+        }
+    }
+
+    public func unacknowledged(
+        of user: String, after id: InboxID?, limit: PageLimit, at now: Timestamp
+    ) async throws(StoreError) -> InboxPage {
+        try withState { state in
+            state.inboxes[ExactName(user)]?
+                .page(after: id, quarantined: false, limit: limit, at: now)
+                ?? InboxPage(messages: [], hasMore: false)
+        }
+    }
+
+    public func acknowledge(_ batch: [InboxReference]) async throws(StoreError) {
+        try update(batch) { $0.remove($1) }
+    }
+
+    public func countAttempts(_ batch: [InboxReference]) async throws(StoreError) {
+        try update(batch) { $0.countAttempt($1) }
+    }
+
+    public func quarantine(_ batch: [InboxReference]) async throws(StoreError) {
+        try update(batch) { $0.quarantine($1) }
+    }
+
+    public func quarantined(
+        of user: String, limit: PageLimit, at now: Timestamp
+    ) async throws(StoreError) -> InboxPage {
+        try withState { state in
+            state.inboxes[ExactName(user)]?
+                .page(after: nil, quarantined: true, limit: limit, at: now)
+                ?? InboxPage(messages: [], hasMore: false)
+        }
+    }
+
+    @discardableResult
+    public func removeExpired(at now: Timestamp) async throws(StoreError) -> Int {
+        try withState { state in
+            var removed = 0
+            for name in Array(state.topics.keys) {
+                removed += state.topics[name]?.removeExpired(at: now) ?? 0
+            }
+            for name in Array(state.inboxes.keys) {
+                removed += state.inboxes[name]?.removeExpired(at: now) ?? 0
+            }
+            return removed
+        }
+    }
+
+    public func close() async {
+        state.withLock { $0 = State(isClosed: true) }
+    }
+
+    private func update(
+        _ batch: [InboxReference], _ body: (inout MemoryInbox, InboxID) -> Void
+    ) throws(StoreError) {
+        try withState { state in
+            for reference in batch {
+                guard let index = state.inboxes.index(forKey: ExactName(reference.user)) else {
+                    continue
+                }
+                body(&state.inboxes.values[index], reference.id)
+            }
+        }
+    }
+
+    private func withState<R: Sendable>(
+        _ body: (inout State) -> R
+    ) throws(StoreError) -> R {
+        try state.withLock { (state) throws(StoreError) -> R in
+            guard !state.isClosed else { throw StoreError(.closed) }
+            return body(&state)
+        }
+    }
+}
