@@ -17,6 +17,7 @@ let package = Package(
         .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
+        .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RPC", targets: ["RPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "Hub", targets: ["Hub"]),
@@ -51,6 +52,7 @@ let package = Package(
         .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
         .target(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
+        .target(name: "MessagePack", swiftSettings: settings),
         .target(
             name: "RPC", dependencies: ["CZlib", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
@@ -163,6 +165,8 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
+        .testTarget(
             name: "RPCTests",
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
@@ -189,8 +193,8 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
-            name: "FuzzTargets", dependencies: ["RPC", "WSFrame"], path: "Tests/Fuzzing/Targets",
-            swiftSettings: settings),
+            name: "FuzzTargets", dependencies: ["MessagePack", "RPC", "WSFrame"],
+            path: "Tests/Fuzzing/Targets", swiftSettings: settings),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",
             swiftSettings: settings),
@@ -200,6 +204,12 @@ let package = Package(
         .executableTarget(
             name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
             swiftSettings: settings),
+        .executableTarget(
+            name: "messagepack-run", dependencies: ["MessagePack"], path: "Tests/MessagePackRun",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],
+            path: "Tests/AllocationRun", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(

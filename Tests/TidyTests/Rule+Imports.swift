@@ -11,6 +11,7 @@ extension Rule {
         "CZlib": [],
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
+        "MessagePack": [],
         "RPC": ["CZlib", "NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
@@ -66,7 +67,8 @@ extension Rule {
         covers: { file in
             file.isSwift
                 && [
-                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "RPC/Core", "RPC/Wire",
+                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "MessagePack", "RPC/Core",
+                    "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {

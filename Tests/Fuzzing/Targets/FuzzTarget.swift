@@ -8,6 +8,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case server
     case client
     case deflate
+    case messagepack
     case request
     case response
     case rpcserver
@@ -20,6 +21,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .server: FrameCheck.finding(in: input, role: .server)
         case .client: FrameCheck.finding(in: input, role: .client)
         case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
+        case .messagepack: MessagePackCheck.finding(in: input)
         case .request: RequestCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
         case .rpcserver: RPCCheck.finding(in: input, isServer: true)
