@@ -139,7 +139,7 @@ let package = Package(
             name: "NetPollTests",
             dependencies: [
                 "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
-                "SystemCallFilter",
+                "Seeds", "SystemCallFilter",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -147,7 +147,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolTests",
-            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting", "Seeds"],
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolMetricsTests",
@@ -170,7 +170,7 @@ let package = Package(
             name: "RPCTests",
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
-                "RPCJSON",
+                "RPCJSON", "Seeds",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -212,6 +212,7 @@ let package = Package(
             path: "Tests/AllocationRun", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
+        .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),
     ]
