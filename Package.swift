@@ -64,7 +64,7 @@ let package = Package(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(name: "MessagePack", swiftSettings: settings),
         .target(
-            name: "RPC", dependencies: ["ConnPool", "NetPoll"], exclude: ["PROTOCOL.md"],
+            name: "RPC", dependencies: ["CZlib", "ConnPool", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
         .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
         .target(
@@ -232,7 +232,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
-            name: "FuzzTargets", dependencies: ["MessagePack", "WSFrame"],
+            name: "FuzzTargets", dependencies: ["MessagePack", "RPC", "WSFrame"],
             path: "Tests/Fuzzing/Targets", swiftSettings: settings),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",

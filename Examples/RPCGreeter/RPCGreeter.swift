@@ -22,9 +22,15 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The port to listen on; 0 lets the system choose.")
     var port: UInt16 = 4_001
 
+    @Flag(help: "Compress long messages, to clients that do so too.")
+    var compression = false
+
     func run() async throws {
         let group = try EventLoopGroup()
-        let server = RPCServer(group: group, handlers: Greeter.handlers)
+        var configuration = RPCConfiguration()
+        if compression { configuration.compression = .zlib }
+        let server = RPCServer(
+            group: group, handlers: Greeter.handlers, configuration: configuration)
         let address = try await server.listen(on: SocketAddress(host: host, port: port))
         print("rpc-greeter serves greet.Greeter on \(address)")
         // Until a signal ends the process.

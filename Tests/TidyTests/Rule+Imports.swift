@@ -16,7 +16,7 @@ extension Rule {
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
-        "RPC": ["ConnPool", "NetPoll", "Synchronization"],
+        "RPC": ["CZlib", "ConnPool", "NetPoll", "Synchronization"],
         "Hub": [
             "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",

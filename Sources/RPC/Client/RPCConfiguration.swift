@@ -18,8 +18,17 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// The most calls of the peer that run here at once, for each connection; further ones are
     /// refused with ``StatusCode/resourceExhausted``. Default 1,024.
     public var incomingCallsMax = 1_024
-    /// The longest message taken or sent, with its envelope, at most 4 MiB. Default 4 MiB.
+    /// The longest message taken or sent, with its envelope, at most 64 MiB; one of more than 4 MiB
+    /// only passes between sides that know the extensions. Default 4 MiB.
     public var messageBytesMax = 4 << 20
+    /// Longer messages are sent in pieces of so many bytes, which take turns with other messages,
+    /// where the peer takes them; at least 1,024. Default 32 KiB.
+    public var pieceBytesMax = 32 << 10
+    /// How many messages of the peer may be arriving in pieces at once, for each connection; each may
+    /// hold as much memory as the longest message. 0: none is taken. Default 8.
+    public var partialMessagesMax = 8
+    /// How messages are compressed where the peer does so too; `nil`: they are not. Default `nil`.
+    public var compression: RPCCompression?
     /// How long a call waits that says nothing else; `nil`: for ever. Default 30 s.
     public var callTimeout: Duration? = .seconds(30)
     /// Whether the extensions are negotiated. Default `true`.
@@ -50,8 +59,12 @@ public struct RPCConfiguration: Hashable, Sendable {
 
     var core: CoreLimits {
         precondition(
-            (1...FrameHeader.dataBytesMax).contains(messageBytesMax),
+            (1...64 << 20).contains(messageBytesMax),
             "messages of at most \(messageBytesMax) bytes")
+        precondition(
+            (1_024...FrameHeader.dataBytesMax).contains(pieceBytesMax),
+            "pieces of at most \(pieceBytesMax) bytes")
+        precondition(partialMessagesMax >= 0, "\(partialMessagesMax) messages in pieces")
         precondition(incomingCallsMax > 0, "at most \(incomingCallsMax) calls of the peer")
         if let ageMax { precondition(ageMax > .zero, "an age of \(ageMax)") }
         if let ageGrace { precondition(ageGrace > .zero, "a grace of \(ageGrace)") }
@@ -64,6 +77,8 @@ public struct RPCConfiguration: Hashable, Sendable {
         }
         limits.settings.callsMax = UInt32(clamping: incomingCallsMax)
         limits.settings.messageBytesMax = UInt32(messageBytesMax)
+        limits.settings.partialsMax = UInt32(clamping: partialMessagesMax)
+        limits.settings.compressors = compression == nil ? 0 : PeerSettings.zlib
         limits.negotiates = negotiatesExtensions
         limits.pingInterval = pingInterval
         limits.pingTimeout = pingTimeout

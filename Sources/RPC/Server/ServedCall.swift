@@ -12,14 +12,15 @@ final class ServedCall: @unchecked Sendable {
     let execution: MethodEntry.Execution
     let mailbox: LoopMailbox
 
-    var peer: PeerConnection?
+    // Unchecked as ``PeerConnection``'s: each is one short access.
+    @exclusivity(unchecked) var peer: PeerConnection?
     var slot: UInt32 = 0
-    var entry: MethodEntry?
+    @exclusivity(unchecked) var entry: MethodEntry?
     /// The frame's data, and where in them the payload is.
-    var data = PayloadWriter()
-    var envelope: RequestEnvelope?
+    @exclusivity(unchecked) var data = PayloadWriter()
+    @exclusivity(unchecked) var envelope: RequestEnvelope?
     /// What an interceptor made of the request's metadata.
-    var metadata: RPCMetadata?
+    @exclusivity(unchecked) var metadata: RPCMetadata?
     /// Nanoseconds; `.max`: none.
     var deadline = Int64.max
     /// When the gate let it in, where that counts it.
@@ -27,15 +28,15 @@ final class ServedCall: @unchecked Sendable {
     /// Whether nobody waited for it any more when its turn came.
     private(set) var wasShed = false
 
-    var reply = PayloadWriter()
+    @exclusivity(unchecked) var reply = PayloadWriter()
     /// Of a call that streams.
-    var stream: CallStream?
-    var failure: RPCError?
+    @exclusivity(unchecked) var stream: CallStream?
+    @exclusivity(unchecked) var failure: RPCError?
 
     /// Whether the loop cancelled ``task``.
     private(set) var isCancelled = false
     private var task: Task<Void, Never>?
-    private var parked: UnsafeContinuation<Bool, Never>?
+    @exclusivity(unchecked) private var parked: UnsafeContinuation<Bool, Never>?
 
     init(_ execution: MethodEntry.Execution, _ mailbox: LoopMailbox) {
         self.execution = execution
@@ -53,7 +54,8 @@ final class ServedCall: @unchecked Sendable {
         }
         switch execution {
         case .loop: task = Task.detached(executorPreference: mailbox.loop) { await self.serve() }
-        case .pool, .inline: task = Task.detached { await self.serve() }
+        case .pool, .inline:
+            task = Task.detached(executorPreference: BurstExecutor.shared) { await self.serve() }
         }
     }
 

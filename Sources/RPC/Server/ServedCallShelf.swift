@@ -8,10 +8,14 @@ final class ServedCallShelf {
     /// What says which calls are run.
     let gate: AdmissionGate
     private let mailbox: LoopMailbox
-    private var onLoop: [ServedCall] = []
-    private var onPool: [ServedCall] = []
+    // Unchecked as ``PeerConnection``'s. An inline handler is lent ``scratch``; no other runs before
+    // it returns.
+    @exclusivity(unchecked) private var onLoop: [ServedCall] = []
+    @exclusivity(unchecked) private var onPool: [ServedCall] = []
     /// Where inline handlers write.
-    var scratch = PayloadWriter()
+    @exclusivity(unchecked) var scratch = PayloadWriter()
+
+    private var madeCompressor: MessageCompressor?
 
     init(_ mailbox: LoopMailbox, gate: AdmissionGate = AdmissionGate(RPCAdmission())) {
         self.mailbox = mailbox
@@ -34,6 +38,14 @@ final class ServedCallShelf {
         case .pool where onPool.count < Self.idleMax: onPool.append(call)
         case .loop, .pool, .inline: call.retire()
         }
+    }
+
+    /// The loop's compressor, made when it is first needed.
+    func compressor(_ configuration: RPCConfiguration) -> MessageCompressor {
+        if let madeCompressor { return madeCompressor }
+        let made = MessageCompressor(level: configuration.compression?.level ?? 1)
+        madeCompressor = made
+        return made
     }
 
     /// How many tasks wait.
