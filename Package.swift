@@ -19,10 +19,14 @@ let package = Package(
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RPC", targets: ["RPC"]),
+        .library(name: "MessagePackRPC", targets: ["MessagePackRPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
+        .library(name: "RPCMessagePack", targets: ["RPCMessagePack"]),
+        .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "messagepack-peer", targets: ["MessagePackPeer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
@@ -34,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
     ],
     targets: [
         .target(name: "CNetPoll"),
@@ -58,6 +63,16 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
         .target(
+            name: "RPCMessagePack", dependencies: ["MessagePack", "RPC"], swiftSettings: settings),
+        .target(
+            name: "RPCProtobuf",
+            dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "MessagePackRPC", dependencies: ["MessagePack", "NetPoll"],
+            swiftSettings: settings),
+        .target(
             name: "Hub",
             dependencies: [
                 "NetPoll", "WSFrame", "WSTransport",
@@ -76,6 +91,15 @@ let package = Package(
             path: "Examples/ChatServer",
             exclude: ["PROTOCOL.md"],
             resources: [.embedInCode("Public")],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "MessagePackPeer",
+            dependencies: [
+                "MessagePack", "MessagePackRPC", "NetPoll",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/MessagePackPeer",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -166,6 +190,17 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
+        .testTarget(
+            name: "MessagePackRPCTests",
+            dependencies: ["MessagePack", "MessagePackRPC", "NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCCodecTests",
+            dependencies: [
+                "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCMessagePack", "RPCProtobuf",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "RPCTests",
             dependencies: [

@@ -20,6 +20,10 @@ enum Exemptions {
             "everything is touched on its loop only",
         "Sources/Hub/Delivery/HubShard.swift":
             "everything but the inbox is touched on the shard's loop only",
+        "Sources/MessagePackRPC/Calls/PendingReply.swift":
+            "the caller's task writes it before it is submitted, then the loop alone",
+        "Sources/MessagePackRPC/Connection/MessagePeer.swift":
+            "everything but constants is touched on the connection's loop only",
         "Sources/NetPoll/Async/AsyncConnectionCore.swift":
             "everything but constants is touched on the connection's loop only",
         "Sources/NetPoll/Async/Dial.swift":

@@ -19,6 +19,12 @@ extension Rule {
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
+        "MessagePackRPC": ["MessagePack", "NetPoll", "Synchronization"],
+        "MessagePackPeer": [
+            "ArgumentParser", "MessagePack", "MessagePackRPC", "NetPoll", "Synchronization",
+        ],
+        "RPCMessagePack": ["MessagePack", "RPC"],
+        "RPCProtobuf": ["RPC", "SwiftProtobuf"],
         "RPCJSON": ["FoundationEssentials", "RPC"],
         "RPCGreeter": ["ArgumentParser", "NetPoll", "RPC", "RPCJSON"],
         "RPCBench": ["ArgumentParser", "NetPoll", "RPC"],
@@ -68,7 +74,7 @@ extension Rule {
             file.isSwift
                 && [
                     "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "MessagePack", "RPC/Core",
-                    "RPC/Wire",
+                    "RPC/Wire", "MessagePackRPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {
