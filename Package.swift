@@ -22,6 +22,7 @@ let package = Package(
         .library(name: "MessagePackRPC", targets: ["MessagePackRPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "RPCMessagePack", targets: ["RPCMessagePack"]),
+        .library(name: "RPCMetrics", targets: ["RPCMetrics"]),
         .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
@@ -29,6 +30,7 @@ let package = Package(
         .executable(name: "messagepack-peer", targets: ["MessagePackPeer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
+        .executable(name: "rpc-cli", targets: ["RPCCLI"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
@@ -59,7 +61,7 @@ let package = Package(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(name: "MessagePack", swiftSettings: settings),
         .target(
-            name: "RPC", dependencies: ["NetPoll"], exclude: ["PROTOCOL.md"],
+            name: "RPC", dependencies: ["ConnPool", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
         .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
         .target(
@@ -67,6 +69,13 @@ let package = Package(
         .target(
             name: "RPCProtobuf",
             dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RPCMetrics",
+            dependencies: [
+                "ConnPool", "RPC", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -109,6 +118,15 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCBench",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "RPCCLI",
+            dependencies: [
+                "NetPoll", "RPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/RPCCLI",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -199,6 +217,14 @@ let package = Package(
             dependencies: [
                 "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCMessagePack", "RPCProtobuf",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCMetricsTests",
+            dependencies: [
+                "NetPoll", "RPC", "RPCMetrics",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -12,7 +12,7 @@ extension Rule {
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
-        "RPC": ["NetPoll", "Synchronization"],
+        "RPC": ["ConnPool", "NetPoll", "Synchronization"],
         "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
@@ -24,6 +24,8 @@ extension Rule {
             "ArgumentParser", "MessagePack", "MessagePackRPC", "NetPoll", "Synchronization",
         ],
         "RPCMessagePack": ["MessagePack", "RPC"],
+        "RPCMetrics": ["ConnPool", "CoreMetrics", "RPC", "Synchronization"],
+        "RPCCLI": ["ArgumentParser", "FoundationEssentials", "NetPoll", "RPC"],
         "RPCProtobuf": ["RPC", "SwiftProtobuf"],
         "RPCJSON": ["FoundationEssentials", "RPC"],
         "RPCGreeter": ["ArgumentParser", "NetPoll", "RPC", "RPCJSON"],

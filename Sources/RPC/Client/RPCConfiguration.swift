@@ -29,6 +29,8 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// How long such a peer may stay silent after a ping before the connection is given up. Default
     /// 10 s.
     public var pingTimeout = Duration.seconds(10)
+    /// Which services of introspection a server has. Default: none.
+    public var introspection: RPCIntrospection = []
     /// Limits of the connection underneath. Its send queue holds 16 MiB by default.
     public var connection: Connection.Limits = {
         var limits = Connection.Limits()

@@ -14,6 +14,8 @@ public final class RPCServer: Sendable {
     public let group: EventLoopGroup
     /// The settings in force.
     public let configuration: RPCConfiguration
+    /// What `longwire.Health` tells, where ``RPCConfiguration/introspection`` has it.
+    public let health = RPCHealth()
 
     let shards: RPCServerShards
     private let listeners = Mutex<[ListenerGroup]>([])
@@ -27,7 +29,11 @@ public final class RPCServer: Sendable {
     ) {
         self.group = group
         self.configuration = configuration
+        let source = IntrospectionSource(health)
+        var handlers = handlers
+        handlers.addIntrospection(configuration.introspection, source)
         shards = RPCServerShards(group, handlers.table, configuration)
+        source.begin(shards)
     }
 
     /// Starts to serve at `address`; may be called for several.
@@ -54,6 +60,7 @@ public final class RPCServer: Sendable {
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.
     public func drain(deadline: Duration = .seconds(10)) async {
+        health.drain()
         let stopped = listeners.withLock { listeners in
             defer { listeners = [] }
             return listeners

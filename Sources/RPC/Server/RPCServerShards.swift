@@ -4,7 +4,8 @@ import NetPoll
 /// the server itself alive.
 final class RPCServerShards: Sendable {
     private let configuration: RPCConfiguration
-    private let table: MethodTable
+    let group: EventLoopGroup
+    let table: MethodTable
 
     /// A loop's shard, made by its first connection or by draining.
     ///
@@ -16,6 +17,7 @@ final class RPCServerShards: Sendable {
     private let places: [Place]
 
     init(_ group: EventLoopGroup, _ table: MethodTable, _ configuration: RPCConfiguration) {
+        self.group = group
         self.table = table
         self.configuration = configuration
         places = group.loops.map { _ in Place() }
@@ -58,6 +60,9 @@ final class RPCServerShard: TimerTarget {
         if drained != nil { peer.drain() }
         return peer
     }
+
+    /// What became of the calls on this loop.
+    var records: MethodRecords { shelf.records }
 
     var connections: [RPCConnection] { peers.values.map { RPCConnection($0) } }
 

@@ -18,6 +18,8 @@ final class ServedCall: @unchecked Sendable {
     /// The frame's data, and where in them the payload is.
     var data = PayloadWriter()
     var envelope: RequestEnvelope?
+    /// When the request came; nanoseconds.
+    var startedAt: Int64 = 0
     /// Nanoseconds; `.max`: none.
     var deadline = Int64.max
 

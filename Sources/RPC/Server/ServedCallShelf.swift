@@ -8,6 +8,8 @@ final class ServedCallShelf {
     private let mailbox: LoopMailbox
     private var onLoop: [ServedCall] = []
     private var onPool: [ServedCall] = []
+    /// What became of the calls.
+    var records = MethodRecords()
     /// Where inline handlers write.
     var scratch = PayloadWriter()
 
