@@ -268,6 +268,9 @@ let package = Package(
         .executableTarget(
             name: "messagepack-run", dependencies: ["MessagePack"], path: "Tests/MessagePackRun",
             swiftSettings: settings),
+        .executableTarget(
+            name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],
+            path: "Tests/AllocationRun", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(

@@ -15,9 +15,11 @@ class Missing(Exception):
     """Something the machine must have first; the text says how to get it."""
 
 
-def run(command: list[str], directory: Path) -> str:
+def run(command: list[str], directory: Path, environment: dict[str, str] | None = None) -> str:
     """Runs `command`, returns what it printed; shows the output only where it fails."""
-    done = subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=directory, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
     if done.returncode != 0:
         raise Missing(f"`{' '.join(command)}` failed in {directory.name}:\n{done.stdout}{done.stderr}")
     return done.stdout

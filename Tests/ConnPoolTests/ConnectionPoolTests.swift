@@ -188,6 +188,29 @@ struct ConnectionPoolTests {
         #expect(world.pool.snapshot.idle == 1)
     }
 
+    @Test(arguments: [true, false])
+    func `who waits when the pool's loop ends is told`(timerIsArmed: Bool) async throws {
+        let world = PoolWorld { $0.connectionsMax = 1 }
+        try world.run { pool, _ in try await pool.withConnection { _ in } }
+        let pool = world.pool
+        guard let lease = pool.tryLease() else { throw FakeServer.Broken() }
+        let waiting = Task { try await pool.withConnection { _ in } }
+        while pool.snapshot.waiters == 0 { await Task.yield() }
+        world.loop.bindToCurrentThread()
+        if timerIsArmed {
+            world.network.runUntilIdle()
+            world.loop.shutDown()
+        } else {
+            // What was posted to the loop runs when its timers are gone.
+            world.loop.shutDown()
+            world.network.runUntilIdle()
+        }
+        let error = await #expect(throws: PoolError.self) { try await waiting.value }
+        #expect(error?.reason == .closed)
+        lease.release()
+        #expect(pool.snapshot.leases == 0)
+    }
+
     @Test func `a clock of Swift's may drive a pool`() async throws {
         let pool = ConnectionPool(
             connector: PoolConnector { _ in

@@ -151,6 +151,52 @@ struct AsyncWebSocketEndingTests {
         #expect(bench.outcomes.withLock { $0 } == [nil])
     }
 
+    @Test func `a close is answered behind messages that nobody took`() async throws {
+        let bench = try await AsyncBench { $0.heartbeat = nil }
+        let gate = AsyncGate()
+        let reason = Mutex<WebSocketCloseReason?>(nil)
+        bench.serve { connection in
+            await gate.pass()
+            let ended = await connection.close(.policyViolation)
+            reason.withLock { $0 = ended }
+        }
+        let peer = try bench.upgraded(windowBytes: 16 << 10)
+        let frame = Bench.frame([UInt8](repeating: 1, count: 10_000), .binary)
+        peer.send((0..<40).flatMap { _ in frame } + Bench.close(1008))
+        peer.sendEnd()
+        bench.network.runUntilIdle()
+        gate.open()
+        bench.network.run(for: .seconds(10))
+        #expect(reason.withLock { $0 } == .local(.policyViolation))
+    }
+
+    @Test func `cancelling a child that reads ends its wait`() async throws {
+        let bench = try await AsyncBench { $0.heartbeat = nil }
+        let seen = Mutex<WebSocketError?>(nil)
+        let gate = AsyncGate()
+        bench.serve { connection in
+            let reader = Task(executorPreference: connection.loop) { () -> WebSocketError? in
+                do throws(WebSocketError) {
+                    for try await _ in connection.messages {}
+                    return nil
+                } catch {
+                    return error
+                }
+            }
+            await gate.pass()
+            reader.cancel()
+            let error = await reader.value
+            seen.withLock { $0 = error }
+        }
+        let peer = try bench.upgraded()
+        bench.network.runUntilIdle()
+        #expect(seen.withLock { $0 } == nil)
+        gate.open()
+        bench.network.run(for: .seconds(1))
+        #expect(seen.withLock { $0 } == .cancelled)
+        #expect(peer.closeCode == 1001)
+    }
+
     @Test func `upgrades are refused while a thousand WebSockets wait to be taken`() async throws {
         let bench = try await AsyncBench()
         var peers: [SimulatedPeer] = []

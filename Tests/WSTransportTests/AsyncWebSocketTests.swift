@@ -115,6 +115,36 @@ struct AsyncWebSocketTests {
         #expect(count.load(ordering: .relaxed) == 100_000)
     }
 
+    @Test func `what would inflate for a task that is behind stays as it came`() async throws {
+        let bench = try await AsyncBench {
+            $0.heartbeat = nil
+            $0.compression = .shared
+        }
+        let gate = AsyncGate()
+        let connection = Mutex<AsyncWebSocket?>(nil)
+        let taken = Mutex<[Int]>([])
+        bench.serve { webSocket in
+            connection.withLock { $0 = webSocket }
+            await gate.pass()
+            for try await message in webSocket.messages {
+                taken.withLock { $0.append(message.bytes.count) }
+            }
+        }
+        let transport = try #require(bench.network.connect(to: bench.address))
+        let peer = try CompressingPeer(transport, bench.network)
+        // 40 MB in some 50 KB.
+        let bomb = String(repeating: "0", count: 400_000)
+        peer.peer.send((0..<100).flatMap { _ in peer.frame(bomb) })
+        bench.network.runUntilIdle()
+        let waiting = try #require(connection.withLock { $0?.waitingBytes })
+        #expect(waiting >= 64 << 10 && waiting <= 64 << 10 + 400_100)
+        gate.open()
+        bench.network.runUntilIdle()
+        #expect(taken.withLock { $0 } == [Int](repeating: 400_000, count: 100))
+        #expect(connection.withLock { $0?.waitingBytes } == 0)
+        connection.withLock { $0 = nil }
+    }
+
     @Test func `a peer is not taken for silent while the task does not read`() async throws {
         let bench = try await AsyncBench()
         let gate = AsyncGate()

@@ -7,69 +7,11 @@ import WSTransport
 @Suite("Compression of WebSockets", .timeLimit(.minutes(10)))
 struct CompressionTests {
     private static let text = String(repeating: "words that come again and again ", count: 20)
-    private static let offer = "permessage-deflate; client_max_window_bits"
-
-    /// A client's end of what was agreed on, to read and write frames with.
-    private final class Peer {
-        let peer: SimulatedPeer
-        let codec: DeflateCodec?
-        private var state: ClientProtocol
-
-        init(_ bench: Bench, offering offer: String?) throws {
-            peer = try bench.connect()
-            let line = offer.map { "Sec-WebSocket-Extensions: \($0)\r\n\r\n" } ?? "\r\n"
-            peer.send(Array(Bench.upgrade.dropLast(2)) + Array(line.utf8))
-            bench.network.runUntilIdle()
-            let answer = String(decoding: peer.takeReceived(), as: UTF8.self)
-            #expect(answer.hasPrefix("HTTP/1.1 101 "))
-            guard answer.contains("Sec-WebSocket-Extensions: permessage-deflate") else {
-                codec = nil
-                state = ClientProtocol(configuration: ProtocolConfiguration())
-                return
-            }
-            let agreed = PerMessageDeflate(
-                serverNoContextTakeover: answer.contains("server_no_context_takeover"),
-                clientNoContextTakeover: answer.contains("client_no_context_takeover"))
-            var configuration = CompressionConfiguration()
-            configuration.thresholdBytes = 0
-            let codec = DeflateCodec(
-                agreed, role: .client, configuration: configuration, pool: DeflatePool())
-            self.codec = codec
-            state = ClientProtocol(configuration: ProtocolConfiguration(), deflate: codec)
-        }
-
-        func send(_ text: String) {
-            let bytes = Array(text.utf8)
-            let compressed = codec?.compressed(bytes.span.bytes)
-            let payload = compressed.map { Array($0) } ?? bytes
-            peer.send(
-                FrameEncoder.frame(
-                    payload.span.bytes, opcode: .text, isCompressed: compressed != nil,
-                    maskingKey: MaskingKey(1, 2, 3, 4)))
-        }
-
-        /// The first bytes of the frames received, and their messages.
-        func receive() throws -> [(first: UInt8?, text: String)] {
-            var received = peer.takeReceived()
-            let first = received.first
-            var texts: [String] = []
-            var span = received.mutableSpan
-            var bytes = span.mutableBytes
-            var cursor = 0
-            while let event = try state.next(in: &bytes, at: &cursor) {
-                guard case .message(_, let payload) = event else { continue }
-                texts.append(
-                    state.withPayload(payload, in: bytes) { payload in
-                        payload.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
-                    })
-            }
-            return texts.map { (first, $0) }
-        }
-    }
+    private static let offer = CompressingPeer.offer
 
     @Test func `a server compresses only where it is told to`() async throws {
         let bench = try await Bench()
-        let peer = try Peer(bench, offering: Self.offer)
+        let peer = try CompressingPeer(bench, offering: Self.offer)
         #expect(peer.codec == nil)
         #expect(bench.connections[0].compression == nil)
         peer.send(Self.text)
@@ -85,7 +27,7 @@ struct CompressionTests {
         configuration.ownWindowBitsMax = 15
         configuration.peerWindowBitsMax = 15
         let bench = try await Bench { $0.compression = configuration }
-        let peer = try Peer(bench, offering: Self.offer)
+        let peer = try CompressingPeer(bench, offering: Self.offer)
         #expect(bench.connections[0].compression == peer.codec?.agreed)
         for index in 0..<10 {
             peer.send("\(index) \(Self.text)")
@@ -98,7 +40,7 @@ struct CompressionTests {
 
     @Test func `a message may be too short, or exempt`() async throws {
         let bench = try await Bench { $0.compression = .shared }
-        let peer = try Peer(bench, offering: Self.offer)
+        let peer = try CompressingPeer(bench, offering: Self.offer)
         let connection = try #require(bench.connections.first)
         connection.send(text: "short")
         bench.network.runUntilIdle()
@@ -119,15 +61,16 @@ struct CompressionTests {
     @Test func `a rule by request spares a client, or treats it otherwise`() async throws {
         let bench = try await Bench { $0.compression = .shared }
         bench.compression = .off
-        #expect(try Peer(bench, offering: Self.offer).codec == nil)
+        #expect(try CompressingPeer(bench, offering: Self.offer).codec == nil)
         var context = CompressionConfiguration.context
         context.ownWindowBitsMax = 15
         context.peerWindowBitsMax = 15
         bench.compression = .with(context)
-        #expect(try Peer(bench, offering: Self.offer).codec?.agreed == PerMessageDeflate())
+        #expect(
+            try CompressingPeer(bench, offering: Self.offer).codec?.agreed == PerMessageDeflate())
         bench.compression = .asConfigured
         let shared = PerMessageDeflate(serverNoContextTakeover: true, clientNoContextTakeover: true)
-        #expect(try Peer(bench, offering: Self.offer).codec?.agreed == shared)
+        #expect(try CompressingPeer(bench, offering: Self.offer).codec?.agreed == shared)
     }
 
     @Test func `contexts that rest are given back, and go on`() async throws {
@@ -139,7 +82,7 @@ struct CompressionTests {
             $0.compression = context
             $0.heartbeat = nil
         }
-        let peer = try Peer(bench, offering: Self.offer)
+        let peer = try CompressingPeer(bench, offering: Self.offer)
         for index in 0..<3 {
             peer.send("\(index) \(Self.text)")
             bench.network.runUntilIdle()
@@ -154,7 +97,7 @@ struct CompressionTests {
 
     @Test func `a loop whose connections are gone gives everything back`() async throws {
         let bench = try await Bench { $0.compression = .shared }
-        let peer = try Peer(bench, offering: Self.offer)
+        let peer = try CompressingPeer(bench, offering: Self.offer)
         peer.send(Self.text)
         bench.network.runUntilIdle()
         let pool = try #require(bench.connections[0].deflatePool)
@@ -169,7 +112,7 @@ struct CompressionTests {
             $0.compression = .shared
             $0.limits.messageBytesMax = 10_000
         }
-        let peer = try Peer(bench, offering: Self.offer)
+        let peer = try CompressingPeer(bench, offering: Self.offer)
         peer.send(String(repeating: "0", count: 10_001))
         bench.network.runUntilIdle()
         #expect(peer.peer.closeCode == 1009)
@@ -186,7 +129,7 @@ struct CompressionTests {
             $0.connection.sendQueueBytesMax = 2_000
         }
         bench.echoes = false
-        let peer = try Peer(bench, offering: Self.offer)
+        let peer = try CompressingPeer(bench, offering: Self.offer)
         let connection = try #require(bench.connections.first)
         var generator = SeededGenerator(seed: 3)
         let noise = String(

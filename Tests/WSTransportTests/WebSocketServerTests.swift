@@ -57,6 +57,21 @@ struct WebSocketServerTests {
         _ = try bench.upgraded()
     }
 
+    @Test(
+        arguments: [(nil, 101), ("http://localhost", 101), ("http://elsewhere", 403)]
+            as [(String?, Int)])
+    func `a page of another origin is refused, where the server says so`(
+        origin: String?, status: Int
+    ) async throws {
+        let bench = try await Bench { $0.origins = .sameOrigin }
+        let peer = try bench.connect()
+        let line = origin.map { "Origin: \($0)\r\n\r\n" } ?? "\r\n"
+        peer.send(Array(Bench.upgrade.dropLast(2)) + Array(line.utf8))
+        bench.network.runUntilIdle()
+        #expect(peer.text.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(bench.failures.count == (status == 101 ? 0 : 1))
+    }
+
     @Test func `an upgrade of another version is told which one is spoken`() async throws {
         let bench = try await Bench()
         let peer = try bench.connect()

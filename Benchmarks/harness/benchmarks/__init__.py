@@ -1,10 +1,11 @@
 """Every benchmark by its name; each has `build()` and `run()`, which returns its section of RESULTS.md."""
 
-from . import codec, conn_pool, mass_close, tcp_echo, timers, websocket_broadcast, websocket_echo
+from . import codec, conn_pool, deflate_memory, mass_close, tcp_echo, timers, websocket_broadcast, websocket_echo
 
 BENCHMARKS = {
     codec.NAME: codec.Codec,
     conn_pool.NAME: conn_pool.ConnPool,
+    deflate_memory.NAME: deflate_memory.DeflateMemory,
     mass_close.NAME: mass_close.MassClose,
     tcp_echo.NAME: tcp_echo.TCPEcho,
     timers.NAME: timers.Timers,

@@ -1,14 +1,24 @@
-"""`codec`: the inner loops of WSFrame beside a byte loop and the standard library, in one process on one core."""
+"""`codec`: the inner loops of WSFrame beside a byte loop, the standard library and two peers, on one core."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
 
 from .. import report
 from ..plan import Plan
 from ..server import pinned_client
-from ..tools import BENCHMARKS, run, swift_product
+from ..tools import BENCHMARKS, Missing, run, swift_product
 
 NAME = "codec"
 METHOD = """`codec --milliseconds {each}` in {rounds} rounds on core 1: medians, and how far the rounds lie apart. Rates \
 are per second of processor time. Unmasking is in place, over payloads one after another; frames are masked ones of a \
-client; a message is a whole frame, unmasked where it lies."""
+client; a message is a whole frame, unmasked where it lies. The peers run the same loops in processes of their own: \
+gorilla/websocket as Debian has it, read from memory, whose unmasking is called where it is, with Go's `utf8.Valid`; \
+and wsproto {wsproto}, with Python's `bytes.decode`. gorilla copies a message out, wsproto makes an object of it."""
+GO_PACKAGES = Path("/usr/share/gocode")
+PYTHON = BENCHMARKS / ".build" / "python"
+WSPROTO = "1.2.0"
 
 
 class Codec:
@@ -16,24 +26,43 @@ class Codec:
         self.plan = plan
 
     def build(self) -> None:
-        self.program = swift_product(BENCHMARKS, "codec")
+        self.programs = [[str(swift_product(BENCHMARKS, "codec"))]]
+        if not self.plan.is_quick:
+            self.programs += [self.gorilla(), self.wsproto()]
+
+    def gorilla(self) -> list[str]:
+        if shutil.which("go") is None or not (GO_PACKAGES / "src/github.com/gorilla/websocket").exists():
+            raise Missing("a peer needs Go: apt-get install golang-go golang-github-gorilla-websocket-dev")
+        program = BENCHMARKS / ".build" / "gorilla-codec"
+        environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(GO_PACKAGES), "GOFLAGS": ""}
+        run(["go", "build", "-o", str(program), "."], BENCHMARKS / "Peers" / "Gorilla", environment)
+        return [str(program)]
+
+    def wsproto(self) -> list[str]:
+        python = PYTHON / "bin" / "python"
+        if not python.exists():
+            run([sys.executable, "-m", "venv", str(PYTHON)], BENCHMARKS)
+        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        run([str(python), *pip, f"wsproto=={WSPROTO}"], BENCHMARKS)
+        return [str(python), "-B", str(BENCHMARKS / "Peers" / "wsproto" / "codec.py")]
 
     def run(self) -> str:
         each = 40 if self.plan.is_quick else 200
         rounds = [self.round(each) for _ in range(self.plan.rounds)]
         heading = f"## {NAME}{' (quick)' if self.plan.is_quick else ''}\n\n{report.machine()}\n\n"
-        parts = [heading + METHOD.format(each=each, rounds=len(rounds))]
+        parts = [heading + METHOD.format(each=each, rounds=len(rounds), wsproto=WSPROTO)]
         operations = dict.fromkeys(key[0] for key in rounds[0])
         parts += [self.table(operation, rounds) for operation in operations]
         return "\n\n".join(parts)
 
     def round(self, each: int) -> dict[tuple[str, str, int], tuple[float, str]]:
         """One figure and its unit by operation, name and size."""
-        lines = run(pinned_client([str(self.program), "--milliseconds", str(each)]), BENCHMARKS).splitlines()
         figures = {}
-        for line in lines:
-            operation, name, size, figure, unit = line.split("\t")
-            figures[operation, name, int(size)] = float(figure), unit
+        for program in self.programs:
+            printed = run(pinned_client([*program, "--milliseconds", str(each)]), BENCHMARKS)
+            for line in printed.splitlines():
+                operation, name, size, figure, unit = line.split("\t")
+                figures[operation, name, int(size)] = float(figure), unit
         return figures
 
     def table(self, operation: str, rounds: list[dict]) -> str:

@@ -1,5 +1,5 @@
-// Vector loops that Swift's SIMD types cannot express: table lookups within a vector, and vectors wider than the
-// baseline of the build, chosen when the program runs.
+// Loops that Swift cannot express or is slower at: table lookups within a vector, vectors wider than the baseline of
+// the build, chosen when the program runs, and the rounds of SHA-1.
 #pragma once
 
 #include <stdbool.h>
@@ -47,6 +47,9 @@ bool cwsframe_is_utf8(cwsframe_level level, const uint8_t *bytes, size_t count);
 /// The two may be the same memory, but must not overlap otherwise. Only for machines of `cwsframe_level_bits256`; does
 /// nothing elsewhere. Returns all words written, ORed.
 uint64_t cwsframe_mask_256(const uint8_t *source, uint8_t *target, size_t count, uint64_t key);
+
+/// Mixes one block of 64 bytes into the five words of SHA-1 (FIPS 180-4 §6.1.2).
+void cwsframe_sha1_mix(uint32_t *state, const uint8_t *block);
 
 /// What was last published at `slot`, with all that was written before it.
 static inline void *cwsframe_published(void *const *slot) {

@@ -17,6 +17,8 @@ final class LoopPoolClock: PoolClock {
         self.loop = loop
     }
 
+    var isSystems: Bool { false }
+
     var now: Instant { loop.clockNow }
 
     func wake(_ target: any PoolWakeTarget, at moment: Instant) {
@@ -27,9 +29,8 @@ final class LoopPoolClock: PoolClock {
             return true
         }
         guard isEarlier else { return }
-        // A loop that was shut down still runs late jobs, but no timers.
         if loop.isCurrent {
-            if loop.isStopped { target.clockEnded() } else { arm() }
+            arm()
         } else if !loop.execute({ self.arm() }) {
             // The loop was shut down: who waits would wait for ever.
             target.clockEnded()
@@ -45,6 +46,11 @@ final class LoopPoolClock: PoolClock {
     }
 
     private func arm() {
+        // A loop that was shut down still runs late jobs, but no timers.
+        if loop.isStopped {
+            takeTarget()?.clockEnded()
+            return
+        }
         disarm()
         let moment = state.withLock { $0.target == nil ? Instant.never : $0.moment }
         guard moment != .never else { return }

@@ -2,6 +2,9 @@ internal import NetPoll
 
 /// Where a pool has its time from.
 protocol PoolClock: AnyObject, Sendable {
+    /// Whether ``now`` is the system's monotonic clock.
+    var isSystems: Bool { get }
+
     /// The present; any thread may ask.
     var now: Instant { get }
 

@@ -8,18 +8,21 @@ final class TaskPoolClock: PoolClock {
         var task: Task<Void, Never>?
     }
 
+    let isSystems: Bool
     private let read: @Sendable () -> Instant
     private let sleep: @Sendable (Duration) async throws -> Void
     private let state = Mutex(State())
 
     /// The system's monotonic clock, as loops use it.
     init() {
+        isSystems = true
         read = { Platform.monotonicNow }
         sleep = { try await Task.sleep(for: $0, clock: .continuous) }
     }
 
     /// Any clock; its origin is now.
     init(_ clock: some Clock<Duration>) {
+        isSystems = false
         let origin = clock.now
         read = { Instant(nanoseconds: origin.duration(to: clock.now).inNanoseconds) }
         sleep = { try await clock.sleep(for: $0) }

@@ -70,6 +70,62 @@ struct ConnectionRecord: Sendable {
     var armedAt = Instant.never
 
     var hasRoom: Bool { leased < capacity }
+
+    /// The list a ready connection belongs to.
+    var membershipDue: Membership { leased == 0 ? .idle : hasRoom ? .shared : .none }
+
+    /// Gives one lease out.
+    ///
+    /// - Returns: The list it stands in, and the one it belongs to from now on.
+    mutating func take() -> (Membership, Membership) {
+        leased += 1
+        uses &+= 1
+        return (membership, hasRoom ? .shared : .none)
+    }
+
+    /// Leaves its list.
+    ///
+    /// - Returns: The list it stood in, and those before and after it.
+    mutating func unlink() -> (Membership, previous: Int32, next: Int32) {
+        defer { membership = .none }
+        return (membership, previous, next)
+    }
+
+    /// Stands in a list from now on.
+    mutating func link(_ membership: Membership, _ previous: Int32, _ next: Int32) {
+        self.membership = membership
+        self.previous = previous
+        self.next = next
+    }
+
+    /// Whether a lease that comes back changes nothing but this record and its place.
+    func isKept(_ generation: UInt32, _ epoch: UInt32, _ now: Instant) -> Bool {
+        self.generation == generation && phase == .ready && retirement == nil && capacity > 0
+            && self.epoch == epoch && now < expiresAt
+    }
+
+    /// Remembers why it is to be closed. That it broke counts for more than that its time is over:
+    /// a broken one is bidden no farewell, and who has it is told that it is dead.
+    mutating func retire(_ reason: PoolCloseReason) {
+        if retirement?.isOrderly ?? true { retirement = reason }
+    }
+
+    /// When something is to be done of it because of the time.
+    func dueAt(_ times: CoreTimes, _ now: Instant) -> Instant {
+        switch phase {
+        case .unused: return .never
+        case .dialling, .abandoned, .probing, .closing: return due
+        case .ready:
+            var due = min(expiresAt, replacedAt)
+            guard membership == .idle else { return due }
+            if times.idleTimeout != CoreTimes.unset {
+                // Those within the minimum are looked at again each time.
+                let end = idleSince.after(times.idleTimeout)
+                due = min(due, end > now ? end : now.after(times.idleTimeout))
+            }
+            return min(due, provedAt.after(keepAliveInterval))
+        }
+    }
 }
 
 extension Instant {

@@ -82,9 +82,8 @@ struct ConnectionTable: Sendable {
 
     /// Takes a connection out of the list it stands in, if any.
     mutating func unlink(_ slot: Int32) {
-        let membership = records[Int(slot)].membership
+        let (membership, previous, next) = records[Int(slot)].unlink()
         guard membership != .none else { return }
-        let (previous, next) = (records[Int(slot)].previous, records[Int(slot)].next)
         if previous >= 0 { records[Int(previous)].next = next }
         if next >= 0 { records[Int(next)].previous = previous }
         edit(membership) { list in
@@ -92,7 +91,6 @@ struct ConnectionTable: Sendable {
             if next < 0 { list.tail = previous }
             list.count -= 1
         }
-        records[Int(slot)].membership = .none
     }
 
     private mutating func insert(
@@ -100,9 +98,7 @@ struct ConnectionTable: Sendable {
     ) {
         assert(records[Int(slot)].membership == .none, "slot \(slot) stands in a list already")
         let next = previous >= 0 ? records[Int(previous)].next : list(membership).head
-        records[Int(slot)].membership = membership
-        records[Int(slot)].previous = previous
-        records[Int(slot)].next = next
+        records[Int(slot)].link(membership, previous, next)
         if previous >= 0 { records[Int(previous)].next = slot }
         if next >= 0 { records[Int(next)].previous = slot }
         edit(membership) { list in

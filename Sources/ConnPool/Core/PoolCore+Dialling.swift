@@ -10,7 +10,7 @@ extension PoolCore {
             dialsCheckedAt = .never
             return
         }
-        guard lifecycle == .open else { return }
+        guard isOpen else { return }
         let needed = dialsNeeded
         if needed > underWay {
             beginDials(needed, now, into: &actions)
@@ -185,7 +185,7 @@ extension PoolCore {
         while !replacing.isEmpty {
             let id = replacing.removeFirst()
             guard let slot = connections.slot(of: id) else { continue }
-            connections.records[Int(slot)].retirement = .expired
+            connections.records[Int(slot)].retire(.expired)
             if connections[slot].phase == .ready { settle(slot, now, into: &actions) }
             return
         }

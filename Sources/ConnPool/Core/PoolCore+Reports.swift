@@ -13,7 +13,7 @@ extension PoolCore {
         case .ready:
             // A server that accepts and closes at once is no better than one that refuses.
             if connections[slot].uses == 0 { gate.failed(nil, now, using: &random) }
-            connections.records[Int(slot)].retirement = connections[slot].retirement ?? reason
+            connections.records[Int(slot)].retire(reason)
             settle(slot, now, into: &actions)
         case .probing:
             probeEnded(slot, reason, now, into: &actions)

@@ -3,12 +3,17 @@ internal import NetPoll
 // What happens because time passes.
 extension PoolCore {
     /// When ``woken(now:into:)`` is wanted next, perhaps for nothing.
+    ///
+    /// Inlined: the call would copy the core.
     var nextWake: Instant? {
-        var next = dialsCheckedAt
-        if let first = deadlines.first { next = min(next, Instant(nanoseconds: first.moment)) }
-        if let first = waiters.nextDeadline { next = min(next, first) }
-        if case .draining(let deadline) = lifecycle { next = min(next, deadline) }
-        return next == .never ? nil : next
+        @inline(__always)
+        get {
+            var next = dialsCheckedAt
+            if let first = deadlines.first { next = min(next, Instant(nanoseconds: first.moment)) }
+            if let first = waiters.nextDeadline { next = min(next, first) }
+            if case .draining(let deadline) = lifecycle { next = min(next, deadline) }
+            return next == .never ? nil : next
+        }
     }
 
     /// Time has passed.
@@ -94,12 +99,15 @@ extension PoolCore {
         let others = connections.idle.count - (isIdle ? 1 : 0)
         // An idle connection that nobody used lately is not missed.
         let isWanted = connections[slot].leased > 0 || configuration.idleMin > others
-        guard isWanted, others <= configuration.idleMin, lifecycle == .open else { return }
+        guard isWanted, others <= configuration.idleMin, isOpen else { return }
         connections.records[Int(slot)].isBeingReplaced = true
         replacing.append(connections.id(slot))
     }
 
     /// Whether a connection may not be leased because of its age or idleness.
+    ///
+    /// Inlined: the call would copy the core.
+    @inline(__always)
     func isPast(_ slot: Int32, _ now: Instant) -> Bool {
         connections[slot].expiresAt <= now || idleEnd(slot) <= now
     }
@@ -109,6 +117,7 @@ extension PoolCore {
         connections[slot].expiresAt <= now ? .expired : .idleTimedOut
     }
 
+    @inline(__always)
     private func idleEnd(_ slot: Int32) -> Instant {
         guard times.idleTimeout != CoreTimes.unset,
             connections.idle.count > configuration.idleMin
@@ -125,7 +134,7 @@ extension PoolCore {
     /// Connections that are leased and returned are not armed anew each time: what is due can only
     /// move away by that, and an entry that comes too early asks for the next.
     mutating func arm(_ slot: Int32, _ now: Instant) {
-        let due = dueAt(slot, now)
+        let due = connections.records[Int(slot)].dueAt(times, now)
         guard due < connections[slot].armedAt else { return }
         connections.records[Int(slot)].armedAt = due
         if deadlines.count > 64, deadlines.count > 4 * connections.count {
@@ -138,22 +147,5 @@ extension PoolCore {
         let id = connections.id(slot)
         deadlines.push(
             .init(moment: due.nanoseconds, slot: id.slot, generation: id.generation))
-    }
-
-    private func dueAt(_ slot: Int32, _ now: Instant) -> Instant {
-        let record = connections[slot]
-        switch record.phase {
-        case .unused: return .never
-        case .dialling, .abandoned, .probing, .closing: return record.due
-        case .ready:
-            var due = min(record.expiresAt, record.replacedAt)
-            guard record.membership == .idle else { return due }
-            if times.idleTimeout != CoreTimes.unset {
-                // Those within the minimum are looked at again each time.
-                let end = record.idleSince.after(times.idleTimeout)
-                due = min(due, end > now ? end : now.after(times.idleTimeout))
-            }
-            return min(due, keepAliveAt(slot))
-        }
     }
 }

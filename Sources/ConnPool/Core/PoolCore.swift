@@ -68,6 +68,9 @@ struct PoolCore: Sendable {
         gate = DialGate(configuration)
     }
 
+    /// Whether the pool is neither draining nor closed.
+    var isOpen: Bool { if case .open = lifecycle { true } else { false } }
+
     // MARK: - Leases
 
     /// Someone wants a lease, and waits until `deadline` where `waits` says that it may join the
@@ -79,6 +82,9 @@ struct PoolCore: Sendable {
         case .open: break
         case .draining: return .refused(.draining)
         case .closing, .closed: return .refused(.closed)
+        }
+        if let (id, isFresh) = requestedAtOnce(now: now) {
+            return .granted(id, isFresh: isFresh)
         }
         if waiters.isEmpty {
             while let slot = nextToLease {
@@ -102,6 +108,7 @@ struct PoolCore: Sendable {
     mutating func released(
         _ id: PooledConnectionID, since: Instant, now: Instant, into actions: inout PoolActions
     ) {
+        if releasedAtOnce(id, since: since, now: now) { return }
         holdTime.add(nanoseconds: now.nanoseconds - since.nanoseconds)
         guard let slot = returnUnit(id) else { return }
         connections.records[Int(slot)].provedAt = now
@@ -115,7 +122,7 @@ struct PoolCore: Sendable {
         into actions: inout PoolActions
     ) {
         guard let slot = returnUnit(id) else { return }
-        connections.records[Int(slot)].retirement = connections[slot].retirement ?? reason
+        connections.records[Int(slot)].retire(reason)
         settle(slot, now, into: &actions)
         adjustDials(now, into: &actions)
     }
@@ -133,7 +140,7 @@ struct PoolCore: Sendable {
     // MARK: - Leasing
 
     /// The connection that the next lease is of.
-    private var nextToLease: Int32? {
+    var nextToLease: Int32? {
         // Those in use first, so that a pool of shared connections does not keep more than it needs.
         if connections.shared.head >= 0 { return connections.shared.head }
         switch configuration.idleOrder {
@@ -144,13 +151,10 @@ struct PoolCore: Sendable {
 
     /// Takes one unit of a connection that has room.
     mutating func take(_ slot: Int32) {
-        connections.records[Int(slot)].leased += 1
-        connections.records[Int(slot)].uses &+= 1
         leases += 1
         counters.leased += 1
-        let record = connections[slot]
-        let membership: ConnectionRecord.Membership = record.hasRoom ? .shared : .none
-        guard record.membership != membership else { return }
+        let (former, membership) = connections.records[Int(slot)].take()
+        guard former != membership else { return }
         connections.unlink(slot)
         if membership != .none { connections.append(slot, to: membership) }
     }
@@ -179,10 +183,14 @@ struct PoolCore: Sendable {
             take(slot)
             actions.append(.grant(waiter, connections.id(slot)))
         }
-        let record = connections[slot]
-        let membership: ConnectionRecord.Membership =
-            record.leased == 0 ? .idle : record.hasRoom ? .shared : .none
-        guard record.membership != membership else { return }
+        place(slot, now)
+    }
+
+    /// Puts a ready connection, which nobody waits for, into the list it belongs to.
+    mutating func place(_ slot: Int32, _ now: Instant) {
+        let former = connections.records[Int(slot)].membership
+        let membership = connections.records[Int(slot)].membershipDue
+        guard former != membership else { return }
         connections.unlink(slot)
         guard membership != .none else { return }
         if membership == .idle { connections.records[Int(slot)].idleSince = now }
@@ -194,7 +202,7 @@ struct PoolCore: Sendable {
     private func retirement(_ slot: Int32, _ now: Instant) -> PoolCloseReason? {
         let record = connections[slot]
         if let reason = record.retirement { return reason }
-        if lifecycle != .open { return .shutdown }
+        if !isOpen { return .shutdown }
         if record.capacity == 0 { return .retired }
         if now >= record.expiresAt { return .expired }
         return record.epoch == epoch ? nil : .outdated

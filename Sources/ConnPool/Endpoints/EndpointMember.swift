@@ -1,31 +1,38 @@
 internal import NetPoll
 
 /// One endpoint of a pool, and its connections.
-final class EndpointMember<Connection: Sendable>: Sendable {
+///
+/// Like all that every lease passes through, it knows nothing of the connections' type.
+final class EndpointMember: Sendable {
     let endpoint: Endpoint
     let id: BalancerCore.ID
-    let pool: ConnectionPool<Connection>
+    let driver: PoolDriver
+    let isStale: (@Sendable (any Error) -> Bool)?
+    /// The pool that is closed when nobody holds it any more.
+    private let pool: PooledObject
 
-    init(_ endpoint: Endpoint, _ id: BalancerCore.ID, _ pool: ConnectionPool<Connection>) {
+    init<Connection>(
+        _ endpoint: Endpoint, _ id: BalancerCore.ID, _ pool: ConnectionPool<Connection>
+    ) {
         self.endpoint = endpoint
         self.id = id
         self.pool = pool
+        driver = pool.driver
+        isStale = pool.isStale
     }
 
     /// Whether it has no connection, and may not dial one now.
     func isOutOfReach(at now: Instant) -> Bool {
-        pool.driver.read { $0.core.usable == 0 && $0.core.gate.opensAt(now) > now }
+        driver.read { $0.core.usable == 0 && $0.core.gate.opensAt(now) > now }
     }
 }
 
 /// The endpoints of a pool and the decisions about them, under the pool's lock.
-struct EndpointRoster<Connection: Sendable>: Sendable {
-    typealias Member = EndpointMember<Connection>
-
+struct EndpointRoster: Sendable {
     var core: BalancerCore
     var random: SplitMix64
     /// By slot.
-    var members: [Member?] = []
+    var members: [EndpointMember?] = []
     var names: [String: BalancerCore.ID] = [:]
     var isClosed = false
     var failovers = 0
@@ -39,7 +46,7 @@ struct EndpointRoster<Connection: Sendable>: Sendable {
     func takes(_ name: String) -> Bool { !isClosed && names[name] == nil }
 
     /// Adds an endpoint, unless its name is taken or the pool is closed.
-    mutating func add(
+    mutating func add<Connection>(
         _ endpoint: Endpoint, _ pool: ConnectionPool<Connection>, at now: Instant
     ) -> Bool {
         guard takes(endpoint.name) else { return false }
@@ -47,12 +54,12 @@ struct EndpointRoster<Connection: Sendable>: Sendable {
             weight: endpoint.weight, nameHash: AffinityKey(endpoint.name).hash,
             at: now.sinceOrigin)
         while members.count <= id.slot { members.append(nil) }
-        members[id.slot] = Member(endpoint, id, pool)
+        members[id.slot] = EndpointMember(endpoint, id, pool)
         names[endpoint.name] = id
         return true
     }
 
-    mutating func remove(_ name: String) -> Member? {
+    mutating func remove(_ name: String) -> EndpointMember? {
         guard let id = names.removeValue(forKey: name) else { return nil }
         core.removed(id)
         defer { members[id.slot] = nil }
@@ -60,7 +67,7 @@ struct EndpointRoster<Connection: Sendable>: Sendable {
     }
 
     /// Chooses an endpoint, at which a lease is in flight from now on.
-    mutating func choose(_ request: BalancingRequest, at now: Instant) -> Member? {
+    mutating func choose(_ request: BalancingRequest, at now: Instant) -> EndpointMember? {
         guard !isClosed else { return nil }
         return core.wanted(request, at: now.sinceOrigin, using: &random)
             .flatMap { members[$0.slot] }

@@ -17,11 +17,8 @@ internal import Synchronization
 /// not dial now, after failed dials, is passed over; and a request that waits in vain at one turns
 /// to another.
 public final class EndpointPool<Connection: Sendable>: Sendable {
-    /// The limits and times of the pool.
-    public let configuration: EndpointPoolConfiguration
-    private let clock: any PoolClock
+    private let driver: EndpointDriver
     private let makePool: @Sendable (Endpoint) -> ConnectionPool<Connection>
-    private let roster: Mutex<EndpointRoster<Connection>>
 
     /// Makes a pool on the system's monotonic clock, the one that event loops use.
     ///
@@ -56,15 +53,16 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
         makePool: @escaping @Sendable (Endpoint) -> ConnectionPool<Connection>
     ) {
         configuration.check()
-        self.configuration = configuration
-        self.clock = clock
         self.makePool = makePool
-        roster = Mutex(EndpointRoster(configuration.balancing, at: clock.now, seed: seed))
+        driver = EndpointDriver(configuration, clock, seed: seed)
         for endpoint in endpoints { add(endpoint) }
     }
 
+    /// The limits and times of the pool.
+    public var configuration: EndpointPoolConfiguration { driver.configuration }
+
     /// The present on the pool's clock, for deadlines.
-    public var now: Instant { clock.now }
+    public var now: Instant { driver.now }
 
     // MARK: - Leasing
 
@@ -84,27 +82,17 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
         key: AffinityKey? = nil, deadline: Instant? = nil, file: StaticString = #fileID,
         line: Int = #line
     ) async throws(EndpointPoolError) -> Lease {
-        var moment = now
-        let deadline = deadline ?? moment + configuration.pool.leaseTimeout
-        var search = EndpointSearch<Connection>(key: key)
-        while let (member, isLast) = next(&search, at: moment) {
-            var seat = EndpointSeat(self, member)
-            let limit = isLast ? deadline : min(deadline, moment + configuration.failoverDelay)
-            do throws(PoolError) {
-                let lease = try await member.pool.lease(deadline: limit, file: file, line: line)
-                return Lease(lease, seat)
-            } catch {
-                moment = now
-                // A full pool is no fault of the endpoint's; a failed dial is.
-                seat.outcome = error.lastDialError == nil ? .unknown : .failure
-                if error.isEnd, !contains(member) { continue }
-                search.failed(at: member, error)
-                if error.reason == .cancelled { throw search.error(.cancelled) }
-                if error.isEnd { throw search.error(.closed) }
-                if isLast || moment >= deadline { throw search.error(.exhausted) }
-            }
+        let moment = driver.now
+        let choice = driver.firstChoice(
+            BalancingRequest(key: key), at: moment, AcquisitionSite(file: "\(file)", line: line))
+        guard let (member, grant) = choice else {
+            throw EndpointSearch(key: key).error(driver.emptyReason)
         }
-        throw search.error(roster.withLock { $0.isClosed } ? .closed : .noEndpoints)
+        if let grant { return Lease(EndpointGrant(grant: grant, member: member), of: driver) }
+        let found = try await driver.search(
+            key, from: member, deadline ?? moment + configuration.pool.leaseTimeout,
+            AcquisitionSite(file: "\(file)", line: line))
+        return Lease(found, of: driver)
     }
 
     /// Leases a connection where the endpoint that the policy chooses, or one of those to turn to,
@@ -112,18 +100,9 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     public func tryLease(
         key: AffinityKey? = nil, file: StaticString = #fileID, line: Int = #line
     ) -> Lease? {
-        var request = BalancingRequest(key: key)
-        for _ in 0...configuration.failoversMax {
-            let now = now
-            guard let member = roster.withLock({ $0.choose(request, at: now) }) else { return nil }
-            var seat = EndpointSeat(self, member)
-            if let lease = member.pool.tryLease(file: file, line: line) {
-                return Lease(lease, seat)
-            }
-            seat.outcome = .unknown
-            request.exclude(member.id.slot)
+        driver.tryLease(key, AcquisitionSite(file: "\(file)", line: line)).map {
+            Lease($0, of: driver)
         }
-        return nil
     }
 
     /// Leases a connection for the time of `body`.
@@ -162,7 +141,7 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
                 guard isDead, triesLeft > 0, !Task.isCancelled else { throw error }
                 triesLeft -= 1
                 // The last try is not left to chance.
-                if triesLeft == 0 { distrustIdle() }
+                if triesLeft == 0 { driver.distrustIdle() }
             }
         }
     }
@@ -175,9 +154,9 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     /// - Returns: Whether it was added: not where its name is taken or the pool is closed.
     @discardableResult
     public func add(_ endpoint: Endpoint) -> Bool {
-        guard roster.withLock({ $0.takes(endpoint.name) }) else { return false }
+        guard driver.roster.withLock({ $0.takes(endpoint.name) }) else { return false }
         let (pool, now) = (makePool(endpoint), now)
-        return roster.withLock { $0.add(endpoint, pool, at: now) }
+        return driver.roster.withLock { $0.add(endpoint, pool, at: now) }
     }
 
     /// Removes an endpoint: it gets no lease from now on, who waits there turns to another, and
@@ -187,8 +166,8 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     /// - Returns: Whether there was one of this name.
     @discardableResult
     public func remove(_ name: String, drainUntil deadline: Instant) async -> Bool {
-        guard let member = roster.withLock({ $0.remove(name) }) else { return false }
-        await member.pool.drain(until: deadline)
+        guard let member = driver.roster.withLock({ $0.remove(name) }) else { return false }
+        await member.driver.drain(until: deadline)
         return true
     }
 
@@ -202,18 +181,21 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
 
     /// Closes all connections at once, leased or not; who waits is told so, and later requests fail.
     public func close() async {
-        await forEachPool { await $0.close() }
+        await forEachPool { pool in
+            pool.close()
+            await pool.ended()
+        }
     }
 
     private func forEachPool(
-        _ end: @escaping @Sendable (ConnectionPool<Connection>) async -> Void
+        _ end: @escaping @Sendable (PoolDriver) async -> Void
     ) async {
-        let members = roster.withLock { roster in
+        let members = driver.roster.withLock { roster in
             roster.isClosed = true
             return roster.members
         }
         await withDiscardingTaskGroup { group in
-            for case let member? in members { group.addTask { await end(member.pool) } }
+            for case let member? in members { group.addTask { await end(member.driver) } }
         }
     }
 
@@ -222,7 +204,7 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     /// What the pool holds now; O(connections).
     public var snapshot: EndpointPoolSnapshot {
         let now = now
-        let (core, members, failovers, passedOver) = roster.withLock { roster in
+        let (core, members, failovers, passedOver) = driver.roster.withLock { roster in
             roster.core.advance(to: now.sinceOrigin)
             return (roster.core, roster.members, roster.failovers, roster.passedOver)
         }
@@ -232,53 +214,12 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
             return .init(
                 endpoint: member.endpoint, inFlight: candidate.inFlight,
                 ejectedFor: core.ejectedUntil(member.id).map { $0 - now.sinceOrigin },
-                ramp: candidate.ramp, pool: member.pool.snapshot)
+                ramp: candidate.ramp,
+                pool: member.driver.read { $0.core.snapshot })
         }
         return EndpointPoolSnapshot(
             entries: entries.sorted { $0.endpoint.name < $1.endpoint.name },
             isPanicking: core.isPanicking, ejections: core.ejections, failovers: failovers,
             passedOver: passedOver)
-    }
-
-    // MARK: - Choosing
-
-    func ended(_ id: BalancerCore.ID, _ outcome: EndpointOutcome) {
-        let now = now
-        roster.withLock { $0.ended(id, outcome, at: now) }
-    }
-
-    private func distrustIdle() {
-        let members = roster.withLock { $0.members }
-        for case let member? in members { member.pool.driver.distrustIdle() }
-    }
-
-    private func contains(_ member: EndpointMember<Connection>) -> Bool {
-        roster.withLock { !$0.isClosed && $0.core.contains(member.id) }
-    }
-
-    /// The endpoint to try next, and whether it is the last; `nil` where there is none.
-    private func next(
-        _ search: inout EndpointSearch<Connection>, at now: Instant
-    ) -> (EndpointMember<Connection>, isLast: Bool)? {
-        while search.request.excludedCount < BalancingRequest.excludedMax {
-            let (chosen, count) = roster.withLock { roster in
-                (roster.choose(search.request, at: now), roster.core.count)
-            }
-            guard let chosen else { break }
-            if chosen.isOutOfReach(at: now) {
-                roster.withLock { $0.passOver(chosen.id) }
-                search.passOver(chosen)
-                continue
-            }
-            if !search.attempts.isEmpty { roster.withLock { $0.failovers += 1 } }
-            let isLast =
-                search.attempts.count >= configuration.failoversMax
-                || search.request.excludedCount + 1 >= min(count, BalancingRequest.excludedMax)
-            return (chosen, isLast)
-        }
-        // No other is in reach: rather wait where there is little hope than nowhere.
-        guard let member = search.takeFallback() else { return nil }
-        roster.withLock { $0.core.waited(member.id) }
-        return (member, true)
     }
 }

@@ -1,24 +1,24 @@
 /// How far the search for one request's connection has come.
-struct EndpointSearch<Connection: Sendable>: Sendable {
+struct EndpointSearch: Sendable {
     var request: BalancingRequest
     private(set) var attempts: [EndpointPoolError.Attempt] = []
     private var passedOver = 0
     /// Where to wait when nothing else is left: the first whose connections were all in use, or else
     /// the first that was out of reach.
-    private var fallback: EndpointMember<Connection>?
+    private var fallback: EndpointMember?
     private var fallbackIsInReach = false
 
     init(key: AffinityKey?) {
         request = BalancingRequest(key: key)
     }
 
-    mutating func passOver(_ member: EndpointMember<Connection>) {
+    mutating func passOver(_ member: EndpointMember) {
         request.exclude(member.id.slot)
         passedOver += 1
         if fallback == nil { fallback = member }
     }
 
-    mutating func failed(at member: EndpointMember<Connection>, _ error: PoolError) {
+    mutating func failed(at member: EndpointMember, _ error: PoolError) {
         // The fallback is excluded already.
         if !request.excludes(member.id.slot) { request.exclude(member.id.slot) }
         attempts.append(.init(endpoint: member.endpoint.name, error: error))
@@ -27,7 +27,7 @@ struct EndpointSearch<Connection: Sendable>: Sendable {
         fallbackIsInReach = true
     }
 
-    mutating func takeFallback() -> EndpointMember<Connection>? { fallback.take() }
+    mutating func takeFallback() -> EndpointMember? { fallback.take() }
 
     func error(_ reason: EndpointPoolError.Reason) -> EndpointPoolError {
         let isExhausted = reason == .noEndpoints && (!attempts.isEmpty || passedOver > 0)

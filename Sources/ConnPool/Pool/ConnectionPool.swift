@@ -83,9 +83,11 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
     public func lease(
         deadline: Instant? = nil, file: StaticString = #fileID, line: Int = #line
     ) async throws(PoolError) -> Lease {
-        let grant = try await driver.lease(
-            deadline, AcquisitionSite(file: "\(file)", line: line))
-        return Lease(grant, of: self)
+        switch driver.ask(deadline, AcquisitionSite(file: "\(file)", line: line)) {
+        case .leased(let grant): return Lease(grant, of: self)
+        case .waits(let seat): return Lease(try await driver.wait(seat), of: self)
+        case .failed(let error): throw error
+        }
     }
 
     /// Leases a connection where one is to be had at once; `nil` otherwise. Causes no dial.

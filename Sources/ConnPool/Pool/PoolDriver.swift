@@ -14,6 +14,8 @@ final class PoolDriver: Sendable {
     let clock: any PoolClock
     let executor: (any TaskExecutor)?
     private let leaseTimeout: Int64
+    /// Whether ``clock`` is the system's, which is asked without a detour.
+    private let usesSystemClock: Bool
     let state: Mutex<PoolState>
 
     init(
@@ -24,6 +26,7 @@ final class PoolDriver: Sendable {
         self.backend = backend
         self.clock = clock
         self.executor = executor
+        usesSystemClock = clock.isSystems
         leaseTimeout = configuration.leaseTimeout.inNanoseconds
         state = Mutex(
             PoolState(
@@ -34,15 +37,19 @@ final class PoolDriver: Sendable {
         if configuration.idleMin > 0 { feed { $0.core.adjustDials($1, into: &$2) } }
     }
 
-    var now: Instant { clock.now }
+    var now: Instant { usesSystemClock ? Platform.monotonicNow : clock.now }
 
     // MARK: - Leases
 
     /// A lease where one is to be had at once.
-    func tryLease(_ site: @autoclosure () -> AcquisitionSite) -> Grant? {
+    func tryLease(
+        at moment: Instant? = nil, _ site: @autoclosure () -> AcquisitionSite
+    ) -> Grant? {
         var tries = 0
         while true {
-            let grant = feed { state, now, actions in
+            let grant = feed(at: moment) { state, now in
+                state.grantedAtOnce(now).map(Optional.some)
+            } else: { state, now, actions in
                 state.granted(
                     state.core.requested(
                         now: now, deadline: now, waits: false, into: &actions), site, now)
@@ -55,15 +62,23 @@ final class PoolDriver: Sendable {
         }
     }
 
-    /// A lease, as soon as there is one.
-    func lease(
-        _ deadline: Instant?, _ site: @autoclosure () -> AcquisitionSite
-    ) async throws(PoolError) -> Grant {
+    /// What becomes of a request as soon as it is made.
+    enum OnAsk {
+        case leased(Grant)
+        /// It stands in the queue: ``wait(_:)`` is to follow.
+        case waits(WaiterSeats.Seat)
+        indirect case failed(PoolError)
+    }
+
+    /// Asks for a lease; joins the queue where there is none.
+    func ask(_ deadline: Instant?, _ site: @autoclosure () -> AcquisitionSite) -> OnAsk {
         var tries = 0
         while true {
             var failure: PoolError?
             var seat: WaiterSeats.Seat?
-            let grant = feed { state, now, actions -> Grant? in
+            let grant = feed { state, now in
+                state.grantedAtOnce(now).map(Optional.some)
+            } else: { state, now, actions -> Grant? in
                 let deadline = deadline ?? now.after(leaseTimeout)
                 let outcome = state.core.requested(
                     now: now, deadline: deadline, waits: true, into: &actions)
@@ -76,18 +91,21 @@ final class PoolDriver: Sendable {
                 }
                 return nil
             }
-            if let failure { throw failure }
-            if let seat {
-                switch await wait(seat) {
-                case .leased(let grant): return grant
-                case .failed(let error): throw error
-                }
-            }
-            if let grant, let grant = checked(grant, &tries) { return grant }
+            if let failure { return .failed(failure) }
+            if let seat { return .waits(seat) }
+            if let grant, let grant = checked(grant, &tries) { return .leased(grant) }
         }
     }
 
-    private func wait(_ seat: WaiterSeats.Seat) async -> LeaseOutcome {
+    /// Waits for a lease until there is one, or the request's deadline or cancellation.
+    func wait(_ seat: WaiterSeats.Seat) async throws(PoolError) -> Grant {
+        switch await outcome(seat) {
+        case .leased(let grant): return grant
+        case .failed(let error): throw error
+        }
+    }
+
+    private func outcome(_ seat: WaiterSeats.Seat) async -> LeaseOutcome {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
                 let outcome = state.withLock { $0.seats.suspend(seat, continuation) }
@@ -118,14 +136,17 @@ final class PoolDriver: Sendable {
     }
 
     /// A lease came back.
-    func release(_ grant: Grant) {
+    func release(_ grant: Grant, at moment: Instant? = nil) {
         switch backend.returned(grant.connection) {
-        case .clean: finish(grant, nil)
+        case .clean: takeBack(grant, at: moment)
         case .poisoned: finish(grant, .poisoned)
         case .elsewhere:
             let willRun = backend.runAtHome(grant.connection) { [self] in
-                let isClean = backend.returned(grant.connection) == .clean
-                finish(grant, isClean ? nil : .poisoned)
+                if backend.returned(grant.connection) == .clean {
+                    takeBack(grant)
+                } else {
+                    finish(grant, .poisoned)
+                }
             }
             if !willRun { finish(grant, .discarded) }
         }
@@ -134,16 +155,19 @@ final class PoolDriver: Sendable {
     /// A lease came back whose connection is of no more use.
     func discard(_ grant: Grant) { finish(grant, .discarded) }
 
-    @inline(__always)
-    private func finish(_ grant: Grant, _ failure: PoolCloseReason?) {
+    private func takeBack(_ grant: Grant, at moment: Instant? = nil) {
+        feed(at: moment) { state, now in
+            state.returnedAtOnce(grant, now) ? () : nil
+        } else: { state, now, actions in
+            state.returned(grant, now)
+            state.core.released(grant.id, since: grant.since, now: now, into: &actions)
+        }
+    }
+
+    private func finish(_ grant: Grant, _ failure: PoolCloseReason) {
         feed { state, now, actions in
-            if grant.record != 0 { state.leaks?.returned(grant.record) }
-            state.holdTimes.add(nanoseconds: now.nanoseconds - grant.since.nanoseconds)
-            if let failure {
-                state.core.discarded(grant.id, failure, now: now, into: &actions)
-            } else {
-                state.core.released(grant.id, since: grant.since, now: now, into: &actions)
-            }
+            state.returned(grant, now)
+            state.core.discarded(grant.id, failure, now: now, into: &actions)
         }
     }
 
@@ -211,10 +235,22 @@ final class PoolDriver: Sendable {
     @discardableResult
     @inline(__always)
     func feed<Result>(_ input: (inout PoolState, Instant, inout PoolActions) -> Result) -> Result {
-        let now = clock.now
-        var actions = PoolActions()
+        feed(at: nil, { _, _ in nil }, else: input)
+    }
+
+    /// Feeds the core an input of which `usual` handles the cases without effects; it returns `nil`
+    /// for the others.
+    @discardableResult
+    @inline(__always)
+    func feed<Result>(
+        at moment: Instant? = nil, _ usual: (inout PoolState, Instant) -> Result?,
+        else input: (inout PoolState, Instant, inout PoolActions) -> Result
+    ) -> Result {
+        let now = moment ?? now
         var effects = PoolEffects()
         let result = state.withLock { state in
+            if let result = usual(&state, now) { return result }
+            var actions = PoolActions()
             let result = input(&state, now, &actions)
             if !actions.isEmpty { state.resolve(actions, now, into: &effects) }
             if let moment = state.wakeToAskFor { effects.wakeAt = moment }

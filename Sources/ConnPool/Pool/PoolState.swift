@@ -36,6 +36,27 @@ struct PoolState {
         return grant(id, isFresh: isFresh, leaks == nil ? nil : site(), now)
     }
 
+    /// A lease where the core grants one without further ado.
+    mutating func grantedAtOnce(_ now: Instant) -> Grant? {
+        guard leaks == nil, let (id, isFresh) = core.requestedAtOnce(now: now) else { return nil }
+        return grant(id, isFresh: isFresh, nil, now)
+    }
+
+    /// Takes a lease back where that has no further effect.
+    mutating func returnedAtOnce(_ grant: Grant, _ now: Instant) -> Bool {
+        guard grant.record == 0,
+            core.releasedAtOnce(grant.id, since: grant.since, now: now)
+        else { return false }
+        holdTimes.add(nanoseconds: now.nanoseconds - grant.since.nanoseconds)
+        return true
+    }
+
+    /// A lease came back, whatever follows.
+    mutating func returned(_ grant: Grant, _ now: Instant) {
+        if grant.record != 0 { leaks?.returned(grant.record) }
+        holdTimes.add(nanoseconds: now.nanoseconds - grant.since.nanoseconds)
+    }
+
     private mutating func grant(
         _ id: PooledConnectionID, isFresh: Bool, _ site: AcquisitionSite?, _ now: Instant
     ) -> Grant {

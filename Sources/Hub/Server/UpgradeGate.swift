@@ -49,8 +49,7 @@ final class UpgradeGate: Sendable {
         guard !isDraining, let hub = owner.withLock({ $0.hub }) else {
             return .respond(HTTPResponse(status: .serviceUnavailable, text: "shutting down\n"))
         }
-        let origin = request.header("Origin")
-        guard configuration.origins.admits(origin: origin, host: request.header("Host")) else {
+        guard configuration.origins.admits(request) else {
             return .respond(HTTPResponse(status: .forbidden, text: "origin not allowed\n"))
         }
         guard let permit = limiter.admit(address) else {

@@ -8,7 +8,7 @@ public final class DeflateCodec {
     let key: DeflaterKey?
     private let pool: DeflatePool
     private let role: Role
-    private let thresholdBytes: Int
+    private let thresholdBytes: UInt32
     /// This side's context, if it is taken over.
     private var deflater: Deflater?
     /// The peer's context, if it is taken over; otherwise there while a message arrives.
@@ -20,6 +20,10 @@ public final class DeflateCodec {
     private var round: UInt32 = 0
     /// The place in the pool's list of holders; `.max` where no context is held.
     var holderIndex = UInt32.max
+    /// The driver's turn that ``inflatableBytes`` is of.
+    private var turn: UInt32 = 0
+    /// How much may still be inflated in this turn; `.max` where the driver tells no turns.
+    private var inflatableBytes = UInt32.max
 
     /// - Parameters:
     ///   - agreed: What the handshake came to.
@@ -34,7 +38,7 @@ public final class DeflateCodec {
         self.agreed = agreed
         self.role = role
         self.pool = pool
-        thresholdBytes = max(configuration.thresholdBytes, 1)
+        thresholdBytes = UInt32(clamping: max(configuration.thresholdBytes, 1))
         let bits = min(agreed.windowBits(of: role), configuration.ownWindowBitsMax)
         // zlib would take 9 bits where 8 are asked for, and refer to bytes the peer forgot.
         key =
@@ -98,8 +102,28 @@ public final class DeflateCodec {
 
     // MARK: - Inflating
 
+    /// A turn of the driver's begins, in which at most `bytesMax` bytes are inflated.
+    ///
+    /// Who calls it for each input bounds what one connection can do to the others of its loop.
+    /// Where the bytes are used up, ``ServerProtocol/next(in:at:)`` returns `nil` before the end of
+    /// its input, or with ``isFinishing`` set: reading has to pause, and the rest of the input,
+    /// from the cursor on, is to be given again in a later turn, even if nothing is left of it.
+    ///
+    /// - Parameters:
+    ///   - turn: Any number; nothing begins where it is the same as in the last call.
+    ///   - bytesMax: Such as ``ProtocolLimits/inflatedBytesPerTurnMax``.
+    public func turnBegan(_ turn: Int, bytesMax: Int) {
+        let turn = UInt32(truncatingIfNeeded: turn)
+        guard turn != self.turn || inflatableBytes == .max else { return }
+        self.turn = turn
+        inflatableBytes = min(UInt32(clamping: bytesMax), .max - 1)
+    }
+
+    /// Whether this turn may inflate nothing more.
+    var isSpent: Bool { inflatableBytes == 0 }
+
     /// Whether the last frame of a message is complete, and not all of it is delivered.
-    var isFinishing: Bool { inflation?.tailBytes != nil }
+    public var isFinishing: Bool { inflation?.tailBytes != nil }
 
     /// Whether something was handed to the driver and not released.
     var isDelivered: Bool { inflation?.isDelivered ?? false }
@@ -136,18 +160,6 @@ public final class DeflateCodec {
         return consumed
     }
 
-    /// Inflates and hands on a message that lies whole at `bytes`.
-    func receivedWhole(
-        _ bytes: UnsafeRawPointer, count: Int, _ configuration: ProtocolConfiguration
-    ) throws(ProtocolViolation) {
-        let consumed = try received(bytes, count: count, configuration)
-        assert(consumed == count, "\(consumed) of \(count) bytes inflated")
-        lastFrameEnded()
-        let isComplete = try finish(configuration)
-        assert(isComplete, "a whole message is not complete")
-        _ = deliver()
-    }
-
     /// The payload of the last frame is complete.
     func lastFrameEnded() { inflation?.tailBytes = 0 }
 
@@ -168,10 +180,10 @@ public final class DeflateCodec {
                 return try inflate(base + before, count: 4 - before, inflation, configuration)
             }
             inflation.tailBytes = before + consumed
-            if inflation.output.count == Inflation.pieceBytes, configuration.delivery == .pieces {
-                // It may be full with something left to come.
-                return false
-            }
+            let isFull =
+                configuration.delivery == .pieces && inflation.output.count == Inflation.pieceBytes
+            // Something may be left to come.
+            if isFull || isSpent { return false }
             guard inflater.isBetweenBlocks else { throw ProtocolViolation(.invalidCompression) }
         }
         guard inflation.utf8.isAtBoundary else { throw ProtocolViolation(.invalidText) }
@@ -230,9 +242,9 @@ public final class DeflateCodec {
                 return consumed
             }
             let most = isWhole ? limits.messageBytesMax : Inflation.pieceBytes
-            guard inflation.output.count < most else { return consumed }
+            guard inflation.output.count < most, !isSpent else { return consumed }
             let place = inflation.output.room(upTo: most)
-            let room = min(place.count, left)
+            let room = min(place.count, left, Int(inflatableBytes))
             guard let target = place.baseAddress else { preconditionFailure("no room") }
             // unsafe: `consumed` of `count` bytes are taken; the target has `room` bytes.
             let outcome = inflater.inflate(
@@ -240,6 +252,7 @@ public final class DeflateCodec {
             consumed += outcome.consumed
             inflation.output.filled(outcome.produced)
             inflation.inflatedBytes += outcome.produced
+            if inflatableBytes != .max { inflatableBytes -= UInt32(outcome.produced) }
             try inflation.checkRatio(wireBytes: inflation.wireBytes + consumed, limits)
             if inflation.kind == .text {
                 guard inflation.utf8.validate(target, count: outcome.produced) else {

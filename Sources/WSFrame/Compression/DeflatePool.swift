@@ -1,7 +1,8 @@
 /// The compressors and decompressors of one loop, shared by its connections.
 ///
 /// A compressor that takes no context over serves every connection with the same window and level,
-/// one message after the other. What is not used between two calls of ``sweep()`` is given back.
+/// one message after the other. What is not used between two calls of
+/// ``sweep(contextsMax:)`` is given back.
 ///
 /// Not `Sendable`: used by one loop only.
 public final class DeflatePool {
@@ -18,6 +19,8 @@ public final class DeflatePool {
     /// Connections that own a context. They are in it as long as they do, and leave before they
     /// end.
     private var holders: [Unmanaged<DeflateCodec>] = []
+    /// How many of the holders the sweep at hand has not looked at; `nil` between sweeps.
+    private var unswept: Int?
     /// Counts the sweeps; what is used carries the present number.
     private(set) var round: UInt32 = 0
     /// What was compressed last, until it is written.
@@ -44,17 +47,33 @@ public final class DeflatePool {
     /// A connection's own compressor is dropped; its next message begins with an empty window. What
     /// its peer may still refer to is kept, at most a window's bytes.
     ///
-    /// Complexity: O(contexts).
-    public func sweep() {
-        deflaters.removeAll { $0.round != round }
-        inflaters.removeAll { $0.round != round }
-        inflations.removeAll { $0.round != round }
-        if outputRound != round { output = GrowingBuffer() }
-        for index in holders.indices.reversed() {
+    /// - Parameter contextsMax: The most connections it looks at, each of which may cost the freeing
+    ///   of 268 KB. Where there are more, the next call goes on with the others.
+    /// - Returns: Whether the sweep is over; the next call begins another.
+    ///
+    /// Complexity: O(`contextsMax`).
+    @discardableResult
+    public func sweep(contextsMax: Int = .max) -> Bool {
+        precondition(contextsMax >= 1, "a sweep of \(contextsMax) contexts")
+        if unswept == nil {
+            deflaters.removeAll { $0.round != round }
+            inflaters.removeAll { $0.round != round }
+            inflations.removeAll { $0.round != round }
+            if outputRound != round { output = GrowingBuffer() }
+        }
+        // Downwards: who leaves is replaced by the last, which was looked at before.
+        var index = min(unswept ?? .max, holders.count)
+        let end = max(0, index - min(contextsMax, index))
+        while index > end {
+            index -= 1
             // unsafe: a holder takes itself out before it is gone.
             holders[index]._withUnsafeGuaranteedRef { $0.rest() }
         }
+        unswept = end
+        guard end == 0 else { return false }
+        unswept = nil
         round &+= 1
+        return true
     }
 
     // MARK: - Compressing

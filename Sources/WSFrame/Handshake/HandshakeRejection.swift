@@ -19,6 +19,8 @@ public struct HandshakeRejection: Error, Hashable, Sendable, CustomStringConvert
         case subprotocols
         /// `Sec-WebSocket-Extensions` is not a list of extensions with parameters (RFC 6455 §9.1).
         case extensions
+        /// `Origin` names a page that may not open a WebSocket here (RFC 6455 §10.2).
+        case origin
         /// The request has a body; what follows it could be taken for frames.
         case body
     }
@@ -34,6 +36,7 @@ public struct HandshakeRejection: Error, Hashable, Sendable, CustomStringConvert
         switch reason {
         case .method: .methodNotAllowed
         case .notAnUpgrade, .version: .upgradeRequired
+        case .origin: .forbidden
         case .httpVersion, .duplicateVersion, .key, .subprotocols, .extensions, .body:
             .badRequest
         }
@@ -63,6 +66,7 @@ public struct HandshakeRejection: Error, Hashable, Sendable, CustomStringConvert
         case .key: "Sec-WebSocket-Key is not base64 of 16 bytes"
         case .subprotocols: "Sec-WebSocket-Protocol is not a list of tokens"
         case .extensions: "Sec-WebSocket-Extensions is malformed"
+        case .origin: "origin not allowed"
         case .body: "a WebSocket is opened without a request body"
         }
     }

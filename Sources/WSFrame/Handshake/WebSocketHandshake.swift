@@ -7,12 +7,14 @@ public enum WebSocketHandshake {
 
     /// Checks an upgrade request against every rule of RFC 6455 §4.2.1.
     ///
-    /// - Parameter request: The complete head.
+    /// - Parameters:
+    ///   - request: The complete head.
+    ///   - origins: Which pages may open a WebSocket; the default leaves it to the caller.
     /// - Returns: The upgrade, to be answered with
     ///   ``WebSocketUpgrade/response(subprotocol:compression:headers:)``.
     /// - Throws: ``HandshakeRejection``, which has the answer.
     public static func validate(
-        _ request: HTTPRequest
+        _ request: HTTPRequest, origins: OriginPolicy = .any
     ) throws(HandshakeRejection) -> WebSocketUpgrade {
         guard request.method == .get else { throw HandshakeRejection(.method) }
         guard request.version == .http11 else { throw HandshakeRejection(.httpVersion) }
@@ -21,6 +23,7 @@ public enum WebSocketHandshake {
         }
         guard request.body == .none else { throw HandshakeRejection(.body) }
         try checkVersion(of: request)
+        guard origins == .any || origins.admits(request) else { throw HandshakeRejection(.origin) }
         return WebSocketUpgrade(
             acceptValue: acceptValue(forKey: try key(of: request)),
             subprotocols: try subprotocols(of: request),
@@ -28,9 +31,17 @@ public enum WebSocketHandshake {
         )
     }
 
+    /// What every key is hashed with (RFC 6455 §1.3).
+    private static var guid: StaticString { "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" }
+
     /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
     package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
-        let message = key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8
+        let message = [UInt8](capacity: key.count + guid.utf8CodeUnitCount) { message in
+            for byte in key { message.append(byte) }
+            // unsafe: a StaticString of ASCII has a pointer to its code units.
+            let guid = UnsafeBufferPointer(start: guid.utf8Start, count: guid.utf8CodeUnitCount)
+            for byte in guid { message.append(byte) }
+        }
         let digest = SHA1.digest(of: message.span.bytes)
         return Base64.encode(digest.span.bytes)
     }

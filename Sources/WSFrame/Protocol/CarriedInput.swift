@@ -74,8 +74,8 @@ package struct CarriedInput: ~Copyable {
         return isMessage && configuration.delivery == .whole
     }
 
-    /// Frees what was delivered.
-    mutating func release() {
+    /// Frees what was delivered, before the next event is asked for.
+    package mutating func release() {
         assembler.release(keepsSpare: keepsSpare)
         deflate?.release()
     }

@@ -39,19 +39,58 @@ extension ProtocolCore {
         }
         let consumed = try state.deflate.received(bytes, count: count, state.configuration)
         if consumed < count {
-            // They come again, and are unmasked again.
-            let rest = bytes + consumed
-            if role == .server {
-                let key = piece.key.advanced(by: consumed)
-                _ = Masking.transform(from: rest, to: rest, count: count - consumed, key: key)
-            }
-            decoder.giveBack(count - consumed, of: piece)
-            cursor -= count - consumed
+            takeBack(count - consumed, of: piece, at: bytes, &cursor, &decoder)
         } else if piece.isLast, piece.isFinal {
             state.deflate.lastFrameEnded()
         }
-        let event = try inflated(by: state.deflate, &carried, state.configuration)
-        return event.map { .event($0) } ?? .more
+        if let event = try inflated(by: state.deflate, &carried, state.configuration) {
+            return .event(event)
+        }
+        // Once the turn's bytes are used up, the rest has to wait.
+        return consumed < count || state.deflate.isFinishing ? .needsInput : .more
+    }
+
+    /// Inflates a message that lies whole in the input as one frame.
+    ///
+    /// - Returns: The message, or `nil` where a turn's bytes were used up within it.
+    mutating func inflatedWhole(
+        _ header: FrameHeader, _ piece: FrameDecoder.Piece, at payload: UnsafeMutableRawPointer,
+        _ cursor: inout Int, _ decoder: inout FrameDecoder, _ carried: inout CarriedInput,
+        _ configuration: ProtocolConfiguration
+    ) throws(ProtocolViolation) -> Event? {
+        guard let kind = MessageKind(rawValue: header.opcode.rawValue),
+            let deflate = carried.deflate
+        else { preconditionFailure("a compressed frame where nothing is compressed") }
+        let count = piece.range.count
+        let consumed = try deflate.received(payload, count: count, configuration)
+        if consumed == count {
+            deflate.lastFrameEnded()
+            if try deflate.finish(configuration) {
+                _ = deflate.deliver()
+                return .message(kind, .kept)
+            }
+        }
+        // It goes on like one that came in pieces.
+        carried.assembler.messageBegan(kind, header)
+        takeBack(count - consumed, of: piece, at: payload, &cursor, &decoder)
+        return nil
+    }
+
+    /// Leaves the last `count` bytes of a piece for the next call, masked as they came.
+    private func takeBack(
+        _ count: Int, of piece: FrameDecoder.Piece, at bytes: UnsafeMutableRawPointer,
+        _ cursor: inout Int, _ decoder: inout FrameDecoder
+    ) {
+        guard count > 0 else { return }
+        let kept = piece.range.count - count
+        // unsafe: `bytes` is where the piece lies, and `count` is a part of it.
+        let rest = bytes + kept
+        if role == .server {
+            let key = piece.key.advanced(by: kept)
+            _ = Masking.transform(from: rest, to: rest, count: count, key: key)
+        }
+        decoder.giveBack(count, of: piece)
+        cursor -= count
     }
 
     /// What there is to hand on of the message in the making.

@@ -201,10 +201,9 @@ extension ProtocolCore {
         _ carried: inout CarriedInput,
         _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
-        if let deflate = carried.deflate, deflate.isFinishing,
+        if let deflate = carried.deflate, deflate.isFinishing {
             let event = try inflated(by: deflate, &carried, configuration)
-        {
-            return event
+            if event != nil || deflate.isFinishing { return event }
         }
         while true {
             if !decoder.isInsideFrame {
@@ -218,7 +217,7 @@ extension ProtocolCore {
                 let isWhole = try carried.began(header, configuration)
                 if isWhole, input.count - cursor >= header.payloadBytes {
                     return try whole(
-                        header, in: input, at: &cursor, &decoder, carried.deflate, configuration)
+                        header, in: input, at: &cursor, &decoder, &carried, configuration)
                 }
                 if let kind = MessageKind(rawValue: header.opcode.rawValue) {
                     carried.assembler.messageBegan(kind, header)
@@ -250,7 +249,7 @@ extension ProtocolCore {
         in input: UnsafeMutableRawBufferPointer,
         at cursor: inout Int,
         _ decoder: inout FrameDecoder,
-        _ deflate: DeflateCodec?,
+        _ carried: inout CarriedInput,
         _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
         guard let piece = decoder.nextPiece(inputBytes: input.count, at: &cursor),
@@ -267,9 +266,9 @@ extension ProtocolCore {
             ? Masking.transform(from: payload, to: payload, count: count, key: piece.key)
             : UInt64.max
         if let kind = MessageKind(rawValue: header.opcode.rawValue) {
-            if header.isCompressed, let deflate {
-                try deflate.receivedWhole(payload, count: count, configuration)
-                return .message(kind, .kept)
+            if header.isCompressed {
+                return try inflatedWhole(
+                    header, piece, at: payload, &cursor, &decoder, &carried, configuration)
             }
             if kind == .text, seen & 0x8080_8080_8080_8080 != 0 {
                 var utf8 = UTF8Validator()

@@ -35,6 +35,13 @@ public struct ProtocolLimits: Hashable, Sendable {
     ///
     /// 1,032 by default, what DEFLATE can reach at all, so that ``messageBytesMax`` alone decides.
     public var inflationRatioMax: Int
+    /// The most bytes that one connection's messages inflate to in one turn of the driver's; the rest
+    /// waits for the next turn, so that a peer whose kilobytes become megabytes gets no more of a
+    /// loop's time than others.
+    ///
+    /// 512 KiB by default, what a turn reads of a peer that does not compress. In force where the
+    /// driver tells its turns, see ``DeflateCodec/turnBegan(_:bytesMax:)``.
+    public var inflatedBytesPerTurnMax: Int
 
     /// Makes limits; every one has a default.
     ///
@@ -47,7 +54,8 @@ public struct ProtocolLimits: Hashable, Sendable {
         controlFramesPerInputMax: Int = 1024,
         controlFramesPerSecondMax: Int = 2048,
         bookkeepingBytesMax: Int = 256 << 10,
-        inflationRatioMax: Int = 1032
+        inflationRatioMax: Int = 1032,
+        inflatedBytesPerTurnMax: Int = 512 << 10
     ) {
         precondition(
             framePayloadBytesMax >= 125, "framePayloadBytesMax of \(framePayloadBytesMax) < 125")
@@ -63,6 +71,9 @@ public struct ProtocolLimits: Hashable, Sendable {
             bookkeepingBytesMax >= FrameHeader.bytesMax,
             "bookkeepingBytesMax of \(bookkeepingBytesMax) < \(FrameHeader.bytesMax)")
         precondition(inflationRatioMax >= 1, "inflationRatioMax of \(inflationRatioMax) < 1")
+        precondition(
+            inflatedBytesPerTurnMax >= 1,
+            "inflatedBytesPerTurnMax of \(inflatedBytesPerTurnMax) < 1")
         self.framePayloadBytesMax = framePayloadBytesMax
         self.messageBytesMax = messageBytesMax
         self.fragmentsMax = fragmentsMax
@@ -70,5 +81,6 @@ public struct ProtocolLimits: Hashable, Sendable {
         self.controlFramesPerSecondMax = controlFramesPerSecondMax
         self.bookkeepingBytesMax = bookkeepingBytesMax
         self.inflationRatioMax = inflationRatioMax
+        self.inflatedBytesPerTurnMax = inflatedBytesPerTurnMax
     }
 }

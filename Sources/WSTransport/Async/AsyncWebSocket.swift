@@ -47,6 +47,9 @@ public struct AsyncWebSocket: Sendable {
     /// What the peer sends, until the WebSocket is closed. One task reads at a time.
     public var messages: Messages { Messages(connection: self) }
 
+    /// Received bytes that no task has taken; on the loop only.
+    package var waitingBytes: Int { core.waitingBytes }
+
     // MARK: - Sending
 
     /// Sends one message, and waits while more is queued than

@@ -41,6 +41,7 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
     private var reader: Reader?
     private var messages = MessageQueue()
     private var isPaused = false
+    var waitingBytes: Int { messages.bytes }
     var writers = WriterLine()
     var pings = PingLine()
     private var endWaiters: [EndWaiter] = []
@@ -77,19 +78,16 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
             self.reader = nil
             reader.resume(returning: .message(message))
         }
-        if connection.compression != nil { boundInflated(connection) }
+        // A read may inflate to a thousand times its bytes: its rest stays as it came where the task
+        // does not keep up.
+        if connection.compression != nil,
+            messages.bytes >= connection.connection.limits.inboundBytesMax
+        {
+            readEnded()
+        }
     }
 
-    /// A read may inflate to a thousand times its bytes, and reading pauses only behind it: the task
-    /// takes what it can meanwhile, and who sends more than 16 of the longest messages is cut off.
-    private func boundInflated(_ connection: WebSocketConnection) {
-        guard messages.bytes >= connection.connection.limits.inboundBytesMax else { return }
-        loop.runReadyTasks()
-        let most = max(connection.shard.framing.limits.messageBytesMax, 256 << 10)
-        if messages.bytes / 16 > most { connection.abort() }
-    }
-
-    /// All messages of a read are here.
+    /// All messages of a read are here, or too many.
     func readEnded() {
         // The task runs here as a handler would: what it sends leaves with the others' writes, and
         // its buffer is free again for the next connection's messages.
@@ -100,7 +98,7 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
             webSocket.isOpen
         else { return }
         isPaused = true
-        webSocket.connection.pauseReading()
+        webSocket.pauseDelivery()
     }
 
     func receivedPong(
@@ -160,7 +158,7 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
 
     private func resumeReading() {
         isPaused = false
-        webSocket?.connection.resumeReading()
+        webSocket?.resumeDelivery()
     }
 
     // MARK: - Ending

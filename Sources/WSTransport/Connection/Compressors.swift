@@ -4,6 +4,10 @@ import WSFrame
 /// A loop's compressors, and the timer that gives back what is idle.
 final class Compressors: TimerTarget {
     let pool = DeflatePool()
+    /// The most contexts that are given back at once; the others follow millisecond by millisecond,
+    /// so that a hundred thousand that idle do not hold the loop up.
+    static let contextsSweptMax = 64
+
     private let idleTimeout: Duration
     private var connections = 0
     private var isArmed = false
@@ -26,8 +30,11 @@ final class Compressors: TimerTarget {
     }
 
     func timerFired(_ id: TimerID, on loop: EventLoop) {
+        guard pool.sweep(contextsMax: Self.contextsSweptMax) else {
+            loop.schedule(after: .milliseconds(1), self)
+            return
+        }
         isArmed = false
-        pool.sweep()
         // The last connection leaves something for one more round.
         if connections > 0 || !pool.isEmpty { arm(loop) }
     }

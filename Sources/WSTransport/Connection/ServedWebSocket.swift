@@ -4,6 +4,16 @@ import NetPoll
 final class ServedWebSocket: WebSocketConnection, ConnectionHandler, TimerTarget {
     func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         receive(&bytes, from: 0)
+        readEnded()
+    }
+
+    /// A job posted for input that was held.
+    func heldIsDue() {
+        takeHeld()
+        readEnded()
+    }
+
+    private func readEnded() {
         if shard.servesTasks, let task = handler as? AsyncWebSocketCore { task.readEnded() }
     }
 

@@ -7,17 +7,22 @@ extension WebSocketConnection {
         var ending: WebSocketCloseReason?
         /// What an input left for the next one.
         var carried = CarriedInput()
+        /// Input that was received and not taken.
+        var held = HeldInput()
         /// The latest ping of the application's, until its pong.
         var outstandingPing: OutstandingPing?
         /// The control frames of this second, where they follow each other so soon.
         var controlFrames = ControlFrameRate()
 
         func isEmpty(at now: Duration) -> Bool {
-            ending == nil && outstandingPing == nil && carried.isEmpty
+            ending == nil && outstandingPing == nil && carried.isEmpty && held.isEmpty
                 && !controlFrames.isCurrent(at: now)
         }
 
         /// Makes one that is empty ready for another connection.
-        func reset() { controlFrames = ControlFrameRate() }
+        func reset() {
+            controlFrames = ControlFrameRate()
+            held = HeldInput()
+        }
     }
 }

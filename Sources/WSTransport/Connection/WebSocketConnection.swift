@@ -22,13 +22,13 @@ public class WebSocketConnection {
     let handler: any WebSocketHandler
     let shard: WebSocketShard
     /// The compression agreed on, or `nil`.
-    private let deflate: DeflateCodec?
-    private var cold: Cold?
-    /// Unchecked for the hot path: it is private, and no access to it calls out of this class, so
-    /// accesses cannot overlap.
-    @exclusivity(unchecked) private var framing: ProtocolCore
+    let deflate: DeflateCodec?
+    var cold: Cold?
+    /// Unchecked for the hot path: nobody else uses it, and no access to it calls out of this class,
+    /// so accesses cannot overlap.
+    @exclusivity(unchecked) private(set) var framing: ProtocolCore
     /// When bytes last came, on the loop's clock of milliseconds.
-    private var lastReceived: UInt32
+    private(set) var lastReceived: UInt32
     private var timer = TimerID.none
     private let peer: PeerAddress
 
@@ -148,7 +148,7 @@ public class WebSocketConnection {
     /// awaited or queued.
     package var ownsMemory: Bool { cold != nil || connection.ownsBuffers }
 
-    private var coldState: Cold {
+    var coldState: Cold {
         if let cold { return cold }
         let made = shard.spareCold.take() ?? Cold()
         cold = made
@@ -158,59 +158,6 @@ public class WebSocketConnection {
     private var ending: WebSocketCloseReason? {
         get { cold?.ending }
         set { coldState.ending = newValue }
-    }
-
-    // MARK: - Writing frames
-
-    private func write(
-        _ payload: RawSpan, opcode: Opcode, isCompressed: Bool = false
-    ) -> WriteOutcome {
-        guard framing.role == .server else {
-            return writeMasked(payload, opcode: opcode, isCompressed: isCompressed)
-        }
-        let headerBytes = FrameEncoder.headerBytes(payloadBytes: payload.byteCount)
-        let header = FrameHeader(
-            isCompressed: isCompressed, opcode: opcode, payloadBytes: payload.byteCount)
-        return payload.withUnsafeBytes { bytes in
-            if let place = connection.reserve(headerBytes + bytes.count) {
-                // The place has room for header and payload: that much was reserved.
-                _ = FrameEncoder.encodeHeader(header, into: place)
-                if let base = bytes.baseAddress {
-                    (place + headerBytes).copyMemory(from: base, byteCount: bytes.count)
-                }
-                return .accepted
-            }
-            return withUnsafeTemporaryAllocation(byteCount: FrameHeader.bytesMax, alignment: 1) {
-                head in
-                guard let start = head.baseAddress else { return .closed }
-                let count = FrameEncoder.encodeHeader(header, into: start)
-                return connection.write(
-                    head: UnsafeRawBufferPointer(rebasing: head[..<count]), body: bytes)
-            }
-        }
-    }
-
-    private func writeClose(_ code: CloseCode?, _ reason: String = "") {
-        let key = framing.role == .client ? shard.maskingKey() : nil
-        let frame = FrameEncoder.closeFrame(code, reason: reason, maskingKey: key)
-        connection.write(frame.span.bytes)
-    }
-
-    /// Writes a client's frame, masked with a fresh key (RFC 6455 §5.3).
-    private func writeMasked(
-        _ payload: RawSpan, opcode: Opcode, isCompressed: Bool
-    ) -> WriteOutcome {
-        let key = shard.maskingKey()
-        let count = payload.byteCount
-        let frameBytes = FrameEncoder.headerBytes(payloadBytes: count, role: .client) + count
-        if let place = connection.reserve(frameBytes) {
-            let target = UnsafeMutableRawBufferPointer(start: place, count: frameBytes)
-            FrameEncoder.encode(
-                payload, opcode: opcode, isCompressed: isCompressed, maskingKey: key, into: target)
-            return .accepted
-        }
-        let frame = MaskedFrame(payload, opcode: opcode, isCompressed: isCompressed, key: key)
-        return connection.write(frame.bytes, keptAliveBy: frame)
     }
 
     // MARK: - Events
@@ -223,22 +170,36 @@ public class WebSocketConnection {
     }
 
     func receive(_ bytes: inout MutableRawSpan, from start: Int) {
+        if let cold, cold.held.isHolding {
+            cold.held.append(bytes.bytes.extracting(droppingFirst: start))
+            return
+        }
         let now = loop.nowMilliseconds
         let isActive = now &- lastReceived < 1_000
         lastReceived = now
+        let end = take(&bytes, from: start, isActive)
+        if deflate != nil { hold(bytes.bytes.extracting(droppingFirst: end)) }
+        freeCold()
+    }
+
+    /// Delivers what is in `bytes`, as far as the turn's bytes and the handler allow.
+    ///
+    /// - Returns: The end of what was taken.
+    func take(_ bytes: inout MutableRawSpan, from start: Int, _ isActive: Bool) -> Int {
         var carried = takeCarried()
         carried.borrow(&shard.spareAssembly)
-        deliver(&bytes, from: start, &carried, isActive)
+        let end = deliver(&bytes, from: start, &carried, isActive)
         carried.giveBack(to: &shard.spareAssembly)
-        guard carried.isEmpty || connection.isEnded else {
-            coldState.carried = carried
-            return
-        }
-        if let cold, cold.isEmpty(at: .milliseconds(now)) {
-            self.cold = nil
-            cold.reset()
-            shard.spareCold = cold
-        }
+        if !carried.isEmpty, !connection.isEnded { coldState.carried = carried }
+        return end
+    }
+
+    /// Gives back what an idle connection does without.
+    func freeCold() {
+        guard let cold, cold.isEmpty(at: .milliseconds(lastReceived)) else { return }
+        self.cold = nil
+        cold.reset()
+        shard.spareCold = cold
     }
 
     private func takeCarried() -> CarriedInput {
@@ -251,9 +212,11 @@ public class WebSocketConnection {
     private func deliver(
         _ bytes: inout MutableRawSpan, from start: Int, _ carried: inout CarriedInput,
         _ isActive: Bool
-    ) {
+    ) -> Int {
         let configuration = shard.framing
         var cursor = start
+        deflate?.turnBegan(
+            loop.metrics.turns, bytesMax: configuration.limits.inflatedBytesPerTurnMax)
         do throws(ProtocolViolation) {
             while let event = try framing.next(
                 in: &bytes, at: &cursor, carrying: &carried, configuration)
@@ -285,7 +248,11 @@ public class WebSocketConnection {
                     closed(by: close)
                 }
                 // A handler may have aborted it, or a reply have passed the queue's bound.
-                if connection.isEnded { return }
+                if connection.isEnded { return bytes.byteCount }
+                if deflate != nil, isDeliveryPaused {
+                    carried.release()
+                    return cursor
+                }
             }
         } catch {
             ending = .violation(error)
@@ -293,6 +260,7 @@ public class WebSocketConnection {
             if framing.closeRequested() == .send { writeClose(error.closeCode) }
             connection.close()
         }
+        return cursor
     }
 
     /// Bounds control frames by the clock; those after a second of silence need no memory.

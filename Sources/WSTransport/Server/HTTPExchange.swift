@@ -70,7 +70,8 @@ final class HTTPExchange {
         var upgrade: WebSocketUpgrade?
         if isUpgrade {
             do throws(HandshakeRejection) {
-                upgrade = try WebSocketHandshake.validate(request)
+                upgrade = try WebSocketHandshake.validate(
+                    request, origins: shard.configuration.origins)
             } catch {
                 fail(.rejected(error), error.response, connection)
                 return nil

@@ -12,6 +12,10 @@ extension WebSocketServer {
         /// none: it costs processor time and memory, and repays them on slow links only. A
         /// ``Decision`` may differ from it.
         public var compression: CompressionConfiguration?
+        /// Which pages may open a WebSocket from a browser (RFC 6455 §10.2); others are answered 403.
+        /// Default ``/WSFrame/OriginPolicy/any``: a server that knows its clients by cookies wants
+        /// another.
+        public var origins = OriginPolicy.any
         /// Bounds of request heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Bounds of each connection's send queue. A peer that takes no messages is closed at

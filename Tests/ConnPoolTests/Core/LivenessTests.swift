@@ -86,6 +86,20 @@ struct LivenessTests {
         #expect(world.take() == [.close(id, .expired)])
     }
 
+    @Test func `one whose time is over and that then breaks is known to be dead`() throws {
+        var world = CoreWorld { $0.connectionsMax = 1 }
+        _ = try world.fill(1)
+        let id = try world.lease()
+        world.feed { $0.outdated(now: $1, into: &$2) }
+        world.pass(.seconds(1_800))
+        #expect(!world.core.isBroken(id))
+        world.feed { $0.broke(id, .closedByPeer, now: $1, into: &$2) }
+        #expect(world.core.isBroken(id))
+        _ = world.take()
+        world.release(id)
+        #expect(world.take() == [.close(id, .closedByPeer)])
+    }
+
     @Test func `lifetimes are spread`() throws {
         var world = CoreWorld {
             $0.lifetimeMax = .seconds(1_000)

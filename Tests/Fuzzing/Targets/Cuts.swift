@@ -4,6 +4,13 @@ enum Cuts {
     case everywhere
     case seeded(UInt8)
 
+    /// How much may be inflated in a turn, where that is bounded: up to `most`, and seldom so little
+    /// that a message takes more than a thousand turns.
+    func turnBytes(upTo most: Int) -> Int? {
+        guard case .seeded(let seed) = self else { return nil }
+        return max(Int(seed) * most >> 8, most >> 10, 1)
+    }
+
     /// Calls `body` with each piece in turn, until it says that there is no use in more.
     func forEachPiece(of stream: [UInt8], _ body: (inout [UInt8]) -> Bool) {
         var start = 0

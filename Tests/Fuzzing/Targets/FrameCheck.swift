@@ -2,7 +2,7 @@ import WSFrame
 
 /// One end's protocol: every call that returns an event gets further in its input, one that returns
 /// none has taken all of it, nothing kept passes its limit, and the events are the same however the
-/// stream is cut.
+/// stream is cut and whatever a turn may inflate.
 enum FrameCheck {
     /// What was said of a stream. A message read in pieces counts when it is complete, because where
     /// pieces end depends on the cuts.
@@ -73,9 +73,15 @@ enum FrameCheck {
             DeflateCodec($0, role: role, configuration: .shared, pool: pool)
         }
         var carried = CarriedInput(deflate: deflate)
+        // Cut at random, little is inflated in each turn; and every turn gets further.
+        let turnBytes = cuts.turnBytes(upTo: configuration.limits.messageBytesMax)
         // What a few bytes inflate to may come in many pieces.
-        let standstillsMax = deflate == nil ? 0 : configuration.limits.messageBytesMax >> 14 + 2
+        let pieceBytes = min(turnBytes ?? .max, 1 << 14)
+        let standstillsMax =
+            deflate == nil ? 0 : configuration.limits.messageBytesMax / pieceBytes + 2
         var standstills = 0
+        let turnsMax = configuration.limits.messageBytesMax / (turnBytes ?? 1) + 2
+        var (turn, waits) = (0, 0)
         cuts.forEachPiece(of: stream) { piece in
             var span = piece.mutableSpan
             var bytes = span.mutableBytes
@@ -83,9 +89,22 @@ enum FrameCheck {
             do throws(ProtocolViolation) {
                 while true {
                     let before = cursor
+                    if let turnBytes { deflate?.turnBegan(turn, bytesMax: turnBytes) }
                     let event = try core.next(
                         in: &bytes, at: &cursor, carrying: &carried, configuration)
-                    guard let event else { break }
+                    guard let event else {
+                        guard cursor < bytes.byteCount || deflate?.isFinishing == true,
+                            turnBytes != nil
+                        else { break }
+                        turn += 1
+                        waits = cursor > before ? 0 : waits + 1
+                        guard waits <= turnsMax else {
+                            said.append(.broken("\(waits) turns at \(before) for nothing"))
+                            return false
+                        }
+                        continue
+                    }
+                    waits = 0
                     standstills = cursor > before ? 0 : standstills + 1
                     guard standstills <= standstillsMax else {
                         said.append(.broken("an event at \(before) that consumed nothing"))

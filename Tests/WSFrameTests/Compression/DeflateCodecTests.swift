@@ -138,6 +138,34 @@ struct DeflateCodecTests {
         #expect(pair.pool.contextsHeld == 0)
     }
 
+    @Test func `a sweep may take several steps, while connections come and go`() {
+        var configuration = CompressionConfiguration.every
+        configuration.memoryLevel = 1
+        let agreed = PerMessageDeflate(serverWindowBits: 9)
+        let pool = DeflatePool()
+        func used() -> DeflateCodec {
+            let codec = DeflateCodec(
+                agreed, role: .server, configuration: configuration, pool: pool)
+            compress(with: codec)
+            return codec
+        }
+        var codecs = (0..<100).map { _ in used() }
+        #expect(pool.sweep(contextsMax: 100))
+        // Two of a hundred are used again, one leaves, and one comes.
+        compress(with: codecs[0])
+        #expect(!pool.sweep(contextsMax: 40))
+        #expect(pool.contextsHeld == 60)
+        compress(with: codecs[10])
+        codecs.remove(at: 20)
+        codecs.append(used())
+        #expect(pool.contextsHeld == 60)
+        #expect(!pool.sweep(contextsMax: 40))
+        #expect(pool.sweep(contextsMax: 40))
+        #expect(pool.contextsHeld == 3)
+        #expect(pool.sweep())
+        #expect(pool.contextsHeld == 0)
+    }
+
     @Test func `a connection that ends leaves the pool`() {
         let pool = DeflatePool()
         var codecs = (0..<10).map { _ in
@@ -213,6 +241,22 @@ struct PreparedCompressionTests {
         #expect(first.bytes.count < message.bytes.count)
         let observer = Observer(role: .client, deflate: codec(wide, pool, role: .client))
         #expect(observer.receive(Array(first.bytes)) == [.text(Self.text)])
+    }
+
+    @Test func `all its compressed forms are freed with it`() throws {
+        struct Form {
+            weak var object: PreparedMessage.Compressed?
+        }
+        var message: PreparedMessage? = PreparedMessage(text: Self.text)
+        var forms: [Form] = []
+        for bits in 9...13 {
+            let codec = codec(PerMessageDeflate(serverWindowBits: bits), DeflatePool())
+            let form = try #require(message.flatMap { codec.compressed($0) })
+            forms.append(Form(object: form))
+        }
+        #expect(forms.count { $0.object != nil } == 5)
+        message = nil
+        #expect(forms.count { $0.object != nil } == 0)
     }
 
     @Test func `it may stand between messages of a context`() {

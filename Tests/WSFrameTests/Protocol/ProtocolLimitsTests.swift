@@ -112,11 +112,18 @@ struct ProtocolLimitsTests {
         #expect(limits.controlFramesPerSecondMax == 2048)
         #expect(limits.bookkeepingBytesMax == 262_144)
         #expect(limits.inflationRatioMax == 1032)
+        #expect(limits.inflatedBytesPerTurnMax == 524_288)
     }
 
     @Test func `a limit below a control frame traps`() async {
         await #expect(processExitsWith: .failure) {
             _ = ProtocolLimits(framePayloadBytesMax: 124)
+        }
+    }
+
+    @Test func `a turn in which nothing may be inflated traps`() async {
+        await #expect(processExitsWith: .failure) {
+            _ = ProtocolLimits(inflatedBytesPerTurnMax: 0)
         }
     }
 

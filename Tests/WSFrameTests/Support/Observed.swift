@@ -22,6 +22,8 @@ final class Observer {
     /// How many payloads lay in the input, and how many were kept.
     private(set) var inPlace = 0
     private(set) var kept = 0
+    /// What the last input held behind what was taken, as it is to be given again.
+    private(set) var rest: [UInt8] = []
 
     init(
         role: Role = .server,
@@ -59,6 +61,7 @@ final class Observer {
         } catch {
             observed.append(.violation(error.reason))
         }
+        rest = Array(piece[cursor...])
         return Array(observed[before...])
     }
 

@@ -1,6 +1,5 @@
 import Testing
-
-@testable import Hub
+import WSFrame
 
 @Suite("OriginPolicy, RFC 6455 §10.2")
 struct OriginPolicyTests {

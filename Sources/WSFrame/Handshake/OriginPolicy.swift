@@ -13,7 +13,11 @@ public enum OriginPolicy: Hashable, Sendable {
     case any
 
     /// Decides on a handshake by its `Origin` and `Host` header fields.
-    func admits(origin: String?, host: String?) -> Bool {
+    public func admits(_ request: HTTPRequest) -> Bool {
+        admits(origin: request.header("Origin"), host: request.header("Host"))
+    }
+
+    package func admits(origin: String?, host: String?) -> Bool {
         guard let origin else { return true }
         if self == .any { return true }
         // Browsers send ASCII (RFC 6454 §6.1). Anything else would be normalised to be compared, in

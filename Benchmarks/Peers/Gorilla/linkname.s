@@ -1,0 +1,1 @@
+// Lets a declaration without a body stand in this package.

@@ -1,0 +1,113 @@
+"""`deflate-memory`: what a WebSocket that compresses costs in memory, idle and used, by setting of `ws-echo`."""
+
+import os
+import socket
+import time
+import zlib
+from statistics import median
+
+from .. import report
+from ..plan import Plan
+from ..server import Running, Server, raise_file_limit
+from ..tools import ROOT, swift_product
+
+NAME = "deflate-memory"
+WARM_CONNECTIONS = 20
+TEXT = (b'{"user":"ada","text":"words that come again and again","n":%d}' * 20)[:1_000]
+IDLE_SECONDS = 66  # contexts are given back after twice the timeout of 30 s at the latest
+METHOD = """{count:,} connections of `ws-echo --compression SETTING --loops 1`, which all offer `permessage-deflate; \
+client_max_window_bits` and, once all are open, send one compressed text of {size:,} bytes each and read its echo. Growth \
+of `Anonymous` in `smaps_rollup` per connection after {warm} that did the same. `off` agrees on nothing; `shared` takes no \
+context over; `context` takes both over, with windows of 4 KiB and a memory level of 5."""
+
+
+class DeflateMemory:
+    def __init__(self, plan: Plan):
+        self.plan = plan
+
+    def build(self) -> None:
+        self.echo = swift_product(ROOT, "ws-echo")
+
+    def run(self) -> str:
+        raise_file_limit()
+        count = 1_000 if self.plan.is_quick else 5_000
+        rows = []
+        for setting in ["off", "shared", "context"]:
+            rounds = [self.round(setting, count) for _ in range(self.plan.rounds)]
+            cells = [f"{median(figures):,.0f}" for figures in zip(*rounds)]
+            if not self.plan.is_quick:
+                # Waited for once, and for nothing where nothing is to be given back.
+                idle = None if setting == "off" else self.round(setting, count, IDLE_SECONDS)
+                cells.append(f"{idle[-1]:,.0f}" if idle else "as before")
+            rows.append([setting, *cells])
+            print(setting, *cells, flush=True)
+        heading = f"## {NAME}{' (quick)' if self.plan.is_quick else ''}\n\n{report.machine()}"
+        method = METHOD.format(count=count, size=len(TEXT), warm=WARM_CONNECTIONS)
+        columns = ["setting", "open, bytes", "used once, bytes"]
+        if not self.plan.is_quick:
+            columns.append(f"idle for {IDLE_SECONDS} s, bytes")
+        return "\n\n".join([heading, method, report.table(columns, rows)])
+
+    def round(self, setting: str, count: int, idle_seconds: int = 0) -> list[float]:
+        command = [str(self.echo), "--host", "127.0.0.1", "--port", "{port}", "--loops", "1", "--compression", setting]
+        with Running(Server("ws-echo", command)) as running:
+            warm = [Client(running.port) for _ in range(WARM_CONNECTIONS)]
+            for client in warm:
+                client.echo()
+            before = running.anonymous_bytes()
+            clients = [Client(running.port) for _ in range(count)]
+            figures = [running.anonymous_bytes()]
+            for client in clients:
+                client.echo()
+            figures.append(running.anonymous_bytes())
+            if idle_seconds:
+                time.sleep(idle_seconds)
+                figures.append(running.anonymous_bytes())
+            for client in warm + clients:
+                client.socket.close()
+        return [(figure - before) / count for figure in figures]
+
+
+class Client:
+    def __init__(self, port: int):
+        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+        self.socket.sendall(
+            b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+        )
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += self.socket.recv(4096)
+        if not head.startswith(b"HTTP/1.1 101 "):
+            raise RuntimeError(f"no upgrade: {head!r}")
+        self.compresses = b"permessage-deflate" in head
+
+    def echo(self) -> None:
+        payload = TEXT
+        if self.compresses:
+            compressor = zlib.compressobj(wbits=-12)
+            payload = (compressor.compress(TEXT) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        first = 0xC1 if self.compresses else 0x81
+        count = len(payload)
+        length = bytes([0x80 | count]) if count < 126 else bytes([0xFE]) + count.to_bytes(2, "big")
+        key = os.urandom(4)
+        masked = bytes(byte ^ key[index & 3] for index, byte in enumerate(payload))
+        self.socket.sendall(bytes([first]) + length + key + masked)
+        head = self.exactly(2)
+        left = head[1] if head[1] < 126 else int.from_bytes(self.exactly(2), "big")
+        if head[0] != first or (not self.compresses and self.exactly(left) != TEXT):
+            raise RuntimeError(f"no echo: {head!r}")
+        if self.compresses:
+            inflated = zlib.decompressobj(wbits=-15).decompress(self.exactly(left) + b"\0\0\xff\xff")
+            if inflated != TEXT:
+                raise RuntimeError("another echo than what was sent")
+
+    def exactly(self, count: int) -> bytes:
+        received = b""
+        while len(received) < count:
+            piece = self.socket.recv(count - len(received))
+            if not piece:
+                raise RuntimeError("the server closed the connection")
+            received += piece
+        return received

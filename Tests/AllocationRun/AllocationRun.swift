@@ -1,0 +1,74 @@
+import AllocationCounter
+import ConnPool
+
+/// Leases and returns in an optimised build, and fails where that allocated memory: what a hot path
+/// costs without optimisation says nothing.
+@main
+struct AllocationRun {
+    private static let count = 1_000
+
+    static func main() async throws {
+        guard allocation_counter_is_active() else { fatalError("allocations are not counted") }
+        var failures = 0
+        func report(_ what: String, _ allocations: UInt64) {
+            print("\(allocations) allocations in \(count) times: \(what)")
+            if allocations > 0 { failures += 1 }
+        }
+        for (name, leases) in [("a connection", 1), ("a shared connection", 64)] {
+            var configuration = PoolConfiguration()
+            configuration.leasesPerConnection = leases
+            let pool = ConnectionPool(configuration: configuration, connector: connector)
+            try await pool.withConnection { _ in }
+            report("tryLease and return of \(name)", tried(pool))
+            report("lease and return of \(name)", try await leased(pool))
+            await pool.close()
+        }
+        let pool = EndpointPool(endpoints: [Endpoint(name: "a"), Endpoint(name: "b")]) { _ in
+            connector
+        }
+        for _ in 0..<4 { try await pool.withConnection { _ in } }
+        report("lease and return at two endpoints", try await leased(pool))
+        await pool.close()
+        if failures > 0 { fatalError("\(failures) hot paths allocate") }
+    }
+
+    private static var connector: PoolConnector<Int> {
+        PoolConnector { _ in
+            1
+        } close: { _, _ in
+        }
+    }
+
+    // None of these suspends, so all runs on the thread whose allocations are counted. The first
+    // round makes what stays.
+
+    private static func tried(_ pool: ConnectionPool<Int>) -> UInt64 {
+        var before: UInt64 = 0
+        for round in 0..<2 * count {
+            if round == count { before = allocation_counter_count() }
+            guard let lease = pool.tryLease() else { fatalError("no connection is idle") }
+            lease.release()
+        }
+        return allocation_counter_count() - before
+    }
+
+    private static func leased(_ pool: ConnectionPool<Int>) async throws -> UInt64 {
+        var before: UInt64 = 0
+        for round in 0..<2 * count {
+            if round == count { before = allocation_counter_count() }
+            let lease = try await pool.lease()
+            lease.release()
+        }
+        return allocation_counter_count() - before
+    }
+
+    private static func leased(_ pool: EndpointPool<Int>) async throws -> UInt64 {
+        var before: UInt64 = 0
+        for round in 0..<2 * count {
+            if round == count { before = allocation_counter_count() }
+            let lease = try await pool.lease()
+            lease.release()
+        }
+        return allocation_counter_count() - before
+    }
+}
