@@ -88,8 +88,8 @@ private enum Echoed: Codable {
 
     init(from decoder: any Decoder) throws {
         let value = try decoder.singleValueContainer()
+        // What is no text is bytes, or the error below says what is wrong.
         if let text = try? value.decode(String.self) {
-            // Else it is bytes, or the error below says what is wrong.
             self = .text(text)
         } else {
             self = .bytes(try value.decode([UInt8].self))

@@ -88,7 +88,7 @@ struct Bench: AsyncParsableCommand {
                         return samples
                     }
                 }
-                return try await tasks.reduce(into: []) { $0 += $1 }
+                return try await tasks.reduce(into: [Duration]()) { $0 += $1 }
             }
             print("\(Int(Double(samples.count) / seconds)) calls/s, \(inFlight) in flight")
             print(Samples(samples).summary)

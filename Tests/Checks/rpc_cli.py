@@ -43,7 +43,7 @@ def check(context: Context) -> None:
     expect(re.match(r"[1-9]\d+ calls/s, 8 in flight\n", bench), f"bench: {bench}")
 
     fails(2, "unimplemented", "call", server, "bench.Echo/Missing")
-    fails(2, "invalidArgument", "call", server, "bench.Echo/Sleep", "-1")
+    fails(2, "invalidArgument", "call", server, "bench.Echo/Sleep", '"x"')
     fails(2, "deadlineExceeded", "call", server, "bench.Echo/Sleep", "5000", "--timeout", "0.1")
     fails(2, "not serving", "health", server, "no.Such")
     fails(1, "refused", "list", f"127.0.0.1:{free_port()}")

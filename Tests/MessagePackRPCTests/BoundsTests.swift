@@ -90,7 +90,7 @@ struct BoundsTests {
         let small = try world.connect(configuration)
         let text = String(repeating: "a", count: 1_000)
         let sent = try failure(world) { try await small.call("nothing", text) }
-        #expect(sent.reason == .oversizedMessage(bytes: 1_016, limit: 1_000))
+        #expect(sent.reason == .oversizedMessage(bytes: 1_015, limit: 1_000))
         #expect(!sent.mayHaveRun)
         let answer = try failure(world) {
             _ = try await small.call("bytes", 1_000, returning: [UInt8].self)
@@ -140,6 +140,44 @@ struct BoundsTests {
         #expect(world.loop.now - before == .seconds(3))
         _ = world.network.run(within: .seconds(5)) { running.result != nil }
         #expect(running.error?.mayHaveRun == true)
+    }
+
+    @Test func `a client that drains ends the connection after its last call`() throws {
+        let world = try world()
+        let client = try world.connect()
+        let running = world.start { try await client.call("wait", timeout: .seconds(2)) }
+        _ = world.network.run(within: .seconds(1)) { witness.all == ["waits"] }
+        client.drain()
+        _ = world.network.run(within: .milliseconds(100)) { false }
+        #expect(world.server.connections.count == 1)
+        _ = world.network.run(within: .seconds(5)) { running.result != nil }
+        #expect(running.error?.reason == .deadlineExceeded)
+        _ = world.network.run(within: .seconds(5)) { world.server.connections.isEmpty }
+        #expect(world.server.connections.isEmpty)
+    }
+
+    @Test func `a task that was cancelled before its call came to the loop does not hang`() throws {
+        let world = try world()
+        let client = try world.connect()
+        let running = world.start {
+            await withTaskGroup(of: MessagePackRPCError?.self) { tasks in
+                for _ in 0..<10 {
+                    tasks.addTask {
+                        do {
+                            try await client.call("wait")
+                            return nil
+                        } catch {
+                            return error as? MessagePackRPCError
+                        }
+                    }
+                }
+                tasks.cancelAll()
+                return await tasks.reduce(into: [MessagePackRPCError.Reason?]()) { $0.append($1?.reason) }
+            }
+        }
+        _ = world.network.run(within: .seconds(5)) { running.result != nil }
+        let reasons = try #require(running.result).get()
+        #expect(reasons == Array(repeating: .cancelled, count: 10))
     }
 
     @Test func `a server without requests drains at once`() throws {

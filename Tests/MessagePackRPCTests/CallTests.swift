@@ -41,7 +41,7 @@ struct CallTests {
                         (number, try await client.call("add", number, 1, returning: Int.self))
                     }
                 }
-                return try await tasks.reduce(into: [:]) { $0[$1.0] = $1.1 }
+                return try await tasks.reduce(into: [Int: Int]()) { $0[$1.0] = $1.1 }
             }
         }
         #expect(sums == Dictionary(uniqueKeysWithValues: (0..<100).map { ($0, $0 + 1) }))

@@ -39,6 +39,7 @@ public struct MessagePackRPCFault: Error, Hashable, Sendable {
     public var text: String? {
         // Whatever else it is has no text.
         if let text = try? decode(String.self) { return text }
+        // Nor has one of another shape.
         return (try? decode(NumberedText.self))?.text
     }
 

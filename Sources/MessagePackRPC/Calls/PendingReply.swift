@@ -13,6 +13,8 @@ final class PendingReply: TimerTarget, @unchecked Sendable {
     private let peer: MessagePeer
     private var continuation: CheckedContinuation<Outcome, Never>?
     private(set) var isOver = false
+    private var wasSubmitted = false
+    private var wasCancelledEarly = false
     private var id: UInt32?
     private var timer: TimerID?
 
@@ -37,6 +39,20 @@ final class PendingReply: TimerTarget, @unchecked Sendable {
     }
 
     // MARK: - On the loop
+
+    /// It came to the loop; whether its task still waits for it.
+    func submitted() -> Bool {
+        wasSubmitted = true
+        if wasCancelledEarly { _ = giveUp(.cancelled) }
+        return !isOver
+    }
+
+    /// Its task was cancelled; whether there is something to give up already. The task may still be
+    /// on its way to wait, so that it is not woken before it is here.
+    func cancelled() -> Bool {
+        if !wasSubmitted { wasCancelledEarly = true }
+        return wasSubmitted && !isOver
+    }
 
     /// It was sent, and waits from now on.
     func sent(_ id: UInt32) {

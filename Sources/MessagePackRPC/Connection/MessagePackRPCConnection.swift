@@ -77,8 +77,8 @@ public struct MessagePackRPCConnection: Sendable {
         _ method: String, _ parameters: repeat each Parameter, returning type: Reply.Type,
         timeout: Duration? = nil
     ) async throws(MessagePackRPCError) -> Reply {
-        let result = try await reply(
-            try encoded(method, ParameterPack(repeat each parameters)), timeout)
+        let message = try encoded(method, repeat each parameters)
+        let result = try await reply(message, timeout)
         do {
             return try MessagePackDecoder(limits: peer.configuration.values)
                 .decode(type, from: result)
@@ -92,7 +92,8 @@ public struct MessagePackRPCConnection: Sendable {
     public func call<each Parameter: Encodable>(
         _ method: String, _ parameters: repeat each Parameter, timeout: Duration? = nil
     ) async throws(MessagePackRPCError) {
-        _ = try await reply(try encoded(method, ParameterPack(repeat each parameters)), timeout)
+        let message = try encoded(method, repeat each parameters)
+        _ = try await reply(message, timeout)
     }
 
     /// Sends a notification, which nobody answers. Notifications and calls of one task arrive in
@@ -105,7 +106,7 @@ public struct MessagePackRPCConnection: Sendable {
     public func notify<each Parameter: Encodable>(
         _ method: String, _ parameters: repeat each Parameter
     ) async throws(MessagePackRPCError) {
-        let message = try encoded(method, ParameterPack(repeat each parameters))
+        let message = try encoded(method, repeat each parameters)
         let error = await withCheckedContinuation {
             (continuation: CheckedContinuation<MessagePackRPCError?, Never>) in
             let willRun = peer.onLoop { continuation.resume(returning: $0.notify(message)) }
@@ -126,19 +127,21 @@ public struct MessagePackRPCConnection: Sendable {
         peer.loop.execute { [peer] in peer.connection.abort() }
     }
 
-    private func encoded(
-        _ method: String, _ parameters: some Encodable
+    private func encoded<each Parameter: Encodable>(
+        _ method: String, _ parameters: repeat each Parameter
     ) throws(MessagePackRPCError) -> [UInt8] {
         guard !Task.isCancelled else {
             throw MessagePackRPCError(.cancelled, mayHaveRun: false)
         }
-        var writer = MessagePackWriter()
-        writer.write(method)
+        var list = ParameterWriter()
         do {
-            try MessagePackEncoder().encode(parameters, to: &writer)
+            repeat try list.append(each parameters)
         } catch {
             throw MessagePackRPCError(.unencodable("\(error)"), mayHaveRun: false)
         }
+        var writer = MessagePackWriter()
+        writer.write(method)
+        list.write(to: &writer)
         return writer.bytes
     }
 

@@ -54,8 +54,7 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
     // MARK: - Calls of this side
 
     func submit(_ call: PendingReply) {
-        // It was cancelled before it came here.
-        guard !call.isOver else { return }
+        guard call.submitted() else { return }
         guard !isClosed else { return call.end(.failure(.lost(nil, mayHaveRun: false))) }
         guard let id = calls.open(call) else {
             let reason = MessagePackRPCError.Reason.tooManyCalls(limit: calls.callsMax)
@@ -82,13 +81,16 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
         return send()
     }
 
-    func cancel(_ call: PendingReply) { giveUp(call, .cancelled) }
+    func cancel(_ call: PendingReply) {
+        if call.cancelled() { giveUp(call, .cancelled) }
+    }
 
     func expire(_ call: PendingReply) { giveUp(call, .deadlineExceeded) }
 
     private func giveUp(_ call: PendingReply, _ reason: MessagePackRPCError.Reason) {
         guard !call.isOver, let id = call.giveUp(reason) else { return }
         _ = calls.take(id)
+        closeIfDrained()
     }
 
     // MARK: - Answers of this side
@@ -174,6 +176,7 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
             violation = error
             connection.abort()
         }
+        closeIfDrained()
         return cursor
     }
 

@@ -43,12 +43,12 @@ public struct MessagePackRPCHandlers: Sendable {
     ///   - method: Must not be served already.
     ///   - execution: Where the task runs. Default: the global pool.
     ///   - handler: Gives the result.
-    public mutating func handle<Result: Encodable>(
+    public mutating func handle<Reply: Encodable & Sendable>(
         _ method: String, on execution: Execution = .pool,
         _ handler:
             @escaping @Sendable (
                 MessagePackRPCParameters, MessagePackRPCContext
-            ) async throws -> Result
+            ) async throws -> Reply
     ) {
         add(method, execution) { parameters, context in
             let result = try await handler(parameters, context)

@@ -22,6 +22,7 @@ struct MessageScanner {
     ///   - input: What was received from there on, and perhaps more before.
     ///   - cursor: Moved behind the message; stays where it is not whole yet.
     /// - Returns: The message, or `nil` where it goes on.
+    /// - Throws: `MessageViolation`; the stream is given up then.
     mutating func next(
         in input: RawSpan, at cursor: inout Int
     ) throws(MessageViolation) -> WireMessage? {
@@ -46,7 +47,7 @@ struct MessageScanner {
         in input: RawSpan, _ range: Range<Int>
     ) throws(MessageViolation) -> WireMessage {
         var fields = MessageFields(at: range.lowerBound, limits)
-        guard case .array(let count) = try fields.token(of: input),
+        guard case .array(let count) = try fields.token(of: input), count > 0,
             case .integer(let kind) = try fields.token(of: input)
         else { throw .unexpected(place: 0) }
         switch (kind, count) {
