@@ -181,7 +181,7 @@ let package = Package(
             name: "NetPollTests",
             dependencies: [
                 "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
-                "SystemCallFilter",
+                "Seeds", "SystemCallFilter",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -189,7 +189,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolTests",
-            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting", "Seeds"],
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolMetricsTests",
@@ -231,7 +231,7 @@ let package = Package(
             name: "RPCTests",
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
-                "RPCJSON",
+                "RPCJSON", "Seeds",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -273,6 +273,7 @@ let package = Package(
             path: "Tests/AllocationRun", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
+        .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),
     ]

@@ -4,7 +4,11 @@ enum Exemptions {
     static let foundationEssentials: [String: String] = [
         "Examples/ChatServer/Protocol/ClientMessage.swift": "decodes what clients send",
         "Examples/ChatServer/Protocol/ServerMessage.swift": "encodes what clients get",
+<<<<<<< HEAD
         "Examples/RPCCLI/Call.swift": "checks that a request is JSON",
+=======
+        "Sources/Hub/Events/Payload+JSON.swift": "events in JSON",
+>>>>>>> origin/main
         "Sources/RPCJSON/RPCJSONMessage.swift": "messages in JSON",
     ]
 
