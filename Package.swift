@@ -20,15 +20,21 @@ let package = Package(
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RPC", targets: ["RPC"]),
+        .library(name: "MessagePackRPC", targets: ["MessagePackRPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "RPCTesting", targets: ["RPCTesting"]),
+        .library(name: "RPCMessagePack", targets: ["RPCMessagePack"]),
+        .library(name: "RPCMetrics", targets: ["RPCMetrics"]),
+        .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "messagepack-peer", targets: ["MessagePackPeer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
         .executable(name: "http-demo", targets: ["HTTPDemo"]),
+        .executable(name: "rpc-cli", targets: ["RPCCLI"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
@@ -39,6 +45,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
     ],
     targets: [
         .target(name: "CNetPoll"),
@@ -71,6 +78,23 @@ let package = Package(
             name: "RPCTesting", dependencies: ["ConnPool", "NetPoll", "NetPollTesting", "RPC"],
             swiftSettings: settings),
         .target(
+            name: "RPCMessagePack", dependencies: ["MessagePack", "RPC"], swiftSettings: settings),
+        .target(
+            name: "RPCProtobuf",
+            dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RPCMetrics",
+            dependencies: [
+                "ConnPool", "RPC", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "MessagePackRPC", dependencies: ["MessagePack", "NetPoll"],
+            swiftSettings: settings),
+        .target(
             name: "Hub",
             dependencies: [
                 "NetPoll", "WSFrame", "WSTransport",
@@ -96,12 +120,30 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "MessagePackPeer",
+            dependencies: [
+                "MessagePack", "MessagePackRPC", "NetPoll",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/MessagePackPeer",
+            swiftSettings: settings
+        ),
+        .executableTarget(
             name: "RPCBench",
             dependencies: [
                 "ConnPool", "NetPoll", "RPC",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCBench",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "RPCCLI",
+            dependencies: [
+                "NetPoll", "RPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/RPCCLI",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -199,6 +241,25 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
+        .testTarget(
+            name: "MessagePackRPCTests",
+            dependencies: ["MessagePack", "MessagePackRPC", "NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCCodecTests",
+            dependencies: [
+                "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCMessagePack", "RPCProtobuf",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCMetricsTests",
+            dependencies: [
+                "NetPoll", "RPC", "RPCMetrics",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "RPCTests",
             dependencies: [

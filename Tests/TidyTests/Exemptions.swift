@@ -4,7 +4,11 @@ enum Exemptions {
     static let foundationEssentials: [String: String] = [
         "Examples/ChatServer/Protocol/ClientMessage.swift": "decodes what clients send",
         "Examples/ChatServer/Protocol/ServerMessage.swift": "encodes what clients get",
+<<<<<<< HEAD
+        "Examples/RPCCLI/Call.swift": "checks that a request is JSON",
+=======
         "Sources/Hub/Events/Payload+JSON.swift": "events in JSON",
+>>>>>>> origin/main
         "Sources/RPCJSON/RPCJSONMessage.swift": "messages in JSON",
     ]
 
@@ -25,6 +29,10 @@ enum Exemptions {
             "everything is touched on its loop only",
         "Sources/Hub/Delivery/HubShard.swift":
             "everything but the inbox is touched on the shard's loop only",
+        "Sources/MessagePackRPC/Calls/PendingReply.swift":
+            "the caller's task writes it before it is submitted, then the loop alone",
+        "Sources/MessagePackRPC/Connection/MessagePeer.swift":
+            "everything but constants is touched on the connection's loop only",
         "Sources/NetPoll/Async/AsyncConnectionCore.swift":
             "everything but constants is touched on the connection's loop only",
         "Sources/NetPoll/Async/Dial.swift":

@@ -27,6 +27,14 @@ extension Rule {
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
+        "MessagePackRPC": ["MessagePack", "NetPoll", "Synchronization"],
+        "MessagePackPeer": [
+            "ArgumentParser", "MessagePack", "MessagePackRPC", "NetPoll", "Synchronization",
+        ],
+        "RPCMessagePack": ["MessagePack", "RPC"],
+        "RPCMetrics": ["ConnPool", "CoreMetrics", "RPC", "Synchronization"],
+        "RPCCLI": ["ArgumentParser", "FoundationEssentials", "NetPoll", "RPC"],
+        "RPCProtobuf": ["RPC", "SwiftProtobuf"],
         "RPCJSON": ["FoundationEssentials", "RPC"],
         "RPCTesting": ["ConnPool", "NetPoll", "NetPollTesting", "RPC", "Synchronization"],
         "RPCGreeter": ["ArgumentParser", "ConnPool", "NetPoll", "RPC", "RPCJSON"],
@@ -77,7 +85,7 @@ extension Rule {
             file.isSwift
                 && [
                     "WSFrame", "WSTransport/ClientAddress", "ConnPool/Core", "ConnPool/Balancing",
-                    "MessagePack", "RPC/Core", "RPC/Resilience", "RPC/Wire",
+                    "MessagePack", "MessagePackRPC/Wire", "RPC/Core", "RPC/Resilience", "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {

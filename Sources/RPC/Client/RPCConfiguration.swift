@@ -48,6 +48,8 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// How long calls may go on on a connection that reached its age before it is aborted; `nil`: for
     /// ever. Default 30 s.
     public var ageGrace: Duration? = .seconds(30)
+    /// Which services of introspection a server has. Default: none.
+    public var introspection: RPCIntrospection = []
     /// Limits of the connection underneath. Its send queue holds 16 MiB by default.
     public var connection: Connection.Limits = {
         var limits = Connection.Limits()

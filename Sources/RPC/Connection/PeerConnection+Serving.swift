@@ -34,6 +34,8 @@ extension PeerConnection {
         call.entry = entry
         call.envelope = envelope
         call.deadline = core.incoming.entry(slot).pointee.deadline
+        call.startedAt = loop.now.nanoseconds
+        shelf.records.started(entry.index)
         call.data.append(data)
         while served.count <= Int(slot) { served.append(nil) }
         served[Int(slot)] = call
@@ -59,6 +61,7 @@ extension PeerConnection {
         } catch {
             failure = RPCError(ofHandler: error)
         }
+        shelf.records.servedInline(entry.index, failed: failure != nil)
         // The handler may have ended the connection.
         guard !isClosed, let id = core.answered(slot) else { return }
         write(id, failure, shelf.scratch.bytes)
@@ -67,6 +70,11 @@ extension PeerConnection {
     /// A handler is done; on the loop.
     func finished(_ call: ServedCall) {
         shelf.gate.leave(call, at: loop)
+        if let entry = call.entry {
+            shelf.records.ended(
+                entry.index, nanoseconds: loop.now.nanoseconds - call.startedAt,
+                failed: call.failure != nil)
+        }
         let slot = Int(call.slot)
         if !isClosed, slot < served.count, served[slot] === call {
             served[slot] = nil

@@ -14,6 +14,8 @@ public final class RPCServer: Sendable {
     public let group: EventLoopGroup
     /// The settings in force.
     public let configuration: RPCConfiguration
+    /// What `longwire.Health` tells, where ``RPCConfiguration/introspection`` has it.
+    public let health = RPCHealth()
 
     let shards: RPCServerShards
     private let gate: AdmissionGate
@@ -31,7 +33,11 @@ public final class RPCServer: Sendable {
         self.group = group
         self.configuration = configuration
         gate = AdmissionGate(admission)
+        let source = IntrospectionSource(health)
+        var handlers = handlers
+        handlers.addIntrospection(configuration.introspection, source)
         shards = RPCServerShards(group, handlers.table, configuration, gate)
+        source.begin(shards)
     }
 
     /// What became of the calls that came so far.
@@ -61,6 +67,7 @@ public final class RPCServer: Sendable {
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.
     public func drain(deadline: Duration = .seconds(10)) async {
+        health.drain()
         let stopped = listeners.withLock { listeners in
             defer { listeners = [] }
             return listeners

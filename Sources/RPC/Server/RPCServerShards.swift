@@ -4,7 +4,8 @@ import NetPoll
 /// the server itself alive.
 final class RPCServerShards: Sendable {
     private let configuration: RPCConfiguration
-    private let table: MethodTable
+    let group: EventLoopGroup
+    let table: MethodTable
     private let gate: AdmissionGate
 
     /// A loop's shard, made by its first connection or by draining.
@@ -20,6 +21,7 @@ final class RPCServerShards: Sendable {
         _ group: EventLoopGroup, _ table: MethodTable, _ configuration: RPCConfiguration,
         _ gate: AdmissionGate
     ) {
+        self.group = group
         self.table = table
         self.configuration = configuration
         self.gate = gate
@@ -71,6 +73,9 @@ final class RPCServerShard: TimerTarget {
         }
         return peer
     }
+
+    /// What became of the calls on this loop.
+    var records: MethodRecords { shelf.records }
 
     var connections: [RPCConnection] { peers.values.map { RPCConnection($0) } }
 

@@ -21,6 +21,8 @@ final class ServedCall: @unchecked Sendable {
     @exclusivity(unchecked) var envelope: RequestEnvelope?
     /// What an interceptor made of the request's metadata.
     @exclusivity(unchecked) var metadata: RPCMetadata?
+    /// When the request came; nanoseconds.
+    var startedAt: Int64 = 0
     /// Nanoseconds; `.max`: none.
     var deadline = Int64.max
     /// When the gate let it in, where that counts it.

@@ -12,6 +12,8 @@ final class ServedCallShelf {
     // it returns.
     @exclusivity(unchecked) private var onLoop: [ServedCall] = []
     @exclusivity(unchecked) private var onPool: [ServedCall] = []
+    /// What became of the calls.
+    @exclusivity(unchecked) var records = MethodRecords()
     /// Where inline handlers write.
     @exclusivity(unchecked) var scratch = PayloadWriter()
 

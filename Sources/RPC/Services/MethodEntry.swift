@@ -13,6 +13,8 @@ class MethodEntry {
     let method: [UInt8]
     let shape: CallShape
     let execution: Execution
+    /// Its place in the table; set before that is used.
+    var index = 0
 
     init(service: String, method: String, shape: CallShape, execution: Execution) {
         self.service = Array(service.utf8)

@@ -2,7 +2,7 @@
 ///
 /// `@unchecked Sendable`: entries are immutable, and their handlers `Sendable`.
 struct MethodTable: @unchecked Sendable {
-    private var entries: [MethodEntry] = []
+    private(set) var entries: [MethodEntry] = []
     /// Positions plus one, 0 where there is none; a power of two, at most half full.
     private var index = [UInt16](repeating: 0, count: 16)
 
@@ -16,6 +16,7 @@ struct MethodTable: @unchecked Sendable {
             "\(String(decoding: entry.service, as: UTF8.self))/\(String(decoding: entry.method, as: UTF8.self)) is served already"
         )
         precondition(entries.count < 32_767, "\(entries.count) methods")
+        entry.index = entries.count
         entries.append(entry)
         if entries.count * 2 > index.count { index = .init(repeating: 0, count: index.count * 2) }
         for place in index.indices { index[place] = 0 }
