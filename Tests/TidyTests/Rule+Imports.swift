@@ -17,7 +17,9 @@ extension Rule {
             "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
         ],
-        "HubTesting": ["Hub", "Synchronization", "WSFrame"],
+        "HubTesting": [
+            "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
+        ],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
