@@ -106,7 +106,12 @@ let package = Package(
             name: "HubSQLite",
             dependencies: ["Hub", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: settings),
-        .target(name: "HubTesting", dependencies: ["Hub", "WSFrame"], swiftSettings: settings),
+            name: "HubTesting",
+            dependencies: [
+                "Hub", "NetPoll", "NetPollTesting", "WSFrame",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "ChatServer",
             dependencies: [
@@ -270,18 +275,15 @@ let package = Package(
         .testTarget(
             name: "HubTests",
             dependencies: [
-                "Hub", "HubTestSupport", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame",
-                "WSTransport",
+                "Hub", "HubTesting", "NetPoll", "NetPollTesting", "Seeds",
+                "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
-        .target(
-            name: "HubTestSupport", dependencies: ["NetPollTesting", "WSFrame"],
-            path: "Tests/HubTestSupport", swiftSettings: settings),
         .testTarget(
             name: "ChatServerTests",
             dependencies: [
-                "ChatServer", "Hub", "HubTestSupport", "NetPoll", "NetPollTesting", "WSFrame",
+                "ChatServer", "Hub", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -22,7 +22,9 @@ extension Rule {
             "WSTransport",
         ],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
-        "HubTesting": ["Hub", "Synchronization", "WSFrame"],
+        "HubTesting": [
+            "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
+        ],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
