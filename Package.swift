@@ -106,6 +106,7 @@ let package = Package(
             name: "HubSQLite",
             dependencies: ["Hub", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: settings),
+        .target(
             name: "HubTesting",
             dependencies: [
                 "Hub", "NetPoll", "NetPollTesting", "WSFrame",
