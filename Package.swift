@@ -230,8 +230,8 @@ let package = Package(
         .testTarget(
             name: "RPCTests",
             dependencies: [
-                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
-                "RPCJSON", "Seeds",
+                "AllocationCounter", "ConnPool", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "RPC", "RPCJSON", "Seeds",
             ],
             swiftSettings: settings),
         .testTarget(

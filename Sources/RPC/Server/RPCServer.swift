@@ -33,7 +33,7 @@ public final class RPCServer: Sendable {
         var handlers = handlers
         handlers.addIntrospection(configuration.introspection, source)
         shards = RPCServerShards(group, handlers.table, configuration)
-        source.begin(shards)
+        source.begin(shards, group)
     }
 
     /// Starts to serve at `address`; may be called for several.

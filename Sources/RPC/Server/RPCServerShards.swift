@@ -4,7 +4,6 @@ import NetPoll
 /// the server itself alive.
 final class RPCServerShards: Sendable {
     private let configuration: RPCConfiguration
-    let group: EventLoopGroup
     let table: MethodTable
 
     /// A loop's shard, made by its first connection or by draining.
@@ -17,7 +16,6 @@ final class RPCServerShards: Sendable {
     private let places: [Place]
 
     init(_ group: EventLoopGroup, _ table: MethodTable, _ configuration: RPCConfiguration) {
-        self.group = group
         self.table = table
         self.configuration = configuration
         places = group.loops.map { _ in Place() }
