@@ -172,7 +172,9 @@ struct BoundsTests {
                     }
                 }
                 tasks.cancelAll()
-                return await tasks.reduce(into: [MessagePackRPCError.Reason?]()) { $0.append($1?.reason) }
+                return await tasks.reduce(into: [MessagePackRPCError.Reason?]()) {
+                    $0.append($1?.reason)
+                }
             }
         }
         _ = world.network.run(within: .seconds(5)) { running.result != nil }

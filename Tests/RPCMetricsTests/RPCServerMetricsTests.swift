@@ -1,10 +1,8 @@
 import CoreMetrics
 import MetricsTestKit
 import NetPoll
-import NetPollTesting
 import RPC
 import RPCMetrics
-import Synchronization
 import Testing
 
 private enum Echo: RPCService {

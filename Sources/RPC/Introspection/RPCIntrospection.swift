@@ -1,3 +1,4 @@
+internal import NetPoll
 internal import Synchronization
 
 /// Services that a server has beside its own, so that others can look into it.
@@ -23,8 +24,9 @@ public struct RPCIntrospection: OptionSet, Hashable, Sendable {
 final class IntrospectionSource: Sendable {
     private struct State {
         var methods: [RPCMethodDescription] = []
-        // The shards hold the handlers, and those this.
+        // The loops hold the listeners, those the shards, those the handlers, and those this.
         weak var shards: RPCServerShards?
+        weak var group: EventLoopGroup?
     }
 
     let health: RPCHealth
@@ -33,10 +35,11 @@ final class IntrospectionSource: Sendable {
     init(_ health: RPCHealth) { self.health = health }
 
     /// The server is made.
-    func begin(_ shards: RPCServerShards) {
+    func begin(_ shards: RPCServerShards, _ group: EventLoopGroup) {
         state.withLock { state in
             state.methods = shards.table.descriptions
             state.shards = shards
+            state.group = group
         }
     }
 
@@ -44,8 +47,9 @@ final class IntrospectionSource: Sendable {
 
     func statistics() async -> [RPCMethodStatistics] {
         // A server that is gone has nothing to tell.
-        guard let shards = state.withLock({ $0.shards }) else { return [] }
-        return await shards.statistics()
+        let (shards, group) = state.withLock { ($0.shards, $0.group) }
+        guard let shards, let group else { return [] }
+        return await shards.statistics(of: group.loops)
     }
 }
 

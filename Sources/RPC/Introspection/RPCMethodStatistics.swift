@@ -74,16 +74,16 @@ extension RPCServer {
     /// What became of the calls of each method, on all loops together, introspection's own
     /// included.
     public func statistics() async -> [RPCMethodStatistics] {
-        await shards.statistics()
+        await shards.statistics(of: group.loops)
     }
 }
 
 extension RPCServerShards {
-    func statistics() async -> [RPCMethodStatistics] {
+    func statistics(of loops: [EventLoop]) async -> [RPCMethodStatistics] {
         var statistics = table.descriptions.map {
             RPCMethodStatistics(service: $0.service, name: $0.name)
         }
-        for loop in group.loops {
+        for loop in loops {
             let records = await withCheckedContinuation { continuation in
                 let willRun = loop.execute { [self] in
                     continuation.resume(returning: shard(of: loop).records)

@@ -1,3 +1,6 @@
+internal import ConnPool
+internal import NetPoll
+
 /// The service `longwire.Reflection`, as far as ``RPCConfiguration/introspection`` has it.
 public enum RPCReflectionService: RPCService {
     public static let serviceName = "longwire.Reflection"

@@ -37,7 +37,7 @@ public final class RPCServer: Sendable {
         var handlers = handlers
         handlers.addIntrospection(configuration.introspection, source)
         shards = RPCServerShards(group, handlers.table, configuration, gate)
-        source.begin(shards)
+        source.begin(shards, group)
     }
 
     /// What became of the calls that came so far.

@@ -4,7 +4,6 @@ import NetPoll
 /// the server itself alive.
 final class RPCServerShards: Sendable {
     private let configuration: RPCConfiguration
-    let group: EventLoopGroup
     let table: MethodTable
     private let gate: AdmissionGate
 
@@ -21,7 +20,6 @@ final class RPCServerShards: Sendable {
         _ group: EventLoopGroup, _ table: MethodTable, _ configuration: RPCConfiguration,
         _ gate: AdmissionGate
     ) {
-        self.group = group
         self.table = table
         self.configuration = configuration
         self.gate = gate

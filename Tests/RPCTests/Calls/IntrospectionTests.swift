@@ -1,3 +1,4 @@
+import ConnPool
 import NetPoll
 import Testing
 
