@@ -51,12 +51,16 @@ struct Serve: AsyncParsableCommand {
             guard !overflow else { throw MessagePackRPCFault("the sum is too large") }
             return sum
         }
-        handlers.handle("echo") { parameters, _ in try parameters.decode(Echoed.self) }
+        handlers.handle("echo") { parameters, _ -> Echoed in
+            let echoed: Echoed = try parameters.decode(Echoed.self)
+            return echoed
+        }
         handlers.handle("fail") { parameters, _ in
             throw MessagePackRPCFault(try parameters.decode(String.self))
         }
         handlers.handle("sleep") { parameters, _ in
-            try await Task.sleep(for: .milliseconds(try parameters.decode(UInt32.self)))
+            let milliseconds: UInt32 = try parameters.decode(UInt32.self)
+            try await Task.sleep(for: .milliseconds(Int(milliseconds)))
         }
         handlers.handle("relay") { parameters, context in
             let (method, text) = try parameters.decode(String.self, String.self)

@@ -106,7 +106,8 @@ extension MessagePackRPCHandlers {
         }
         handlers.handle("fail", on: .loop) { parameters, _ -> Int in
             struct Secret: Error {}
-            guard let code = try parameters.decode(Int?.self) else { throw Secret() }
+            let decoded: Int? = try parameters.decode(Int?.self)
+            guard let code = decoded else { throw Secret() }
             throw try MessagePackRPCFault(encoding: Numbered(code: code, text: "no such thing"))
         }
         handlers.handle("wait", on: .loop) { _, _ in

@@ -82,8 +82,8 @@ struct ScannerTests {
 struct CallSlotsTests {
     @Test func `an answer finds its call once`() throws {
         var slots = CallSlots<String>(callsMax: 2)
-        let first = try #require(slots.open("a"))
-        let second = try #require(slots.open("b"))
+        let opened = (slots.open("a"), slots.open("b"))
+        let (first, second) = (try #require(opened.0), try #require(opened.1))
         #expect(slots.open("c") == nil)
         #expect(slots.take(second) == "b")
         #expect(slots.take(second) == nil)
@@ -95,7 +95,8 @@ struct CallSlotsTests {
         var slots = CallSlots<Int>(callsMax: 4)
         var seen: Set<UInt32> = []
         for number in 0..<4 * 65_536 {
-            let id = try #require(slots.open(number))
+            let opened = slots.open(number)
+            let id = try #require(opened)
             #expect(seen.insert(id).inserted)
             #expect(slots.take(id) == number)
         }

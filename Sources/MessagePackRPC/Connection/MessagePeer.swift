@@ -64,7 +64,8 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
         writer.writeArrayHead(count: 4)
         writer.write(0)
         writer.write(UInt64(id))
-        writer.writeEncoded(call.message.span.bytes)
+        let message = call.message
+        writer.writeEncoded(message.span.bytes)
         if let error = send() {
             _ = calls.take(id)
             return call.end(.failure(error))

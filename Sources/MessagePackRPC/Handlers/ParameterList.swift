@@ -57,8 +57,15 @@ struct ParameterReader {
     }
 
     private mutating func token() -> MessagePackToken? {
+        Self.token(of: encoded, at: &cursor, using: &reader)
+    }
+
+    private static func token(
+        of encoded: [UInt8], at cursor: inout Int, using reader: inout MessagePackReader
+    ) -> MessagePackToken? {
+        let span = encoded.span
         do throws(MessagePackError) {
-            return try reader.next(in: encoded.span.bytes, at: &cursor)
+            return try reader.next(in: span.bytes, at: &cursor)
         } catch {
             preconditionFailure("a scanned message: \(error)")
         }
