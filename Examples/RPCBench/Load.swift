@@ -63,7 +63,7 @@ struct Load: AsyncParsableCommand {
     private func load() async throws {
         var groupConfiguration = EventLoopGroup.Configuration()
         groupConfiguration.loops = 1
-        groupConfiguration.jobsPerTurnMax = turnJobs
+        groupConfiguration.loop.jobsPerTurnMax = turnJobs
         let group = try EventLoopGroup(configuration: groupConfiguration)
         let loop = group.loops[0]
         let address = try SocketAddress(host: host, port: port)

@@ -82,7 +82,7 @@ struct Serve: AsyncParsableCommand {
         }
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = loops
-        configuration.jobsPerTurnMax = turnJobs
+        configuration.loop.jobsPerTurnMax = turnJobs
         let group = try EventLoopGroup(configuration: configuration)
         var settings = RPCConfiguration()
         settings.incomingCallsMax = 65_536
