@@ -56,7 +56,7 @@ public struct MessagePackRPCHandlers: Sendable {
         }
     }
 
-    /// As the other ``handle(_:on:_:)`` for a method without a result: the answer's is `nil`.
+    /// Serves requests of a method without a result, as those with one: the answer's is `nil`.
     public mutating func handle(
         _ method: String, on execution: Execution = .pool,
         _ handler:

@@ -32,7 +32,11 @@ struct MethodTable: @unchecked Sendable {
     /// The same methods, each of them changed; their names stay.
     func mapped(_ transform: (MethodEntry) -> MethodEntry) -> MethodTable {
         var table = self
-        table.entries = entries.map(transform)
+        table.entries = entries.map { entry in
+            let changed = transform(entry)
+            changed.index = entry.index
+            return changed
+        }
         return table
     }
 

@@ -81,6 +81,26 @@ struct IntrospectionTests {
         #expect(median >= .milliseconds(100) && median < .milliseconds(115))
     }
 
+    @Test func `calls within interceptors are counted for their methods`() throws {
+        struct Nothing: RPCInterceptor {
+            func intercept(
+                _ call: InterceptedCall, next: (InterceptedCall) async throws -> Void
+            ) async throws {
+                try await next(call)
+            }
+        }
+        var handlers = RPCWorld.handlers(Witness())
+        handlers.interceptors = [Nothing()]
+        let world = try RPCWorld(handlers: handlers)
+        let connection = try world.connect()
+        let statistics = try world.run { [server = world.server] in
+            for _ in 0..<2 { _ = try await connection.call(Echo.inline, [1]) }
+            return await server.statistics()
+        }
+        #expect(statistics.first { $0.name == "Inline" }?.ended == 2)
+        #expect(statistics.first { $0.name == "Echo" }?.started == 0)
+    }
+
     @Test func `statistics come across`() throws {
         let world = try world(.all)
         let connection = try world.connect()
