@@ -119,6 +119,7 @@ extension PoolCore {
         connections.records[Int(slot)].permit = nil
         usable += 1
         if let capacity { connections.records[Int(slot)].capacity = Int32(clamping: capacity) }
+        noteIfUseless(slot, now)
         begin(slot, now)
         // A dial that was given up came too soon to be stopped: taken where somebody needs it.
         if phase == .abandoned, dialsNeeded == 0 {
