@@ -144,6 +144,8 @@ struct PoolState {
     /// When the clock is to wake the pool, where it does not know yet.
     var wakeToAskFor: Instant? {
         mutating get {
+            // The clock would keep the pool for deadlines that mean nothing any more.
+            if case .closed = core.lifecycle { return nil }
             var next = core.nextWake ?? .never
             if let leaks, let check = leaks.nextCheck { next = min(next, check) }
             guard next < armedAt else { return nil }
