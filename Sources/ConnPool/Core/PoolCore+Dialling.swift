@@ -21,11 +21,16 @@ extension PoolCore {
     }
 
     /// How many connections more would serve who waits, and keep as many idle as configured.
+    ///
+    /// Inlined: the call would copy the core.
     var dialsNeeded: Int {
-        let units = configuration.leasesPerConnection
-        let forWaiters = (waiters.count + units - 1) / units
-        let idle = connections.idle.count + probing
-        return forWaiters + max(0, configuration.idleMin - idle) + replacing.count
+        @inline(__always)
+        get {
+            let units = configuration.leasesPerConnection
+            let forWaiters = (waiters.count + units - 1) / units
+            let idle = connections.idle.count + probing
+            return forWaiters + max(0, configuration.idleMin - idle) + replacing.count
+        }
     }
 
     private mutating func beginDials(
