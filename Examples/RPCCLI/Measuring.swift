@@ -29,7 +29,7 @@ struct Ping: AsyncParsableCommand {
                     do {
                         _ = try await connection.call(
                             RPCHealthService.check, RPCHealthCheckRequest(), options: options)
-                    } catch let error where error.code == .unimplemented {
+                    } catch let error as RPCError where error.code == .unimplemented {
                         // An answer all the same.
                     }
                 }

@@ -1,12 +1,12 @@
-import RPC
-import RPCProtobuf
-import SwiftProtobuf
+public import RPC
+public import RPCProtobuf
+public import SwiftProtobuf
 import Testing
 
-extension Google_Protobuf_StringValue: @retroactive RPCMessage {}
-extension Google_Protobuf_StringValue: @retroactive RPCProtobufMessage {}
-extension Google_Protobuf_Timestamp: @retroactive RPCMessage {}
-extension Google_Protobuf_Timestamp: @retroactive RPCProtobufMessage {}
+extension Google_Protobuf_StringValue: RPCMessage {}
+extension Google_Protobuf_StringValue: RPCProtobufMessage {}
+extension Google_Protobuf_Timestamp: RPCMessage {}
+extension Google_Protobuf_Timestamp: RPCProtobufMessage {}
 
 private enum Clock: RPCService {
     static let serviceName = "test.Clock"

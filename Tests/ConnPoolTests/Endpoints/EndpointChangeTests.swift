@@ -1,5 +1,6 @@
 import NetPoll
 import NetPollTesting
+import Seeds
 import Testing
 
 @testable import ConnPool

@@ -1,4 +1,5 @@
 import AllocationCounter
+import NetPoll
 import Testing
 
 @testable import ConnPool

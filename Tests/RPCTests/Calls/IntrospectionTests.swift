@@ -1,5 +1,6 @@
 import ConnPool
 import NetPoll
+import NetPollTesting
 import Testing
 
 @testable import RPC
