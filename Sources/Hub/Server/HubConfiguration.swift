@@ -71,6 +71,11 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 10 s.
     public var handshakeTimeout = Duration.seconds(10)
+    /// The proxies in front of the hub, which say who their clients are; limits per address and
+    /// applications go by that.
+    ///
+    /// Default: none.
+    public var proxies: TrustedProxies?
 
     // MARK: - Connections
 
@@ -193,6 +198,7 @@ extension WebSocketServer.Configuration {
         connection.lowWatermark = 0
         compression = hub.compression
         handshakeTimeout = hub.handshakeTimeout
+        proxies = hub.proxies
         closeTimeout = hub.closeTimeout
         connection.closeTimeout = hub.closeTimeout
         heartbeat = hub.heartbeat

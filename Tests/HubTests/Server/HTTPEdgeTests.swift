@@ -94,6 +94,20 @@ struct HTTPEdgeTests {
         #expect(bench.hub.sessionCount == 0)
     }
 
+    @Test func `behind a proxy sessions are counted by what it says`() async throws {
+        let proxies = TrustedProxies([try AddressRange("127.0.0.1")], source: .forwardedFor)
+        let bench = try await bench {
+            $0.proxies = proxies
+            $0.sessionsPerAddressMax = 1
+        }
+        for (client, status) in [
+            ("203.0.113.9", "101"), ("203.0.113.9", "429"), ("203.0.113.10", "101"),
+        ] {
+            let response = try bench.response(to: upgrade("X-Forwarded-For: \(client)\r\n"))
+            #expect(response.hasPrefix("HTTP/1.1 \(status) "))
+        }
+    }
+
     @Test func `beyond the limit of connections there is 503`() async throws {
         let bench = try await bench { $0.connectionsMax = 2 }
         for status in ["101", "101", "503"] {
