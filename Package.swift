@@ -143,7 +143,7 @@ let package = Package(
             name: "NetPollTests",
             dependencies: [
                 "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
-                "SystemCallFilter",
+                "Seeds", "SystemCallFilter",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -151,7 +151,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolTests",
-            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting"],
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "NetPollTesting", "Seeds"],
             swiftSettings: settings),
         .testTarget(
             name: "ConnPoolMetricsTests",
@@ -174,7 +174,7 @@ let package = Package(
             name: "RPCTests",
             dependencies: [
                 "AllocationCounter", "ConnPool", "LoopbackClient", "NetPoll", "NetPollTesting",
-                "RPC", "RPCJSON", "RPCTesting",
+                "RPC", "RPCJSON", "RPCTesting", "Seeds",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -216,6 +216,7 @@ let package = Package(
             path: "Tests/AllocationRun", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
+        .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),
         .target(
             name: "LoopbackClient", path: "Tests/Support/LoopbackClient", swiftSettings: settings),
     ]

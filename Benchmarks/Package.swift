@@ -3,11 +3,25 @@ import PackageDescription
 
 let package = Package(
     name: "longwire-benchmarks",
-    dependencies: [.package(name: "longwire", path: "..")],
+    dependencies: [
+        .package(name: "longwire", path: ".."),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+    ],
     targets: [
         .executableTarget(
             name: "ws-broadcast",
             dependencies: [
+                .product(name: "NetPoll", package: "longwire"),
+                .product(name: "WSFrame", package: "longwire"),
+                .product(name: "WSTransport", package: "longwire"),
+            ],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
+        .executableTarget(
+            name: "hub-fanout",
+            dependencies: [
+                .product(name: "Hub", package: "longwire"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NetPoll", package: "longwire"),
                 .product(name: "WSFrame", package: "longwire"),
                 .product(name: "WSTransport", package: "longwire"),

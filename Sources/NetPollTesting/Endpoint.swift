@@ -3,7 +3,8 @@ import NetPoll
 /// One end of a simulated TCP connection.
 final class Endpoint {
     enum Arrival {
-        case bytes([UInt8])
+        /// The next so many of ``wire``.
+        case bytes(Int)
         /// A descriptor with the one byte it travels with.
         case descriptor(OpenFile, mark: UInt8)
         case end
@@ -14,6 +15,9 @@ final class Endpoint {
     protocol Owner: AnyObject {
         func becameReady(_ endpoint: Endpoint)
     }
+
+    /// Memory that an end without bytes keeps, so that it need not be allocated again.
+    private static var keptBytesMax: Int { 32 << 10 }
 
     let address: SocketAddress
     unowned let network: Simulation
@@ -28,6 +32,8 @@ final class Endpoint {
     private var descriptors: [(bytesBefore: Int, file: OpenFile)] = []
     private var inFlight: [(at: Instant, what: Arrival)] = []
     private var inFlightBytes = 0
+    /// Bytes on their way. Its memory is used again, so that an echo allocates nothing.
+    private var wire: [UInt8] = []
     private let windowBytes: Int
 
     /// When the last bytes sent to this end will have left, where the bandwidth is limited.
@@ -85,7 +91,7 @@ final class Endpoint {
         }
         network.drawLoss(self)
         let count = min(room, bytes.count)
-        if count > 0 { partner.arrive(.bytes(Array(bytes[..<count]))) }
+        if count > 0 { partner.arrive(UnsafeRawBufferPointer(rebasing: bytes[..<count])) }
         return count
     }
 
@@ -98,6 +104,7 @@ final class Endpoint {
 
     /// Takes the descriptors that come with the next byte.
     func takeDescriptors() -> [OpenFile] {
+        guard !descriptors.isEmpty else { return [] }
         let due = descriptors.prefix { $0.bytesBefore == 0 }.map(\.file)
         descriptors.removeFirst(due.count)
         return due
@@ -112,13 +119,16 @@ final class Endpoint {
     /// Moves arrived bytes into `buffer`; returns how many.
     func receive(into buffer: UnsafeMutableRawBufferPointer, atMost limit: Int) -> Int {
         let count = min(limit, buffer.count, readableBytes)
-        buffer.copyBytes(from: arrived[consumed..<consumed + count])
+        arrived.withUnsafeBytes { bytes in
+            let run = bytes[consumed..<consumed + count]
+            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: run))
+        }
         consumed += count
         for index in descriptors.indices {
             descriptors[index].bytesBefore = max(0, descriptors[index].bytesBefore - count)
         }
         if consumed == arrived.count {
-            arrived = []
+            arrived.removeAll(keepingCapacity: arrived.capacity <= Self.keptBytesMax)
             consumed = 0
         }
         if let partner, partner.awaitsRoom { partner.becameReady() }
@@ -132,6 +142,7 @@ final class Endpoint {
         owner = nil
         network.forget(self)
         inFlight = []
+        wire = []
         descriptors = []
         if reset || isBroken || readableBytes > 0 {
             partner?.arrive(.reset)
@@ -161,23 +172,30 @@ final class Endpoint {
 
     func becameReady() { owner?.becameReady(self) }
 
+    private func arrive(_ bytes: UnsafeRawBufferPointer) {
+        guard !isClosed else { return }
+        wire.append(contentsOf: bytes)
+        arrive(.bytes(bytes.count))
+    }
+
     private func arrive(_ arrival: Arrival) {
         guard !isClosed else { return }
         switch arrival {
-        case .bytes(let bytes): inFlightBytes += bytes.count
+        case .bytes(let count): inFlightBytes += count
         case .descriptor: inFlightBytes += 1
         case .end, .reset: break
         }
         let earliest = inFlight.last?.at ?? network.now
         inFlight.append((max(earliest, arrivalTime(of: arrival)), arrival))
-        if !isLost, let first = inFlight.first { network.schedule(first.at, self) }
+        // By its index: `first` allocates where the code is not optimised.
+        if !isLost { network.schedule(inFlight[0].at, self) }
     }
 
     private func arrivalTime(of arrival: Arrival) -> Instant {
         var left = network.now
-        if case .bytes(let bytes) = arrival, let rate = network.faults.bytesPerSecond {
+        if case .bytes(let count) = arrival, let rate = network.faults.bytesPerSecond {
             let start = max(left, linkIsFree)
-            left = start + .nanoseconds(Int64(bytes.count) * 1_000_000_000 / Int64(max(1, rate)))
+            left = start + .nanoseconds(Int64(count) * 1_000_000_000 / Int64(max(1, rate)))
             linkIsFree = left
         }
         return left + network.drawDelay()
@@ -187,11 +205,13 @@ final class Endpoint {
     func land() {
         guard !isLost, !isClosed, !network.isHeldBack(self) else { return }
         var landed = 0
+        var landedBytes = 0
         while landed < inFlight.count, inFlight[landed].at <= network.now {
             switch inFlight[landed].what {
-            case .bytes(let bytes):
-                inFlightBytes -= bytes.count
-                arrived.append(contentsOf: bytes)
+            case .bytes(let count):
+                inFlightBytes -= count
+                arrived.append(contentsOf: wire[landedBytes..<landedBytes + count])
+                landedBytes += count
             case .descriptor(let file, let mark):
                 inFlightBytes -= 1
                 descriptors.append((readableBytes, file))
@@ -207,6 +227,8 @@ final class Endpoint {
         }
         guard landed > 0 else { return }
         inFlight.removeFirst(landed)
+        wire.removeFirst(landedBytes)
+        if wire.isEmpty, wire.capacity > Self.keptBytesMax { wire = [] }
         if let next = inFlight.first { network.schedule(next.at, self) }
         becameReady()
     }

@@ -73,6 +73,7 @@ extension SimulatedDriver {
     }
 
     func deliverDatagrams(to loop: EventLoop) {
+        guard !datagramEnds.isEmpty else { return }
         for (handle, end) in datagramEnds.sorted(by: { $0.key < $1.key }) {
             if end.isRefused {
                 end.isRefused = false

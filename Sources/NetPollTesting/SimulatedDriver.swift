@@ -34,6 +34,8 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     private var handles: [ObjectIdentifier: Int32] = [:]
     private var listening: [Int32: ListeningSocket] = [:]
     private var ready: [Endpoint] = []
+    /// What a turn serves; its memory is used again.
+    private var served: [Endpoint] = []
     var attempts: [Int32: Attempt] = [:]
     var connects = ArrivalQueue<Int32>()
     var datagramEnds: [Int32: DatagramEnd] = [:]
@@ -58,14 +60,17 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     package func deliver(to loop: EventLoop) {
         finishConnects(loop)
         deliverDatagrams(to: loop)
-        for (handle, listener) in listening.sorted(by: { $0.key < $1.key }) {
-            accept(handle, listener, loop)
+        if listening.values.contains(where: { !$0.waiting.isEmpty }) {
+            for (handle, listener) in listening.sorted(by: { $0.key < $1.key }) {
+                accept(handle, listener, loop)
+            }
         }
-        var served = ready
-        ready = []
-        for endpoint in served { endpoint.isQueued = false }
+        swap(&served, &ready)
+        // By index: iterating over the elements allocates where the code is not optimised.
+        for index in served.indices { served[index].isQueued = false }
         if network.faults.reordersReadiness { served.shuffle(using: &network.random) }
-        for endpoint in served { serve(endpoint, loop) }
+        for index in served.indices { serve(served[index], loop) }
+        served.removeAll(keepingCapacity: true)
     }
 
     func becameReady(_ endpoint: Endpoint) {

@@ -40,6 +40,13 @@ public final class SimulatedNetwork {
     /// Sockets and listeners that loops hold open: 0 when everything was closed.
     public var openDescriptors: Int { simulation.openDescriptors }
 
+    /// Runs every loop's turn in place of the network, for a test that looks at each; it has to call
+    /// `turn(until:)` with ``now``.
+    package var runTurn: ((EventLoop) -> Void)? {
+        get { simulation.runTurn }
+        set { simulation.runTurn = newValue }
+    }
+
     /// Makes a loop on this network.
     public func makeLoop(configuration: EventLoop.Configuration = .init()) -> EventLoop {
         simulation.makeLoop(configuration: configuration)

@@ -25,6 +25,9 @@ final class Simulation {
     /// How many unread bytes each end of a loop's outgoing connection holds.
     var windowBytes: Int { 64 << 10 }
     private var readyPeers: [SimulatedPeer] = []
+    private var actingPeers: [SimulatedPeer] = []
+    /// Runs a loop's turn in place of the simulation, where a test looks at each.
+    var runTurn: ((EventLoop) -> Void)?
     var partitions = Partitions()
     private var clients: [ObjectIdentifier: Endpoint] = [:]
 
@@ -146,6 +149,7 @@ final class Simulation {
         drivers = []
         listeners = [:]
         readyPeers = []
+        runTurn = nil
         groups = [:]
         partitions = Partitions()
         arrivals = ArrivalQueue()
@@ -168,19 +172,20 @@ final class Simulation {
             progressed = true
         }
         if landDatagrams() { progressed = true }
-        let peers = readyPeers
-        readyPeers = []
-        for peer in peers { peer.act() }
+        swap(&actingPeers, &readyPeers)
+        let haveActed = !actingPeers.isEmpty
+        for index in actingPeers.indices { actingPeers[index].act() }
+        actingPeers.removeAll(keepingCapacity: true)
         var order = Array(loops.indices)
         if faults.reordersReadiness { order.shuffle(using: &random) }
         for index in order {
             let loop = loops[index]
             let isDue = loop.nextTimer.map { $0 <= now } ?? false
             guard drivers[index].hasEvents || loop.hasWork || isDue else { continue }
-            loop.turn(until: now)
+            if let runTurn { runTurn(loop) } else { loop.turn(until: now) }
             progressed = true
         }
-        return progressed || !peers.isEmpty || !readyPeers.isEmpty
+        return progressed || haveActed || !readyPeers.isEmpty
     }
 
     // MARK: - For drivers, endpoints and peers

@@ -25,6 +25,9 @@ package final class TextClient {
     /// Whether pings are answered.
     package var answersPings = true
 
+    /// What to say to a message, if anything.
+    package var answer: ((String) -> String?)?
+
     private var bytes: [UInt8] = []
 
     package init(peer: SimulatedPeer) {
@@ -35,6 +38,18 @@ package final class TextClient {
     package func requestUpgrade() {
         peer.send(Self.upgrade)
     }
+
+    /// Asks for a WebSocket with a query and a subprotocol.
+    package func requestUpgrade(query: String, subprotocol: String) {
+        let head = String(decoding: Self.upgrade, as: UTF8.self)
+            .split(separator: "\r\n", maxSplits: 1, omittingEmptySubsequences: false)
+        let rest = head.count > 1 ? head[1] : ""
+        let lines =
+            "GET /ws?\(query) HTTP/1.1\r\nSec-WebSocket-Protocol: \(subprotocol)\r\n\(rest)"
+        peer.send(Array(lines.utf8))
+    }
+
+    package func dropFirstText() { texts.removeFirst() }
 
     package func say(_ text: String) {
         send(Array(text.utf8), .text)
@@ -61,7 +76,9 @@ package final class TextClient {
         }
         while let (opcode, payload) = takeFrame() {
             switch opcode {
-            case 0x1: texts.append(String(decoding: payload, as: UTF8.self))
+            case 0x1:
+                texts.append(String(decoding: payload, as: UTF8.self))
+                if let reply = texts.last.flatMap({ answer?($0) }) { say(reply) }
             case 0x8:
                 if payload.count >= 2 { closeCode = UInt16(payload[0]) << 8 | UInt16(payload[1]) }
                 guard answersClose else { break }

@@ -189,4 +189,27 @@ struct AcceptTests {
             #expect(limit.available(at: Instant(nanoseconds: now)) > 0, "seed \(seed)")
         }
     }
+
+    @Test(arguments: [1, 1_000_000_000, Int.max])
+    func `an extreme rate overflows nothing`(perSecond: Int) {
+        var limit = RateLimit(perSecond: perSecond, burst: .max, now: Instant(nanoseconds: 0))
+        #expect(limit.available(at: Instant(nanoseconds: .max / 2)) > 1_000_000)
+        limit.take()
+        #expect(limit.wait == .zero)
+    }
+
+    @Test func `a listener is held while a queue that was full is not empty`() async {
+        let queue = AcceptQueue<Int>()
+        for index in 1..<AcceptQueue<Int>.waitingMax { #expect(!queue.push(index)) }
+        #expect(!queue.isHeld)
+        #expect(queue.push(0))
+        for index in (0..<AcceptQueue<Int>.waitingMax).reversed() {
+            #expect(queue.isHeld)
+            var goesOn = false
+            _ = await withUnsafeContinuation { goesOn = queue.take($0) }
+            #expect(goesOn == (index == 0))
+        }
+        // A listener on another loop that is told late to hold asks, and goes on.
+        #expect(!queue.isHeld)
+    }
 }

@@ -31,6 +31,15 @@ struct AdoptingTests {
         let heir = Heir()
     }
 
+    @Test func `a group that is to adopt nothing throws`() async throws {
+        let group = try EventLoopGroup()
+        let error = await #expect(throws: SystemError.self) {
+            _ = try await group.listen(adopting: [])
+        }
+        #expect(error?.code == EINVAL)
+        await group.shutdown()
+    }
+
     @Test(arguments: DriverKind.kernels)
     func `a listener is handed to a successor and nobody is refused`(driver: DriverKind) throws {
         let (old, new) = (try driver.makeWorld(), try driver.makeWorld())

@@ -1,6 +1,7 @@
 import AllocationCounter
 import LoopbackClient
 import NetPoll
+import NetPollTesting
 import Synchronization
 import Testing
 
@@ -14,22 +15,26 @@ struct AllocationTests {
     }
 
     /// An echo server turned in the test's thread, and clients that ask one after another.
-    private final class EchoWorld {
+    private protocol EchoWorld: AnyObject {
+        var loop: EventLoop { get }
+        func connect(_ count: Int, to address: SocketAddress) throws
+        /// Every client sends `message` and waits for its echo, `rounds` times.
+        ///
+        /// - Returns: How often the loop's turns allocated.
+        func echo(_ message: [UInt8], rounds: Int) throws -> UInt64
+    }
+
+    /// With sockets of the system.
+    private final class SystemEchoWorld: EchoWorld {
         let loop: EventLoop
         var clients: [LoopbackClient] = []
-        /// What stands in for a kernel, whose own allocations do not count.
+        /// What stands in for a kernel, whose own allocations do not count: the driver above it,
+        /// which is all there is of ours, does.
         private var queue: SimulatedKernelQueue?
 
-        init(_ driver: DriverKind) throws {
-            switch driver {
-            case .epoll: loop = EventLoop(driver: try Platform.makeDriver(.epoll))
-            case .ioUring: loop = EventLoop(driver: try Platform.makeDriver(.ioUring))
-            case .kqueue:
-                let queue = SimulatedKernelQueue()
-                self.queue = queue
-                loop = EventLoop(driver: KqueueDriver(queue: queue))
-            case .simulated: preconditionFailure("allocates for what it simulates")
-            }
+        init(driver: any Driver, queue: SimulatedKernelQueue? = nil) {
+            self.queue = queue
+            loop = EventLoop(driver: driver)
             loop.bindToCurrentThread()
         }
 
@@ -44,9 +49,6 @@ struct AllocationTests {
             }
         }
 
-        /// Every client sends `message` and waits for its echo, `rounds` times.
-        ///
-        /// - Returns: How often the loop's turns allocated.
         func echo(_ message: [UInt8], rounds: Int) throws -> UInt64 {
             var used: UInt64 = 0
             for _ in 0..<rounds {
@@ -66,8 +68,48 @@ struct AllocationTests {
         }
     }
 
-    /// Those with a kernel of their own; simulated ones allocate for what they simulate.
-    private static let drivers = DriverKind.kernels
+    /// With a simulated network. What its clients allocate between the turns does not count; all
+    /// that a turn does counts, the driver's part and what it puts on the wire included.
+    private final class SimulatedEchoWorld: EchoWorld {
+        let network = SimulatedNetwork(seed: 1)
+        let loop: EventLoop
+        private var clients: [SimulatedPeer] = []
+        private var used: UInt64 = 0
+
+        init() {
+            loop = network.makeLoop()
+            network.runTurn = { [unowned self] loop in
+                let before = allocation_counter_count()
+                loop.turn(until: network.now)
+                used += allocation_counter_count() - before
+            }
+        }
+
+        func connect(_ count: Int, to address: SocketAddress) throws {
+            for _ in 0..<count { clients.append(try #require(network.connect(to: address))) }
+        }
+
+        func echo(_ message: [UInt8], rounds: Int) throws -> UInt64 {
+            used = 0
+            for _ in 0..<rounds {
+                for client in clients { client.send(message) }
+                network.runUntilIdle()
+                for client in clients { #expect(client.takeReceived() == message) }
+            }
+            return used
+        }
+    }
+
+    private func makeWorld(_ driver: DriverKind) throws -> any EchoWorld {
+        switch driver {
+        case .epoll: return SystemEchoWorld(driver: try Platform.makeDriver(.epoll))
+        case .ioUring: return SystemEchoWorld(driver: try Platform.makeDriver(.ioUring))
+        case .kqueue:
+            let queue = SimulatedKernelQueue()
+            return SystemEchoWorld(driver: KqueueDriver(queue: queue), queue: queue)
+        case .simulated: return SimulatedEchoWorld()
+        }
+    }
 
     private var anyPort: SocketAddress {
         get throws { try SocketAddress(host: "127.0.0.1", port: 0) }
@@ -86,11 +128,12 @@ struct AllocationTests {
     }
 
     @Test(
-        .enabled(if: allocation_counter_is_active()), arguments: Self.drivers, [64, 16 << 10])
+        .enabled(if: allocation_counter_is_active()), arguments: DriverKind.allCases,
+        [64, 16 << 10])
     func `an echo by a handler allocates nothing`(
         driver: DriverKind, messageBytes: Int
     ) throws {
-        let world = try EchoWorld(driver)
+        let world = try makeWorld(driver)
         let address = try world.loop.listen(on: anyPort) { _, _ in Echo() }.address
         try world.connect(20, to: address)
         let message = [UInt8](repeating: 7, count: messageBytes)
@@ -101,11 +144,12 @@ struct AllocationTests {
     }
 
     @Test(
-        .enabled(if: allocation_counter_is_active()), arguments: Self.drivers, [64, 16 << 10])
+        .enabled(if: allocation_counter_is_active()), arguments: DriverKind.allCases,
+        [64, 16 << 10])
     func `an echo by a task allocates nothing and stays on its thread`(
         driver: DriverKind, messageBytes: Int
     ) throws {
-        let world = try EchoWorld(driver)
+        let world = try makeWorld(driver)
         let listener = try world.loop.listenForTasks(on: anyPort)
         let loop = world.loop
         let strayed = Atomic<Int>(0)

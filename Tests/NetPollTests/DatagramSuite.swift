@@ -11,6 +11,7 @@ struct DatagramSuite {
         var errors: [SystemError] = []
         var drains = 0
         var echoes = false
+        var closesWhenFailed = false
 
         func received(
             _ bytes: inout MutableRawSpan, _ arrival: DatagramArrival, on socket: DatagramSocket
@@ -22,7 +23,10 @@ struct DatagramSuite {
 
         func drained(_ socket: DatagramSocket) { drains += 1 }
 
-        func failed(_ error: SystemError, on socket: DatagramSocket) { errors.append(error) }
+        func failed(_ error: SystemError, on socket: DatagramSocket) {
+            errors.append(error)
+            if closesWhenFailed { socket.close() }
+        }
     }
 
     private func open(
@@ -265,6 +269,27 @@ struct DatagramSuite {
                 bytes.count == Int(bytes[0]) + 1 && bytes.allSatisfy { $0 == bytes[0] }
             }, "seed \(seed)")
         #expect(Set(catcher.received).count == catcher.received.count, "seed \(seed)")
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `a handler that closes when told what the close could not send closes once`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let near = Catcher()
+        near.closesWhenFailed = true
+        let client = try open(world, near)
+        let server = try open(world, Catcher())
+        // Longer than UDP carries (EMSGSIZE).
+        client.send(bytes: [UInt8](repeating: 1, count: 65_530), to: server.address)
+        client.close()
+        #expect(near.errors.count == 1)
+        // A second close would have ended this one, whose descriptor has the same number.
+        let next = try open(world, Catcher())
+        #expect(world.loop.registrations == 2)
+        next.close()
+        server.close()
+        #expect(world.loop.registrations == 0)
     }
 
     @Test(arguments: DriverKind.kernels)

@@ -19,9 +19,11 @@ struct DocumentedServerTests {
     /// The example is built with the package, so what the article shows compiles.
     @Test func `the echo server of twelve lines is the example`() throws {
         let example = try text("Examples/Echo/Echo.swift")
-        let article = try text("Sources/NetPoll/NetPoll.docc/TasksOnLoops.md")
         #expect(example.split(separator: "\n", omittingEmptySubsequences: false).count == 13)
-        #expect(article.contains("```swift\n\(example)```"))
+        for page in ["NetPoll", "TasksOnLoops"] {
+            let article = try text("Sources/NetPoll/NetPoll.docc/\(page).md")
+            #expect(article.contains("```swift\n\(example)```"), "\(page)")
+        }
     }
 
     private final class Echo: ConnectionHandler, Sendable {

@@ -1,10 +1,11 @@
 import NetPoll
 import NetPollTesting
+import Seeds
 import Testing
 
 @Suite("Connections under faults")
 struct FaultTests {
-    @Test(arguments: 0..<200 as Range<UInt64>)
+    @Test(arguments: seeds(200))
     func `an echo survives cuts, delays, refused sends and reordering`(seed: UInt64) throws {
         let network = SimulatedNetwork(seed: seed, faults: .cuts)
         let loop = network.makeLoop()
@@ -53,7 +54,7 @@ struct FaultTests {
         #expect(recorders.all.first?.closeReason == .reset)
     }
 
-    @Test(arguments: 0..<200 as Range<UInt64>)
+    @Test(arguments: seeds(200))
     func `resets and failed accepts leak nothing and tell every handler once`(seed: UInt64) throws {
         var faults = Faults.cuts
         faults.resets = 0.05

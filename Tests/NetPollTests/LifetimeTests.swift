@@ -1,10 +1,11 @@
 import Lifetimes
+import Seeds
 import Testing
 
 /// `lifetime-run` lives a million of them.
 @Suite("Lifetimes of connections under faults", .timeLimit(.minutes(10)))
 struct LifetimeTests {
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: seeds(40))
     func `five hundred lifetimes leave nothing behind`(seed: UInt64) throws {
         let findings = try LifetimeWorld.run(seed: seed, lifetimes: 500).findings
         #expect(findings.isEmpty, "seed \(seed)")
@@ -12,7 +13,7 @@ struct LifetimeTests {
 
     @Test func `connections end in all the ways there are`() throws {
         var reasons: [String: Int] = [:]
-        for seed in 0..<12 as Range<UInt64> {
+        for seed in seeds(12) {
             let outcome = try LifetimeWorld.run(seed: seed, lifetimes: 500)
             reasons.merge(outcome.reasons, uniquingKeysWith: +)
         }

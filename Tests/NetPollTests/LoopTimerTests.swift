@@ -111,6 +111,27 @@ struct LoopTimerTests {
         }
     }
 
+    @Test func `who waits for a timer is told once that the loop dropped it`() {
+        final class Awaited: AwaitedTimerTarget {
+            var drops = 0
+            var fires = 0
+
+            func timerDropped() { drops += 1 }
+
+            func timerFired(_ id: TimerID, on loop: EventLoop) { fires += 1 }
+        }
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let (dropped, cancelled) = (Awaited(), Awaited())
+        loop.schedule(after: .seconds(1), dropped)
+        loop.cancel(loop.schedule(after: .seconds(1), cancelled))
+        loop.shutDown()
+        loop.shutDown()
+        #expect(dropped.drops == 1 && dropped.fires == 0)
+        #expect(cancelled.drops == 0)
+        #expect(loop.timers == 0)
+    }
+
     @Test func `the end of a cancelled target may cancel other timers`() {
         final class Parent: TimerTarget {
             let loop: EventLoop

@@ -42,14 +42,29 @@ struct PollerTests {
         }
     }
 
+    /// What stands below a poller.
+    enum Queue: CaseIterable {
+        case epoll
+        /// kqueue on a simulated kernel queue.
+        case kqueue
+
+        func makePoller() throws -> Poller {
+            switch self {
+            case .epoll: try Poller()
+            case .kqueue: Poller(queue: KernelReadinessQueue(queue: SimulatedKernelQueue()))
+            }
+        }
+    }
+
     private func events(_ poller: Poller) throws -> [Poller.Event] {
         var events: [Poller.Event] = []
         try poller.wait(for: .zero) { events.append($0) }
         return events
     }
 
-    @Test func `a descriptor is told as long as there is something to read`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `a descriptor is told as long as there is something to read`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let pipe = Pair.pipe()
         let registration = try poller.register(pipe.near, .read)
         #expect(try events(poller).isEmpty)
@@ -63,8 +78,9 @@ struct PollerTests {
         #expect(try events(poller).isEmpty)
     }
 
-    @Test func `an edge is told once for each change`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `an edge is told once for each change`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let pipe = Pair.pipe()
         try poller.register(pipe.near, [.read, .edge])
         pipe.sendFromFar()
@@ -74,8 +90,9 @@ struct PollerTests {
         #expect(try events(poller).count == 1)
     }
 
-    @Test func `a one-shot is told once until it is asked for again`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `a one-shot is told once until it is asked for again`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let pipe = Pair.pipe()
         let registration = try poller.register(pipe.near, [.read, .oneShot])
         pipe.sendFromFar()
@@ -86,8 +103,9 @@ struct PollerTests {
         #expect(try events(poller).count == 1)
     }
 
-    @Test func `what is waited for can be changed`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `what is waited for can be changed`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let sockets = Pair.sockets()
         let registration = try poller.register(sockets.near, .read)
         #expect(try events(poller).isEmpty)
@@ -99,8 +117,9 @@ struct PollerTests {
         #expect(try events(poller).isEmpty)
     }
 
-    @Test func `ends are told apart from bytes`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `ends are told apart from bytes`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let sockets = Pair.sockets()
         let registration = try poller.register(sockets.near, .read)
         shutdown(sockets.far, Int32(SHUT_WR))
@@ -117,8 +136,9 @@ struct PollerTests {
         #expect(try events(poller).first?.readiness == .hangUp)
     }
 
-    @Test func `a stale event never reaches who registered the number anew`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `a stale event never reaches who registered the number anew`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let (first, second, third) = (Pair.pipe(), Pair.pipe(), Pair.pipe())
         var calls: [String] = []
         var watches: [Poller.Watch] = []
@@ -150,8 +170,9 @@ struct PollerTests {
         #expect(calls.last == "anew")
     }
 
-    @Test func `a watch can be paused, resumed and stopped`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `a watch can be paused, resumed and stopped`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let pipe = Pair.pipe()
         var calls = 0
         final class Held {}
@@ -180,16 +201,18 @@ struct PollerTests {
         #expect(watched != nil, "the watch itself still holds it")
     }
 
-    @Test func `a wake ends a wait without end and is told to nobody`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `a wake ends a wait without end and is told to nobody`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let waking = poller.waker
         waking.wake()
         #expect(try poller.wait(for: nil) == 0)
         #expect(try poller.wait(for: .zero) == 0)
     }
 
-    @Test func `what cannot be watched is a typed error`() throws {
-        let poller = try Poller()
+    @Test(arguments: Queue.allCases)
+    func `what cannot be watched is a typed error`(queue: Queue) throws {
+        let poller = try queue.makePoller()
         let pipe = Pair.pipe()
         let registration = try poller.register(pipe.near, .read)
         let twice = #expect(throws: SystemError.self) { try poller.register(pipe.near, .read) }

@@ -61,6 +61,20 @@ struct SignalTests {
         }
     }
 
+    @Test func `a watch whose body is the last to hold another ends both`() async throws {
+        let group = try EventLoopGroup()
+        let loop = group.loops[0]
+        let inner = try loop.watch(.hangUp) { _ in }
+        weak let watched = inner
+        func hold(_ inner: SignalWatch) throws -> SignalWatch {
+            try loop.watch(.hangUp) { _ in withExtendedLifetime(inner) {} }
+        }
+        let outer = try hold(inner)
+        #expect(watched != nil)
+        outer.cancel()
+        await group.shutdown()
+    }
+
     @Test(arguments: [0, 64, -1, SIGKILL, SIGSTOP] as [Int32])
     func `what cannot be caught is a typed error`(number: Int32) {
         let error = #expect(throws: SystemError.self) {

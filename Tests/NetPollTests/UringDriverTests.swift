@@ -174,14 +174,18 @@ struct UringDriverTests {
             limit.rlim_max = 4_096
             close(top)
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-            #expect(world.run { clients.allSatisfy(\.isEnded) })
+            // What the process's other threads closed below the limit would be used otherwise; of
+            // what they close later, on a slow machine, a few may still be accepted.
+            while open("/dev/null", O_RDONLY) >= 0 {}
+            #expect(world.run { clients.count(where: \.isEnded) + recorders.all.count == 10 })
             let shed = world.loop.metrics.shed
-            #expect(shed == 10)
+            #expect(shed + recorders.all.count == 10)
+            #expect(shed >= 8)
             limit.rlim_cur = 4_096
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             let late = try #require(world.connect(to: address))
             late.send([1])
-            #expect(world.run { recorders.all.last?.received == [1] })
+            #expect(world.run { recorders.all.contains { $0.received == [1] } })
         }
     }
 
@@ -218,6 +222,32 @@ struct UringDriverTests {
         late.send([7])
         #expect(setup.world.run { setup.recorders.all.last?.received == [7] })
         #expect(setup.world.run { clients.filter { $0.isReset || $0.isEnded }.count >= 8 })
+    }
+
+    @Test(arguments: [false, true])
+    func `every listener that accepted more than a turn serves goes on accepting`(
+        peersReset: Bool
+    ) throws {
+        var configuration = EventLoop.Configuration()
+        configuration.acceptsPerTurnMax = 2
+        let setup = try Setup(configuration)
+        let recorders = setup.recorders
+        let other = try setup.world.loop.listen(on: any) { recorders.make($0, $1) }
+        let addresses = [setup.listener.address, other.address]
+        setup.world.loop.turn(until: setup.world.loop.now)
+        // More than a turn's of each, so that the ring holds both listeners back.
+        for address in addresses {
+            for _ in 0..<12 {
+                let client = try #require(setup.world.connect(to: address))
+                if peersReset { client.reset() }
+            }
+        }
+        for address in addresses {
+            let late = try #require(setup.world.connect(to: address))
+            late.send([7])
+            let before = recorders.all.count { $0.received == [7] }
+            #expect(setup.world.run { recorders.all.count { $0.received == [7] } > before })
+        }
     }
 
     @Test func `a ring the kernel refuses is a typed error`() {

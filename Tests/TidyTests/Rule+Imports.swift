@@ -13,7 +13,10 @@ extension Rule {
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
         "RPC": ["ConnPool", "NetPoll", "Synchronization"],
-        "Hub": ["Logging", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "Hub": [
+            "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
+            "WSTransport",
+        ],
         "HubTesting": ["Hub", "Synchronization", "WSFrame"],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",

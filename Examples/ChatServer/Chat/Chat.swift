@@ -25,9 +25,13 @@ final class Chat: HubApplication {
         configuration.topic.historyMessagesMax = limits.historyMax
         configuration.topic.historyBytesMax = Self.historyBytesMax
         configuration.topic.subscribersMax = Self.roomSessionsMax
+        // The page comes back and asks for what it missed.
+        configuration.topic.slowSubscribers = .close(.tryAgainLater)
         configuration.presenceChangesMax = Self.namesMax
         configuration.topicsMax = Self.roomsMax
         configuration.subscriptionsPerSessionMax = limits.roomsPerSessionMax
+        // A name is no proof of who it is: as many may have it as come.
+        configuration.sessionsPerUserMax = connectionsMax
         return configuration
     }
 

@@ -108,9 +108,13 @@ final class ChatSession: SessionHandler {
             throw ChatError(.badVersion, "version \(version) is not spoken here, only 1")
         }
         try rules.check(name: name)
+        do throws(IdentifyError) {
+            try session.identify(as: name)
+        } catch {
+            throw ChatError(.overloaded, "not as that name now")
+        }
         if case .awaitingHello(let timer?) = state { session.loop.cancel(timer) }
         state = .named(name)
-        session.user = name
         session.send(ServerMessage.welcome(name: name, limits: chat.limits))
     }
 

@@ -10,32 +10,36 @@ import WSTransport
 /// the inbox is behind a lock. Locks nest in the order topic, then nothing: a topic's lock is never
 /// held while a shard is told.
 final class HubShard: @unchecked Sendable {
-    /// About what one topic sends to each subscriber per turn; far below any send queue.
-    private static let deliveredBytesPerTurn = 128 << 10
-
     let loop: EventLoop
     let application: any HubApplication
     let configuration: HubConfiguration
+    let directories: HubDirectories
     let logger: Logger
 
     private(set) var sessions: SessionTable<Session>
-    private var lists: [ObjectIdentifier: SubscriberList] = [:]
+    /// The topics with subscribers here; a subscription names its by the index.
+    private(set) var parts: [TopicPart?] = []
+    private var freeParts: [UInt32] = []
+    private var partOfTopic: [ObjectIdentifier: UInt32] = [:]
     /// Topics with messages to deliver when the turn ends.
     private var dirty: [Topic] = []
     /// The messages of one topic that a pass delivers; emptied after each, its memory kept.
-    private var batch: [PreparedMessage] = []
+    var batch: [TopicEntry] = []
     private var isPassPending = false
+    /// Sessions that can take more of what waits for them.
+    private var resuming: [Session] = []
 
     /// Topics that other threads published to.
     private let inbox = Mutex<[Topic]>([])
 
     init(
         loop: EventLoop, application: any HubApplication, configuration: HubConfiguration,
-        logger: Logger
+        directories: HubDirectories, logger: Logger
     ) {
         self.loop = loop
         self.application = application
         self.configuration = configuration
+        self.directories = directories
         self.logger = logger
         sessions = SessionTable(loop: loop.index)
     }
@@ -53,7 +57,7 @@ final class HubShard: @unchecked Sendable {
         postForNextTurn(topic)
     }
 
-    private func postForNextTurn(_ topic: Topic) {
+    func postForNextTurn(_ topic: Topic) {
         let isFirst = inbox.withLock { inbox in
             inbox.append(topic)
             return inbox.count == 1
@@ -77,39 +81,32 @@ final class HubShard: @unchecked Sendable {
         loop.runAtEndOfTurn(self)
     }
 
-    /// Sends what the loop has not read of the list's topic to its subscribers, each of which is
-    /// flushed once when the turn ends.
-    ///
-    /// What is more than a turn's worth is left for the next one, so that the network can take the
-    /// first part before the second is queued.
-    private func deliver(_ list: SubscriberList) {
-        let taken = list.topic.take(
-            for: loop.index, into: &batch, bytesMax: Self.deliveredBytesPerTurn)
-        // A connection tells of its end, and of what it queues, only after the turn's passes: the
-        // list does not change under these loops.
-        if list.allLiveFrom <= taken.start {
-            for subscriber in list.subscribers {
-                subscriber.connection._withUnsafeGuaranteedRef { connection in
-                    for message in batch { connection.send(message) }
-                }
-            }
-        } else {
-            for subscriber in list.subscribers {
-                let known =
-                    subscriber.liveFrom > taken.start ? subscriber.liveFrom - taken.start : 0
-                subscriber.connection._withUnsafeGuaranteedRef { connection in
-                    for message in batch.dropFirst(Int(known)) { connection.send(message) }
-                }
-            }
+    /// Lets the session have more of what waits for it, in the next turn.
+    func resumeLater(_ session: Session) {
+        guard !session.isResuming, !session.hasEnded else { return }
+        session.isResuming = true
+        resuming.append(session)
+        if resuming.count == 1 { loop.execute { self.resumeWaiting() } }
+    }
+
+    private func resumeWaiting() {
+        let ready = resuming
+        resuming = []
+        for session in ready {
+            session.isResuming = false
+            resume(session)
         }
-        batch.removeAll(keepingCapacity: batch.capacity <= 1_024)
-        if taken.hasMore { postForNextTurn(list.topic) }
     }
 
     // MARK: - Sessions
 
     func began(_ session: Session) {
         session.id = sessions.insert(session)
+        session.tell(
+            .welcome(
+                .init(
+                    session: "\(session.id)", heartbeat: configuration.heartbeat?.interval,
+                    messageBytesMax: configuration.messageBytesMax)))
         session.handler.began(session)
     }
 
@@ -121,8 +118,13 @@ final class HubShard: @unchecked Sendable {
         // From here on it cannot subscribe: no list may refer to it any more.
         session.hasEnded = true
         session.permit = nil
+        session.stopInbox()
+        session.failRequests()
+        if let user = session.user { directories.sessions.remove(session.id, of: user) }
         session.handler.ended(session, reason: reason)
+        session.link = nil
         session.connection = nil
+        session.extras = nil
         sessions.remove(session.id)
     }
 
@@ -140,60 +142,41 @@ final class HubShard: @unchecked Sendable {
             ])
     }
 
-    // MARK: - Subscriptions
+    // MARK: - Parts of topics
 
-    func subscribe(
-        _ session: Session, to topic: Topic, after position: TopicPosition?, usersMax: Int
-    ) throws(SubscribeError) -> TopicSnapshot {
-        guard let connection = session.connection, !session.hasEnded else { throw .sessionEnded }
-        if let known = session.position(of: topic) {
-            let subscription = session.subscriptions[known]
-            let (snapshot, liveFrom) = topic.attach(
-                loop: loop.index, isFirst: false, after: position, usersMax: usersMax)
-            subscription.list.caughtUp(at: subscription.index, liveFrom: liveFrom)
-            return snapshot
-        }
-        guard session.subscriptions.count < configuration.subscriptionsPerSessionMax else {
-            throw .tooManySubscriptions
-        }
-        guard topic.admitSubscriber() else { throw .topicFull }
-        if let user = session.user, topic.userJoined(user) { publishPresenceLater(topic) }
-        let list = list(for: topic)
-        // What is under way to the others and in the snapshot is skipped for the new subscriber.
-        let (snapshot, liveFrom) = topic.attach(
-            loop: loop.index, isFirst: list.subscribers.isEmpty, after: position,
-            usersMax: usersMax)
-        let index = list.append(
-            session, connection, liveFrom: liveFrom, position: session.subscriptions.count)
-        session.subscriptions.append(Session.Subscription(list: list, index: index))
-        return snapshot
+    func slot(of topic: Topic) -> UInt32? { partOfTopic[ObjectIdentifier(topic)] }
+
+    /// Forgets a part without subscribers.
+    func remove(_ part: TopicPart) {
+        partOfTopic[ObjectIdentifier(part.topic)] = nil
+        parts[Int(part.slot)] = nil
+        freeParts.append(part.slot)
     }
 
-    func unsubscribe(_ session: Session, at position: Int) {
-        let subscription = session.subscriptions[position]
-        let list = subscription.list
-        list.remove(at: subscription.index)
-        let last = session.subscriptions.removeLast()
-        if position < session.subscriptions.count {
-            session.subscriptions[position] = last
-            last.list.moved(at: last.index, to: position)
+    func part(at slot: UInt32) -> TopicPart {
+        guard let part = parts[Int(slot)] else {
+            preconditionFailure("a subscription names slot \(slot), which is empty")
         }
-        let isLast = list.subscribers.isEmpty
-        if isLast { lists[ObjectIdentifier(list.topic)] = nil }
-        list.topic.removeSubscriber(loop: loop.index, isLast: isLast)
-        if let user = session.user, list.topic.userLeft(user) { publishPresenceLater(list.topic) }
+        return part
     }
 
-    private func list(for topic: Topic) -> SubscriberList {
-        if let list = lists[ObjectIdentifier(topic)] { return list }
-        let list = SubscriberList(topic: topic)
-        lists[ObjectIdentifier(topic)] = list
-        return list
+    func makePart(of topic: Topic, end: UInt64) -> TopicPart {
+        let slot: UInt32
+        if let free = freeParts.popLast() {
+            slot = free
+        } else {
+            slot = UInt32(parts.count)
+            parts.append(nil)
+        }
+        let part = TopicPart(topic: topic, slot: slot, end: end)
+        parts[Int(slot)] = part
+        partOfTopic[ObjectIdentifier(topic)] = slot
+        return part
     }
 
     // MARK: - Presence
 
-    private func publishPresenceLater(_ topic: Topic) {
+    func publishPresenceLater(_ topic: Topic) {
         loop.schedule(
             after: configuration.presenceInterval, PresenceNotice(topic: topic, shard: self))
     }
@@ -201,10 +184,11 @@ final class HubShard: @unchecked Sendable {
     fileprivate func publishPresence(_ topic: Topic) {
         let changes = topic.takePresenceChanges(
             max: configuration.presenceChangesMax)
-        if let message = application.presenceChanged(changes, in: topic) {
-            let outcome = topic.publish(Publication(message, durability: .transient))
-            if outcome == .overloaded { topic.restorePresenceChanges(changes) }
-        }
+        let notice =
+            application.presenceChanged(changes, in: topic)
+            .map { Publication($0, durability: .transient) }
+            ?? Publication(presence: changes, in: topic.name)
+        if topic.append(notice) == .overloaded { topic.restorePresenceChanges(changes) }
         if topic.presenceChangesPublished() { publishPresenceLater(topic) }
     }
 }
@@ -214,7 +198,9 @@ extension HubShard: TurnTarget {
         isPassPending = false
         var index = 0
         while index < dirty.count {
-            if let list = lists[ObjectIdentifier(dirty[index])] { deliver(list) }
+            if let slot = partOfTopic[ObjectIdentifier(dirty[index])] {
+                deliver(self.part(at: slot))
+            }
             index += 1
         }
         dirty.removeAll(keepingCapacity: dirty.capacity <= 1_024)

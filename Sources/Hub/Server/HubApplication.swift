@@ -16,14 +16,21 @@ public protocol HubApplication: AnyObject, Sendable {
     /// - Returns: Whether there will be a session, and who looks after it.
     func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
 
+    /// Decides whether a client may do something by itself. By default it may not.
+    func authorize(_ action: ClientAction, by session: Session) -> Permission
+
     /// Encodes a notice of who came and went, which is published to the topic as a transient message.
     ///
-    /// Called at most once per topic and ``HubConfiguration/presenceInterval``. By default no notice
-    /// is published.
+    /// Called at most once per topic and ``HubConfiguration/presenceInterval``. By default the
+    /// clients are told by ``ServerEnvelope/presence(topic:_:)``, in protocols that have a word for it.
     func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage?
 }
 
 extension HubApplication {
+    public func authorize(_ action: ClientAction, by session: Session) -> Permission {
+        .deny("not allowed")
+    }
+
     public func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage? {
         nil
     }

@@ -13,7 +13,7 @@ public struct HubConfiguration: Sendable {
         /// Bytes of stored messages kept; the newest message is kept in any case.
         ///
         /// Default 512 KiB. Whoever sends it to a client at once needs
-        /// ``HubConfiguration/sendQueueBytesMax`` to be larger.
+        /// ``UnicastLimits/bytesMax`` to be larger.
         public var historyBytesMax = 512 << 10
         /// Messages that the slowest loop may be behind; beyond, ``PublishOutcome/overloaded``.
         ///
@@ -24,6 +24,26 @@ public struct HubConfiguration: Sendable {
         ///
         /// Default 8 MiB.
         public var undeliveredBytesMax = 8 << 20
+        /// How old a stored message may become; `nil`, the default, for as old as it may.
+        public var historyAge: Duration?
+        /// Who is told to be there.
+        ///
+        /// Default: every user by name.
+        public var presence = PresenceMode.users
+        /// What happens to a subscriber that does not read while more waits for it than the two
+        /// following allow.
+        ///
+        /// Default: it catches up from the history.
+        public var slowSubscribers = SlowSubscriberPolicy.catchUp
+        /// Messages that wait, on each loop, while subscribers do not read; shared by all of them.
+        ///
+        /// Default 1,024.
+        public var waitingMessagesMax = 1_024
+        /// Bytes of messages that wait, on each loop, while subscribers do not read; shared by all of
+        /// them.
+        ///
+        /// Default 1 MiB.
+        public var waitingBytesMax = 1 << 20
         /// Subscribers; beyond, ``SubscribeError/topicFull``.
         ///
         /// Default 1,000,000.
@@ -67,11 +87,19 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 64 KiB.
     public var messageBytesMax = 64 << 10
-    /// Bytes queued for a client that does not read; beyond, it is cut off with
+    /// Bytes handed to a connection that the network has not taken; beyond, it is cut off with
     /// `WebSocketCloseReason.slowConsumer`.
     ///
-    /// Default 1 MiB.
+    /// The hub hands over no more once the network takes no more, so that only a single message
+    /// larger than this gets there. Default 1 MiB.
     public var sendQueueBytesMax = 1 << 20
+    /// Bounds of what waits for one session alone while the network takes no more.
+    public var unicast = UnicastLimits()
+    /// How messages are framed: each client gets the first that it asks for by its name, and one that
+    /// asks for none the first without a name.
+    ///
+    /// Default: bare messages. At most 255.
+    public var protocols: [any ClientProtocol] = [RawProtocol()]
     /// What to agree on with clients that offer compression; a message for many is compressed once
     /// for all that agreed on the same.
     ///
@@ -86,6 +114,33 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 5 s.
     public var closeTimeout = Duration.seconds(5)
+
+    /// Sessions of one user; beyond, ``IdentifyError/tooManySessions``.
+    ///
+    /// Default 100.
+    public var sessionsPerUserMax = 100
+    /// Questions to one client that are open; beyond, ``RequestError/tooManyRequests``.
+    ///
+    /// Default 64.
+    public var requestsPerSessionMax = 64
+    /// Tasks that work for one client at a time; beyond, ``FailureCode/overloaded``.
+    ///
+    /// Default 16.
+    public var tasksPerSessionMax = 16
+    /// What is around the hub's doings, the outermost first.
+    ///
+    /// Default: nothing.
+    public var middleware: [any HubMiddleware] = []
+    /// What keeps histories and inboxes.
+    ///
+    /// Default: memory.
+    public var store: any MessageStore = MemoryMessageStore()
+    /// How messages of inboxes are delivered; `nil`, the default, for no inboxes.
+    public var inbox: InboxPolicy?
+    /// Tells the time of the calendar, by which stored messages grow old and bans end.
+    ///
+    /// Default: the system's.
+    public var calendar: @Sendable () -> Timestamp = WallClock.now
 
     // MARK: - Topics
 
@@ -123,6 +178,9 @@ extension WebSocketServer.Configuration {
         limits.framePayloadBytesMax = hub.messageBytesMax
         limits.messageBytesMax = hub.messageBytesMax
         connection.sendQueueBytesMax = hub.sendQueueBytesMax
+        // The hub gives a connection more only when the kernel has taken what it was given.
+        connection.highWatermark = 0
+        connection.lowWatermark = 0
         compression = hub.compression
         handshakeTimeout = hub.handshakeTimeout
         closeTimeout = hub.closeTimeout

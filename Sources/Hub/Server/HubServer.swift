@@ -13,13 +13,14 @@ import WSTransport
 ///
 /// Keep it as long as it shall serve. Any thread may use it. What it tells the application, it tells on the loops of its group.
 public final class HubServer: Sendable {
-    private let configuration: HubConfiguration
+    let configuration: HubConfiguration
     private let group: EventLoopGroup
     private let logger: Logger
-    private let shards: [HubShard]
+    let shards: [HubShard]
+    let directories: HubDirectories
     private let registry: TopicRegistry
-    private let gate: UpgradeGate
-    private let server: WebSocketServer
+    let gate: UpgradeGate
+    let server: WebSocketServer
     /// The one sweeper of the topics runs.
     private let isSweeping = Atomic(false)
 
@@ -37,14 +38,24 @@ public final class HubServer: Sendable {
         self.configuration = configuration
         self.group = group
         self.logger = logger
+        let inboxes = configuration.inbox.map {
+            InboxWriter(
+                store: configuration.store, policy: $0, on: group.loops[0],
+                calendar: configuration.calendar)
+        }
+        let directories = HubDirectories(configuration, inboxes: inboxes)
+        self.directories = directories
         let shards = group.loops.map { loop in
             HubShard(
-                loop: loop, application: application, configuration: configuration, logger: logger)
+                loop: loop, application: application, configuration: configuration,
+                directories: directories, logger: logger)
         }
         self.shards = shards
         let limits = configuration.topic
         registry = TopicRegistry(topicsMax: configuration.topicsMax) { name in
-            Topic(name: name, epoch: .random(), shards: shards, limits: limits)
+            Topic(
+                name: name, epoch: .random(), shards: shards, limits: limits,
+                protocols: configuration.protocols.count)
         }
         let gate = UpgradeGate(shards: shards, configuration: configuration)
         self.gate = gate
@@ -58,6 +69,7 @@ public final class HubServer: Sendable {
             gate.decide(request, on: loop, from: address)
         }
         gate.attach(to: self)
+        directories.attach(to: self)
     }
 
     // MARK: - Life
@@ -73,20 +85,8 @@ public final class HubServer: Sendable {
         return bound
     }
 
-    /// Ends all service: nobody is let in any more, every session is closed with 1001, and those that
-    /// have not answered when `deadline` is over are cut off.
-    public func drain(deadline: Duration) async {
-        gate.beginDraining()
-        await server.drain(code: .goingAway, deadline: deadline)
-    }
-
-    /// As ``drain(deadline:)`` but for the listeners, which go on to refuse.
-    ///
-    /// `whenDone` is called on one of the loops.
-    package func beginDrain(deadline: Duration, whenDone: @escaping @Sendable () -> Void) {
-        gate.beginDraining()
-        server.beginDrain(code: .goingAway, deadline: deadline, whenDone: whenDone)
-    }
+    /// The first of its loops.
+    package var firstLoop: EventLoop { group.loops[0] }
 
     // MARK: - Topics
 
@@ -124,6 +124,13 @@ public final class HubServer: Sendable {
         shard.loop.execute {
             if let session = shard.sessions[id] { body(session) }
         }
+    }
+
+    /// As ``withSession(_:_:)``, and tells where it has ended.
+    func withSessionIfAny(_ id: SessionID, _ body: @escaping @Sendable (Session?) -> Void) {
+        precondition(Int(id.loop) < shards.count, "session \(id) is of another hub")
+        let shard = shards[Int(id.loop)]
+        shard.loop.execute { body(shard.sessions[id]) }
     }
 
     private func sweepTopics() {

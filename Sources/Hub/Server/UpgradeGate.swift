@@ -57,12 +57,32 @@ final class UpgradeGate: Sendable {
                 HTTPResponse(status: .tooManyRequests, text: "too many from this address\n"))
         }
         let shard = shards[loop.index]
-        switch shard.application.admit(request, from: address, to: hub) {
+        let admission = shard.directories.onion.connect(request, from: address) { request in
+            shard.application.admit(request, from: address, to: hub)
+        }
+        switch admission {
         case .refuse(let response):
             return .respond(response)
         case .accept(let handler):
-            let session = ServedSession(shard: shard, handler: handler, permit: permit)
-            return .upgrade(session, subprotocol: nil)
+            let (index, subprotocol) = chosenProtocol(for: request)
+            let session = ServedSession(
+                shard: shard, handler: handler, protocolIndex: index, permit: permit)
+            return .upgrade(session, subprotocol: subprotocol)
         }
+    }
+
+    /// The protocol for a client, and its name where the client asked for it by that.
+    private func chosenProtocol(for request: HTTPRequest) -> (index: UInt8, name: String?) {
+        let asked = (request.header("Sec-WebSocket-Protocol") ?? "").utf8
+            .split(separator: UInt8(ascii: ","))
+            .map { part in Substring(part).filter { $0 != " " && $0 != "\t" } }
+        for name in asked {
+            let index = configuration.protocols.firstIndex { spoken in
+                spoken.subprotocol.map { $0.isSameBytes(as: name) } ?? false
+            }
+            if let index { return (UInt8(index), name) }
+        }
+        let bare = configuration.protocols.firstIndex { $0.subprotocol == nil }
+        return (UInt8(bare ?? 0), nil)
     }
 }

@@ -8,10 +8,12 @@ import WSTransport
 /// ``SessionHandler``, and in what ``HubServer/withSession(_:_:)`` runs. Other threads name it by its
 /// ``id``.
 public class Session {
+    /// Where a subscription is; 8 bytes here, and 24 in the part's list.
     struct Subscription {
-        let list: SubscriberList
-        /// The index in the list's subscribers.
-        var index: Int
+        /// The part's place in ``HubShard/parts``.
+        let slot: UInt32
+        /// The index in the part's subscribers.
+        var index: UInt32
     }
 
     /// Names the session; may be sent anywhere and kept for ever.
@@ -19,26 +21,32 @@ public class Session {
 
     /// Who the client is, as the application found out; several sessions may be of one user.
     ///
-    /// Topics count their users by it. It must not be changed while there are subscriptions.
-    public var user: String? {
-        willSet {
-            precondition(
-                subscriptions.isEmpty, "the user of a session with subscriptions was changed")
-        }
-    }
+    /// Topics count their users by it; see ``identify(as:device:attributes:)``.
+    public internal(set) var user: String?
 
     let shard: HubShard
     let handler: any SessionHandler
     /// `nil` before the upgrade is done and after the session has ended.
     var connection: WebSocketConnection?
+    /// The same, for the fan-out, which need not keep it alive.
+    var link: Unmanaged<WebSocketConnection>?
     var subscriptions: [Subscription] = []
+    var extras: SessionExtras?
     /// Counts the session against its address until it ends.
     var permit: AddressLimiter.Permit?
     var hasEnded = false
+    /// The shard will let it have more of what waits for it.
+    var isResuming = false
+    /// Which of ``HubConfiguration/protocols`` it speaks.
+    let protocolIndex: UInt8
 
-    init(shard: HubShard, handler: any SessionHandler, permit: consuming AddressLimiter.Permit) {
+    init(
+        shard: HubShard, handler: any SessionHandler, protocolIndex: UInt8,
+        permit: consuming AddressLimiter.Permit
+    ) {
         self.shard = shard
         self.handler = handler
+        self.protocolIndex = protocolIndex
         self.permit = consume permit
         id = SessionID(loop: UInt16(shard.loop.index), slot: .max, generation: .max)
     }
@@ -49,27 +57,74 @@ public class Session {
     /// The client's address; `nil` after the session has ended.
     public var remoteAddress: SocketAddress? { connection?.remoteAddress }
 
+    /// Bytes handed to its connection that the network has not taken.
+    public var queuedBytes: Int { connection?.queuedBytes ?? 0 }
+
+    /// Whether the network has not taken what was sent to it.
+    var isBacklogged: Bool { connection?.isBacklogged ?? true }
+
     // MARK: - Sending
 
-    /// Sends a message to this client alone.
+    /// Sends a message to this client alone, before its topics' messages that wait.
     ///
-    /// Nothing waits: what the network does not take is queued, and a client whose queue overflows
-    /// is cut off with `WebSocketCloseReason.slowConsumer`.
+    /// Nothing blocks: what the network does not take waits, within ``HubConfiguration/unicast``.
+    ///
+    /// - Returns: `aboveHighWatermark` where it waits, `refused` where it was dropped.
     @discardableResult
     public func send(_ bytes: RawSpan, kind: MessageKind) -> WriteOutcome {
-        connection?.send(bytes, kind: kind) ?? .closed
+        guard let connection else { return .closed }
+        guard connection.isBacklogged || outbox != nil else {
+            return connection.send(bytes, kind: kind)
+        }
+        return queue(PreparedMessage(bytes, kind: kind), on: connection)
     }
 
     /// Sends text to this client alone.
     @discardableResult
     public func send(text: String) -> WriteOutcome {
-        connection?.send(text: text) ?? .closed
+        var text = text
+        text.makeContiguousUTF8()
+        return send(text.utf8Span.span.bytes, kind: .text)
     }
 
     /// Sends a message that was encoded before.
     @discardableResult
     public func send(_ message: PreparedMessage) -> WriteOutcome {
-        connection?.send(message) ?? .closed
+        guard let connection else { return .closed }
+        guard connection.isBacklogged || outbox != nil else { return connection.send(message) }
+        return queue(message, on: connection)
+    }
+
+    /// Sends a message in the client's protocol, if that has a word for it.
+    @discardableResult
+    public func send(_ message: HubMessage) -> WriteOutcome {
+        tell(.message(message))
+    }
+
+    /// Sends a message that is not worth waiting: it is dropped where the network has not taken what
+    /// was sent before.
+    @discardableResult
+    public func sendVolatile(_ message: PreparedMessage) -> WriteOutcome {
+        guard let connection else { return .closed }
+        guard connection.isBacklogged || outbox != nil else { return connection.send(message) }
+        return .refused
+    }
+
+    private func queue(_ message: PreparedMessage, on connection: WebSocketConnection)
+        -> WriteOutcome
+    {
+        guard connection.isOpen else { return .closed }
+        var outbox = self.outbox ?? Outbox()
+        let outcome = outbox.append(message, shard.configuration.unicast)
+        self.outbox = outbox
+        switch outcome {
+        case .queued: return .aboveHighWatermark
+        case .dropped: return .refused
+        case .overflow:
+            self.outbox = nil
+            connection.close(.tryAgainLater, reason: "too slow")
+            return .closed
+        }
     }
 
     /// Begins the closing handshake; ``SessionHandler/ended(_:reason:)`` follows.
@@ -97,6 +152,23 @@ public class Session {
         try shard.subscribe(self, to: topic, after: position, usersMax: usersMax)
     }
 
+    /// Subscribes to a topic, and sends what came after `position` before the live messages: neither
+    /// gap nor duplicate lies between the two.
+    ///
+    /// The client is told first by a ``ServerEnvelope/subscribed(_:)``, in protocols that have a word
+    /// for it; where what came after `position` is not all kept, it says so and what is kept follows.
+    /// Where the session is subscribed already, it goes on from `position`.
+    ///
+    /// - Parameters:
+    ///   - topic: Kept alive by the subscription.
+    ///   - position: Up to where the client knows the topic; `nil` for from now on.
+    /// - Throws: ``SubscribeError``, and nothing is changed.
+    public func follow(
+        _ topic: Topic, after position: TopicPosition? = nil
+    ) throws(SubscribeError) {
+        try shard.follow(self, topic, after: position, request: nil)
+    }
+
     /// Ends a subscription; no message of the topic follows.
     ///
     /// - Returns: Whether there was one.
@@ -108,18 +180,18 @@ public class Session {
     }
 
     /// What the session is subscribed to.
-    public var topics: [Topic] { subscriptions.map(\.list.topic) }
+    public var topics: [Topic] { subscriptions.map { shard.part(at: $0.slot).topic } }
 
     /// The topic of that name, byte for byte, that the session is subscribed to.
     public func topic(named name: String) -> Topic? {
-        subscriptions.first { $0.list.topic.name.isSameBytes(as: name) }?.list.topic
+        topics.first { $0.name.isSameBytes(as: name) }
     }
 
     /// Where the subscription to `topic` is kept.
     ///
     /// A session has few of them: no index is kept.
     func position(of topic: Topic) -> Int? {
-        subscriptions.firstIndex { $0.list.topic === topic }
+        subscriptions.firstIndex { shard.part(at: $0.slot).topic === topic }
     }
 }
 
@@ -127,11 +199,14 @@ public class Session {
 final class ServedSession: Session, WebSocketHandler {
     func opened(_ connection: WebSocketConnection) {
         self.connection = connection
+        link = .passUnretained(connection)
         shard.began(self)
     }
 
+    func drained(_ connection: WebSocketConnection) { shard.resume(self) }
+
     func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
-        handler.received(message, kind: kind, from: self)
+        shard.received(message, kind: kind, from: self)
     }
 
     func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {

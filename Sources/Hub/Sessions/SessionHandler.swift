@@ -17,6 +17,18 @@ public protocol SessionHandler: AnyObject {
     ///   - session: The session it came from.
     func received(_ message: RawSpan, kind: MessageKind, from session: Session)
 
+    /// A message came from a client whose protocol gives messages more than their bytes, and no
+    /// handler is there for its event; by default its payload is handled as
+    /// ``received(_:kind:from:)``.
+    func received(_ message: HubMessage, from session: Session)
+
     /// The session has ended, and its subscriptions with it. Called once, after all others.
     func ended(_ session: Session, reason: WebSocketCloseReason)
+}
+
+extension SessionHandler {
+    public func received(_ message: HubMessage, from session: Session) {
+        received(
+            message.payload.bytes.span.bytes, kind: message.payload.kind, from: session)
+    }
 }

@@ -46,6 +46,13 @@ struct SessionTable<Session: AnyObject> {
         firstFree = id.slot
     }
 
+    /// Calls `body` with each session.
+    func forEach(_ body: (Session) -> Void) {
+        for slot in slots {
+            if let session = slot.session { body(session) }
+        }
+    }
+
     /// The session of that name, unless it has ended.
     subscript(id: SessionID) -> Session? {
         guard id.loop == loop, Int(id.slot) < slots.count,

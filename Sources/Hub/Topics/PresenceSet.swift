@@ -9,6 +9,12 @@ struct PresenceSet {
     private var changed: Set<ExactName> = []
     private var changedInOrder = Ring<ExactName>()
     private var isTaking = false
+    private var countTold = 0
+    private let mode: PresenceMode
+
+    init(mode: PresenceMode = .users) {
+        self.mode = mode
+    }
 
     /// How many users are there.
     var count: Int { sessions.count }
@@ -17,6 +23,7 @@ struct PresenceSet {
     ///
     /// - Returns: Whether somebody has to arrange for ``takeChanges(max:)`` now.
     mutating func joined(_ user: String) -> Bool {
+        guard mode != .nobody else { return false }
         let user = ExactName(user)
         sessions[user, default: 0] += 1
         guard sessions[user] == 1 else { return false }
@@ -41,6 +48,7 @@ struct PresenceSet {
     /// follow. The rest stays, the oldest changes first, until the next time.
     mutating func takeChanges(max changesMax: Int) -> PresenceChanges {
         assert(isTaking, "nobody was asked to take changes")
+        countTold = count
         var joined: [ExactName] = []
         var left: [ExactName] = []
         while joined.count + left.count < changesMax, let user = changedInOrder.popFirst() {
@@ -61,17 +69,17 @@ struct PresenceSet {
     ///
     /// - Returns: Whether there are changes again, and ``takeChanges(max:)`` has to be arranged for.
     mutating func changesPublished() -> Bool {
-        isTaking = !changed.isEmpty
+        isTaking = mode == .count ? countTold != count : !changed.isEmpty
         return isTaking
     }
 
     /// Users that are there, in no order, at most `usersMax`.
     func users(max usersMax: Int) -> [String] {
-        sessions.keys.prefix(usersMax).map(\.string)
+        mode == .count ? [] : sessions.keys.prefix(usersMax).map(\.string)
     }
 
     private mutating func noteChange(_ user: ExactName) -> Bool {
-        append(user)
+        if mode == .users { append(user) }
         if isTaking { return false }
         isTaking = true
         return true
@@ -80,6 +88,16 @@ struct PresenceSet {
     private mutating func append(_ user: ExactName) {
         if changed.insert(user).inserted { changedInOrder.append(user) }
     }
+}
+
+/// Who is told to be in a topic.
+public enum PresenceMode: Hashable, Sendable {
+    /// Every user, by name.
+    case users
+    /// How many users there are, for topics so large that names would be too much.
+    case count
+    /// Nobody; nothing is kept of who is there.
+    case nobody
 }
 
 /// Users that came to a topic and users that left it, gathered over

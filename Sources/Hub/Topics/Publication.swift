@@ -1,7 +1,7 @@
 public import WSFrame
 
-/// A message for a topic, encoded for its receivers but for its offset, which it gets when it takes
-/// its place in the topic.
+/// A message for a topic: as the hub knows it, for each receiver's protocol to frame, or encoded for
+/// all receivers alike but for its offset, which it gets when it takes its place in the topic.
 public struct Publication: Sendable {
     /// How a topic treats a message.
     public enum Durability: Hashable, Sendable {
@@ -21,21 +21,47 @@ public struct Publication: Sendable {
 
     /// Whether the topic keeps it.
     public let durability: Durability
+    /// Of messages with the same key only the latest matters to a subscriber that fell behind, where
+    /// the topic's ``SlowSubscriberPolicy`` is to conflate.
+    public let key: String?
+
+    /// Names the publication, so that it may be tried again: one with the same key that came less
+    /// than five minutes ago is not published again, and answered with its position.
+    public var idempotencyKey: String?
 
     private enum Body {
+        case message(HubMessage)
+        case notice(ServerEnvelope)
         case prepared(PreparedMessage)
         case template([UInt8], kind: MessageKind, offsetAt: Int)
     }
 
     private let body: Body
 
-    /// Creates a publication of a message encoded before.
-    public init(_ message: PreparedMessage, durability: Durability = .stored) {
-        body = .prepared(message)
+    /// Creates a publication that is encoded once for each protocol that subscribers speak.
+    public init(_ message: HubMessage, durability: Durability = .stored) {
+        body = .message(message)
         self.durability = durability
+        key = message.key
     }
 
-    /// Creates a publication of text.
+    /// Creates a notice of who came and went.
+    init(presence changes: PresenceChanges, in topic: String) {
+        body = .notice(.presence(topic: topic, changes))
+        durability = .transient
+        key = nil
+    }
+
+    /// Creates a publication of a message encoded before, which all subscribers get as it is.
+    public init(
+        _ message: PreparedMessage, durability: Durability = .stored, key: String? = nil
+    ) {
+        body = .prepared(message)
+        self.durability = durability
+        self.key = key
+    }
+
+    /// Creates a publication of text, which all subscribers get as it is.
     public init(text: String, durability: Durability = .stored) {
         self.init(PreparedMessage(text: text), durability: durability)
     }
@@ -55,21 +81,34 @@ public struct Publication: Sendable {
             "offset at \(offsetAt) does not fit into \(template.count) bytes")
         body = .template(template, kind: kind, offsetAt: offsetAt)
         durability = .stored
+        key = nil
     }
 
-    /// Bytes of the payload.
+    /// The message, unless it was encoded before.
+    public var message: HubMessage? {
+        if case .message(let message) = body { return message }
+        return nil
+    }
+
+    /// Bytes of the payload, and of names where it has them.
     var bytes: Int {
         switch body {
+        case .message(let message): message.bytes
+        case .notice: 256
         case .prepared(let message): message.payload.count
         case .template(let bytes, _, _): bytes.count
         }
     }
 
-    /// The frame to send, with `offset` in its place.
-    func encoded(offset: UInt64) -> PreparedMessage {
+    /// What takes its place in the topic, with `offset` where it tells it.
+    func content(offset: UInt64) -> TopicEntry.Content {
         switch body {
+        case .message(let message):
+            return .message(message)
+        case .notice(let envelope):
+            return .notice(envelope)
         case .prepared(let message):
-            return message
+            return .prepared(message)
         case .template(var bytes, let kind, let offsetAt):
             var rest = offset
             var index = offsetAt + Self.offsetBytes
@@ -78,7 +117,7 @@ public struct Publication: Sendable {
                 bytes[index] = UInt8(ascii: "0") + UInt8(rest % 10)
                 rest /= 10
             } while rest > 0
-            return PreparedMessage(bytes.span.bytes, kind: kind)
+            return .prepared(PreparedMessage(bytes.span.bytes, kind: kind))
         }
     }
 }

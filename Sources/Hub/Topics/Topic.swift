@@ -1,6 +1,6 @@
 import NetPoll
 import Synchronization
-public import WSFrame
+import WSFrame
 
 /// A named stream of messages in one order, seen alike by all its subscribers.
 ///
@@ -8,21 +8,26 @@ public import WSFrame
 /// alive; a topic that nobody holds is forgotten after ``HubConfiguration/topicIdleTimeout``.
 public final class Topic: Sendable {
     private struct State {
-        var log: TopicLog<PreparedMessage>
-        var presence = PresenceSet()
+        var log: TopicLog<TopicEntry>
+        var presence: PresenceSet
         var subscribers = 0
+        var metrics = TopicMetrics()
+        var keys = IdempotencyKeys<PublishOutcome>()
 
         var position: TopicPosition {
             TopicPosition(epoch: log.epoch, offset: log.offset)
         }
 
-        func snapshot(after position: TopicPosition?, usersMax: Int) -> TopicSnapshot {
-            let (messages, recovered) = log.messages(after: position)
-            return TopicSnapshot(
-                position: self.position, isRecovered: recovered, messages: messages,
-                users: presence.users(max: usersMax), userCount: presence.count)
+        func join(after position: TopicPosition?, usersMax: Int) -> TopicJoin {
+            let (entries, recovered) = log.messages(after: position)
+            return TopicJoin(
+                position: self.position, isRecovered: recovered, entries: entries,
+                users: presence.users(max: usersMax), userCount: presence.count,
+                liveFrom: log.liveEnd)
         }
     }
+
+    private static let keyLife = Duration.seconds(300)
 
     /// The topic's name, unique in its hub byte for byte: no other spelling of it names this topic.
     public let name: String
@@ -31,43 +36,80 @@ public final class Topic: Sendable {
     public let epoch: Epoch
 
     let shards: [HubShard]
-    private let subscribersMax: Int
+    let limits: HubConfiguration.TopicLimits
+    private let protocols: Int
     private let state: Mutex<State>
 
-    init(name: String, epoch: Epoch, shards: [HubShard], limits: HubConfiguration.TopicLimits) {
+    init(
+        name: String, epoch: Epoch, shards: [HubShard], limits: HubConfiguration.TopicLimits,
+        protocols: Int
+    ) {
         self.name = name
         self.epoch = epoch
         self.shards = shards
-        subscribersMax = limits.subscribersMax
-        let log = TopicLog<PreparedMessage>(
+        self.limits = limits
+        self.protocols = protocols
+        let log = TopicLog<TopicEntry>(
             epoch: epoch, loops: shards.count,
             limits: .init(
                 historyMessagesMax: limits.historyMessagesMax,
                 historyBytesMax: limits.historyBytesMax,
                 liveMessagesMax: limits.undeliveredMessagesMax,
                 liveBytesMax: limits.undeliveredBytesMax))
-        state = Mutex(State(log: log))
+        state = Mutex(State(log: log, presence: PresenceSet(mode: limits.presence)))
     }
 
     /// Appends a message to the topic and sends it to every subscriber.
     ///
-    /// It is encoded once, and each loop that has subscribers is told once per burst.
+    /// It is encoded once for each protocol that subscribers speak, and each loop that has
+    /// subscribers is told once per burst.
     ///
     /// Complexity: O(loops); the subscribers' share of the work is done on their loops.
     @discardableResult
     public func publish(_ publication: Publication) -> PublishOutcome {
+        let onion = shards[0].directories.onion
+        guard !onion.isEmpty else { return append(publication) }
+        return onion.publish(publication, to: self) { append($0) }
+    }
+
+    /// Appends what has passed the middleware.
+    func append(_ publication: Publication) -> PublishOutcome {
         let stored = publication.durability == .stored
+        let now = shards[0].configuration.calendar()
         let (outcome, wake) = state.withLock { state -> (PublishOutcome, LoopSet) in
             let bytes = publication.bytes
-            guard state.log.hasRoom(for: bytes) else { return (.overloaded, LoopSet()) }
-            let message = publication.encoded(offset: state.log.offset + 1)
-            switch state.log.append(message, bytes: bytes, stored: stored) {
-            case .appended(let wake): return (.published(stored ? state.position : nil), wake)
-            case .refused: return (.overloaded, LoopSet())
+            if let key = publication.idempotencyKey,
+                let known = state.keys.value(of: key, at: now)
+            {
+                return (known, LoopSet())
             }
+            guard state.log.hasRoom(for: bytes) else {
+                state.metrics.refused += 1
+                return (.overloaded, LoopSet())
+            }
+            let entry = TopicEntry(
+                publication, topic: name,
+                position: TopicPosition(epoch: epoch, offset: state.log.offset + (stored ? 1 : 0)),
+                time: now, protocols: protocols)
+            guard case .appended(let wake) = state.log.append(entry, bytes: bytes, stored: stored)
+            else { return (.overloaded, LoopSet()) }
+            state.metrics.published += 1
+            if let age = limits.historyAge { state.log.dropHistory { $0.time + age <= now } }
+            let outcome = PublishOutcome.published(stored ? entry.position : nil)
+            if let key = publication.idempotencyKey {
+                state.keys.remember(key, outcome, until: now + Self.keyLife, at: now)
+            }
+            return (outcome, wake)
         }
         for loop in wake { shards[loop].post(self) }
         return outcome
+    }
+
+    /// What it did since it was made.
+    ///
+    /// Loops add to it as they deliver.
+    public var metrics: TopicMetrics {
+        state.withLock { $0.metrics }
     }
 
     /// Just after the last stored message.
@@ -82,7 +124,8 @@ public final class Topic: Sendable {
     ///   - usersMax: How many names to give at most.
     /// - Returns: All of it at one point of the topic's order.
     public func snapshot(after position: TopicPosition? = nil, usersMax: Int = 0) -> TopicSnapshot {
-        state.withLock { $0.snapshot(after: position, usersMax: usersMax) }
+        let joined = state.withLock { $0.join(after: position, usersMax: usersMax) }
+        return joined.snapshot(for: 0, of: shards[0].configuration.protocols)
     }
 
     /// How many sessions are subscribed.
@@ -100,7 +143,7 @@ public final class Topic: Sendable {
     /// Counts a subscriber in, unless the topic is full.
     func admitSubscriber() -> Bool {
         state.withLock { state in
-            guard state.subscribers < subscribersMax else { return false }
+            guard state.subscribers < limits.subscribersMax else { return false }
             state.subscribers += 1
             return true
         }
@@ -110,11 +153,59 @@ public final class Topic: Sendable {
     /// and from which place of its order on live messages are not in that.
     func attach(
         loop: Int, isFirst: Bool, after position: TopicPosition?, usersMax: Int
-    ) -> (snapshot: TopicSnapshot, liveFrom: UInt64) {
+    ) -> TopicJoin {
         state.withLock { state in
             if isFirst { state.log.attach(loop) }
-            return (state.snapshot(after: position, usersMax: usersMax), state.log.liveEnd)
+            return state.join(after: position, usersMax: usersMax)
         }
+    }
+
+    /// As ``attach(loop:isFirst:after:usersMax:)``, for a subscriber that goes on from `position`, or
+    /// from now on, by its cursor.
+    func attach(loop: Int, isFirst: Bool, following position: TopicPosition?) -> TopicPlace {
+        let now = shards[0].configuration.calendar()
+        return state.withLock { state in
+            if let age = limits.historyAge { state.log.dropHistory { $0.time + age <= now } }
+            if isFirst { state.log.attach(loop) }
+            let log = state.log
+            let live = Cursor(.waiting(log.liveEnd))
+            let count = limits.presence == .nobody ? nil : state.presence.count
+            guard let position else {
+                return TopicPlace(
+                    position: state.position, isRecovered: false, cursor: live,
+                    liveEnd: log.liveEnd, count: count)
+            }
+            let isRecovered = log.holds(after: position)
+            let known = isRecovered ? position.offset : log.firstOffset - 1
+            return TopicPlace(
+                position: TopicPosition(epoch: epoch, offset: known), isRecovered: isRecovered,
+                cursor: known == log.offset ? live : Cursor(.catchingUp(known)),
+                liveEnd: log.liveEnd, count: count)
+        }
+    }
+
+    /// A part of the history.
+    ///
+    /// Messages that were encoded before they were published are told as their bytes.
+    ///
+    /// - Parameters:
+    ///   - position: Up to where the asker knows the topic; `nil` for the newest.
+    ///   - limit: How much.
+    /// - Returns: As ``MessageStore/history(of:after:limit:at:)``.
+    public func history(after position: TopicPosition?, limit: PageLimit) -> HistoryPage {
+        let (entries, isRecovered, end) = state.withLock { state in
+            let (entries, isRecovered) = state.log.messages(after: position)
+            return (entries, isRecovered, state.position)
+        }
+        var fill = PageFill(limit)
+        let isForwards = position != nil && isRecovered
+        let page =
+            isForwards
+            ? Array(entries.prefix { fill.admits($0.bytes) })
+            : entries.reversed().prefix { fill.admits($0.bytes) }.reversed()
+        return HistoryPage(
+            end: end, isRecovered: isRecovered, messages: page.map(\.stored),
+            hasMore: isForwards && page.count < entries.count)
     }
 
     /// Counts a subscriber out; a loop without one reads no more.
@@ -127,9 +218,19 @@ public final class Topic: Sendable {
 
     /// Hands over what `loop` has not delivered yet, about `bytesMax` of it.
     func take(
-        for loop: Int, into batch: inout [PreparedMessage], bytesMax: Int
-    ) -> TopicLog<PreparedMessage>.OnTake {
+        for loop: Int, into batch: inout [TopicEntry], bytesMax: Int
+    ) -> TopicLog<TopicEntry>.OnTake {
         state.withLock { $0.log.take(for: loop, into: &batch, bytesMax: bytesMax) }
+    }
+
+    /// Stored messages for a subscriber that fell behind.
+    func read(after offset: UInt64, bytesMax: Int) -> TopicLog<TopicEntry>.OnRead {
+        state.withLock { $0.log.read(after: offset, bytesMax: bytesMax) }
+    }
+
+    /// Adds what a loop did to the topic's metrics.
+    func add(_ metrics: TopicMetrics) {
+        state.withLock { $0.metrics += metrics }
     }
 
     // MARK: - Presence
@@ -157,18 +258,4 @@ public final class Topic: Sendable {
     func presenceChangesPublished() -> Bool {
         state.withLock { $0.presence.changesPublished() }
     }
-}
-
-/// What a topic held at one point of its order.
-public struct TopicSnapshot: Sendable {
-    /// The point: every message up to it is in ``messages`` or was asked to be left out.
-    public let position: TopicPosition
-    /// Whether ``messages`` are exactly those after the position asked for.
-    public let isRecovered: Bool
-    /// Stored messages, oldest first.
-    public let messages: [PreparedMessage]
-    /// Names of users that are there, in no order, as many as were asked for.
-    public let users: [String]
-    /// How many users are there.
-    public let userCount: Int
 }

@@ -23,6 +23,19 @@ struct TopicLog<Message> {
         var liveBytesMax: Int
     }
 
+    /// Stored messages for a reader that fell behind.
+    struct OnRead {
+        /// Oldest first.
+        let messages: [Message]
+        /// Whether they are exactly those after the offset asked for.
+        let isGapless: Bool
+        /// The offset of the last of them.
+        let offset: UInt64
+        /// The place in the live sequence from which on a reader that has them all continues; `nil`
+        /// where more are stored.
+        let continuesAt: UInt64?
+    }
+
     enum OnAppend {
         /// Appended; the loops in `wake` have to be told that there is something to read.
         case appended(wake: LoopSet)
@@ -72,6 +85,14 @@ struct TopicLog<Message> {
 
     /// The place in the live sequence that the next message gets.
     var liveEnd: UInt64 { liveStart + UInt64(live.count) }
+
+    /// The offset of the oldest message kept; the next one's where none is.
+    var firstOffset: UInt64 { offset - UInt64(history.count) + 1 }
+
+    /// Whether all that came after `position` is kept.
+    func holds(after position: TopicPosition) -> Bool {
+        position.epoch == epoch && position.offset <= offset && position.offset + 1 >= firstOffset
+    }
 
     /// Whether another message of `bytes` would be taken.
     func hasRoom(for bytes: Int) -> Bool {
@@ -139,16 +160,40 @@ struct TopicLog<Message> {
     ///
     /// Without a position, or when they are not all there, everything kept is given.
     func messages(after position: TopicPosition?) -> (messages: [Message], recovered: Bool) {
-        let first = offset - UInt64(history.count) + 1
         var start = 0
         var recovered = false
-        if let position, position.epoch == epoch, position.offset <= offset,
-            position.offset + 1 >= first
-        {
-            start = Int(position.offset + 1 - first)
+        if let position, holds(after: position) {
+            start = Int(position.offset + 1 - firstOffset)
             recovered = true
         }
         return ((start..<history.count).map { history[$0].message }, recovered)
+    }
+
+    /// Stored messages after `known`, oldest first, about `bytesMax` of them.
+    ///
+    /// Where some of them are gone, those that are kept.
+    func read(after known: UInt64, bytesMax: Int) -> OnRead {
+        let first = offset - UInt64(history.count) + 1
+        let isGapless = known + 1 >= first && known <= offset
+        var next = isGapless ? known + 1 : first
+        var messages: [Message] = []
+        var bytes = 0
+        while next <= offset, bytes < bytesMax {
+            let entry = history[Int(next - first)]
+            messages.append(entry.message)
+            bytes += entry.bytes
+            next += 1
+        }
+        return OnRead(
+            messages: messages, isGapless: isGapless, offset: next - 1,
+            continuesAt: next > offset ? liveEnd : nil)
+    }
+
+    /// Drops what an owner finds too old, from the oldest on.
+    mutating func dropHistory(while isOld: (Message) -> Bool) {
+        while history.count > 0, isOld(history[0].message) {
+            historyBytes -= history.popFirst()?.bytes ?? 0
+        }
     }
 
     private mutating func store(_ entry: Entry) {

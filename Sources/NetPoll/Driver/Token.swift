@@ -3,7 +3,7 @@
 /// A slot's generation rises when it is given up, so an event that was already on its way for a
 /// closed or reused descriptor names nothing and is dropped.
 package struct Token: Hashable, Sendable {
-    package enum Kind: UInt8, Sendable {
+    package enum Kind: UInt8, CaseIterable, Sendable {
         case connection = 0
         case listener = 1
         /// A socket that is being connected.
@@ -25,9 +25,19 @@ package struct Token: Hashable, Sendable {
     var slot: Int { Int(truncatingIfNeeded: rawValue & 0x1fff_ffff) }
     var generation: UInt32 { UInt32(truncatingIfNeeded: rawValue >> 32) }
 
+    /// Slot and kind, without the generation.
+    var place: UInt32 { UInt32(truncatingIfNeeded: rawValue) }
+
+    init(place: UInt32, generation: UInt32) {
+        rawValue = UInt64(generation) << 32 | UInt64(place)
+    }
+
     @inline(__always)
-    package var kind: Kind {
-        switch rawValue >> 29 & 7 {
+    package var kind: Kind { Self.kind(ofPlace: place) }
+
+    @inline(__always)
+    static func kind(ofPlace place: UInt32) -> Kind {
+        switch place >> 29 {
         case 0: .connection
         case 1: .listener
         case 2: .attempt

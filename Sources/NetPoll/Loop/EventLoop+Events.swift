@@ -179,6 +179,12 @@ final class UnhandledConnection: ConnectionHandler, Sendable {
 }
 
 extension EventLoop {
+    /// The token of a registration that lives, from its ``Token/place``.
+    @inline(__always)
+    func token(at place: UInt32) -> Token {
+        Token(place: place, generation: slots.generation(Int(place & 0x1fff_ffff)))
+    }
+
     /// The descriptor a token names while its registration lives.
     @inline(__always)
     func descriptor(of token: Token) -> Int32? {

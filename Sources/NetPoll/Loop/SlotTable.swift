@@ -1,10 +1,44 @@
 /// The registrations of a loop: a slot each, with a generation that rises when it is given up.
 struct SlotTable: ~Copyable {
+    /// In 12 bytes, aligned to 4: every connection has one.
     private struct Slot {
         var generation: UInt32
-        /// The next free slot; in use, the kind of the registration.
-        var link: UInt32
-        var object: Unmanaged<AnyObject>?
+        private var low: UInt32
+        private var high: UInt32
+
+        private static var kindMask: UInt { 7 }
+        /// In place of a kind in a free slot.
+        private static var free: UInt32 { 7 }
+
+        init(generation: UInt32, next: UInt32) {
+            self.generation = generation
+            (low, high) = (Self.free, next)
+        }
+
+        /// The next free slot, of one that is free.
+        var next: UInt32 {
+            get { high }
+            set { (low, high) = (Self.free, newValue) }
+        }
+
+        /// The object of a registration of this kind. Objects are aligned to 16 bytes, so the lowest
+        /// bits of an address have room for the kind.
+        @inline(__always)
+        func object(_ kind: Token.Kind) -> Unmanaged<AnyObject>? {
+            let bits = UInt(high) << 32 | UInt(low)
+            guard bits & Self.kindMask == UInt(kind.rawValue),
+                let pointer = UnsafeRawPointer(bitPattern: bits & ~Self.kindMask)
+            else { return nil }
+            // The address is one that `use` was given, of an object retained since.
+            return Unmanaged.fromOpaque(pointer)
+        }
+
+        mutating func use(_ object: Unmanaged<AnyObject>, _ kind: Token.Kind) {
+            let address = UInt(bitPattern: object.toOpaque())
+            precondition(address & Self.kindMask == 0, "an object at \(address)")
+            let bits = address | UInt(kind.rawValue)
+            (low, high) = (UInt32(truncatingIfNeeded: bits), UInt32(bits >> 32))
+        }
     }
 
     private static var none: UInt32 { .max }
@@ -22,7 +56,9 @@ struct SlotTable: ~Copyable {
     }
 
     deinit {
-        for index in 0..<used { slots[index].object?.release() }
+        for index in 0..<used {
+            for kind in Token.Kind.allCases { slots[index].object(kind)?.release() }
+        }
         slots.deallocate()
     }
 
@@ -36,9 +72,8 @@ struct SlotTable: ~Copyable {
     /// Takes over one retain of `object` under the token just reserved.
     mutating func insert(_ object: AnyObject, at token: Token) {
         precondition(Int(freeHead) == token.slot, "slot \(token.slot) was not reserved last")
-        freeHead = slots[token.slot].link
-        slots[token.slot].link = UInt32(token.kind.rawValue)
-        slots[token.slot].object = Unmanaged.passRetained(object)
+        freeHead = slots[token.slot].next
+        slots[token.slot].use(Unmanaged.passRetained(object), token.kind)
         count += 1
     }
 
@@ -46,21 +81,23 @@ struct SlotTable: ~Copyable {
     @inline(__always)
     func object(_ token: Token) -> Unmanaged<AnyObject>? {
         let index = token.slot
-        guard index < used, slots[index].generation == token.generation,
-            slots[index].link == UInt32(token.kind.rawValue)
-        else { return nil }
-        return slots[index].object
+        guard index < used, slots[index].generation == token.generation else { return nil }
+        return slots[index].object(token.kind)
     }
+
+    /// The generation of a slot that was reserved or is in use.
+    @inline(__always)
+    func generation(_ slot: Int) -> UInt32 { slots[slot].generation }
 
     /// Gives the slot up; later events with its token are stale.
     mutating func remove(_ token: Token) {
         guard let object = object(token) else { return }
-        slots[token.slot].object = nil
+        slots[token.slot].next = Self.none
         slots[token.slot].generation &+= 1
         count -= 1
         // A slot whose generations are used up is retired, so that no token ever comes back.
         if slots[token.slot].generation != .max {
-            slots[token.slot].link = freeHead
+            slots[token.slot].next = freeHead
             freeHead = UInt32(token.slot)
         }
         object.release()
@@ -69,9 +106,7 @@ struct SlotTable: ~Copyable {
     /// The tokens in use, of one kind; O(slots).
     func tokens(_ kind: Token.Kind) -> [Token] {
         (0..<used).compactMap { index in
-            guard slots[index].object != nil, slots[index].link == UInt32(kind.rawValue) else {
-                return nil
-            }
+            guard slots[index].object(kind) != nil else { return nil }
             return Token(slot: index, generation: slots[index].generation, kind: kind)
         }
     }
@@ -85,7 +120,7 @@ struct SlotTable: ~Copyable {
             slots = larger
             capacity *= 2
         }
-        (slots + used).initialize(to: Slot(generation: 1, link: freeHead, object: nil))
+        (slots + used).initialize(to: Slot(generation: 1, next: freeHead))
         freeHead = UInt32(used)
         used += 1
     }

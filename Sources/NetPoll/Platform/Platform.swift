@@ -116,6 +116,8 @@ extension Platform {
     static func makeReadinessQueue() throws(SystemError) -> any ReadinessQueue {
         #if os(Linux)
             try EpollQueue()
+        #elseif canImport(Darwin)
+            KernelReadinessQueue(queue: try DarwinKernelQueue())
         #else
             #error("NetPoll has no poller for this system yet")
         #endif

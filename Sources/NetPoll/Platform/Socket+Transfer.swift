@@ -59,6 +59,15 @@ extension Socket {
         return result == 0 ? Platform.address(from: storage, length: length) : nil
     }
 
+    /// Whether a descriptor is a socket's.
+    ///
+    /// - Throws: ``SystemError``: EBADF where it is not open.
+    static func isSocket(_ fd: Int32) throws(SystemError) -> Bool {
+        var status = stat()
+        try check(fstat(fd, &status), "fstat \(fd)")
+        return status.st_mode & S_IFMT == S_IFSOCK
+    }
+
     /// Whether bytes or connections wait.
     static func isReadable(_ fd: Int32) -> Bool {
         var request = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)

@@ -47,14 +47,14 @@ public final class Poller {
     /// Events dropped because their registration had ended.
     public private(set) var staleEvents = 0
 
-    /// Makes a poller on the system's readiness interface: epoll(7).
+    /// Makes a poller on the system's readiness interface: epoll(7), or kqueue(2) on Darwin.
     ///
     /// - Throws: ``SystemError`` where descriptors or memory are exhausted.
     public convenience init() throws(SystemError) {
         self.init(queue: try Platform.makeReadinessQueue())
     }
 
-    init(queue: any ReadinessQueue) {
+    package init(queue: any ReadinessQueue) {
         self.queue = queue
     }
 
@@ -64,7 +64,7 @@ public final class Poller {
     /// Watches `fd`, which must stay open until it is deregistered.
     ///
     /// - Throws: ``SystemError``: EEXIST where it is registered already, EBADF where it is closed,
-    ///   EPERM for a plain file.
+    ///   EPERM for a plain file, which epoll cannot watch.
     @discardableResult
     public func register(_ fd: Int32, _ interest: Interest) throws(SystemError) -> Registration {
         let slot = takeSlot()

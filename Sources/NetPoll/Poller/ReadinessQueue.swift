@@ -1,5 +1,5 @@
 /// The kernel's side of a ``Poller``; the data given with a descriptor comes back with its events.
-protocol ReadinessQueue: AnyObject {
+package protocol ReadinessQueue: AnyObject {
     var waker: any Waker { get }
 
     func add(_ fd: Int32, _ interest: Poller.Interest, _ data: UInt64) throws(SystemError)

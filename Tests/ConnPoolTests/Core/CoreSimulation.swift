@@ -1,5 +1,6 @@
 import NetPoll
 import NetPollTesting
+import Seeds
 import Testing
 
 @testable import ConnPool
@@ -311,7 +312,7 @@ struct CoreSimulation {
 
 @Suite("PoolCore: ten thousand runs", .timeLimit(.minutes(10)))
 struct CoreSimulationTests {
-    @Test(arguments: 0..<100 as Range<UInt64>)
+    @Test(arguments: seeds(100))
     func `nothing is lost, overtaken, leaked or leased dead`(hundred: UInt64) {
         var granted = 0
         for seed in hundred * 100..<(hundred + 1) * 100 {

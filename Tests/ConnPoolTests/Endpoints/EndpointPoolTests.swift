@@ -1,6 +1,7 @@
 import AllocationCounter
 import NetPoll
 import NetPollTesting
+import Seeds
 import Synchronization
 import Testing
 
@@ -434,7 +435,7 @@ struct EndpointPoolTests {
 
     // MARK: - Properties
 
-    @Test(arguments: PolicyKind.allCases, 0..<15 as Range<UInt64>)
+    @Test(arguments: PolicyKind.allCases, seeds(15))
     func `whatever happens, every request ends and nothing is left in flight`(
         kind: PolicyKind, seed: UInt64
     ) throws {

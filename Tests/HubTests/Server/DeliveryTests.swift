@@ -182,9 +182,7 @@ struct DeliveryTests {
         #expect(client.takeTexts().count { $0.hasPrefix("m ") } == 1)
     }
 
-    @Test func `a client that does not read is cut off, and the others notice nothing`()
-        async throws
-    {
+    @Test func `a client that does not read costs the others nothing`() async throws {
         let bench = try await HubBench(loops: 2) { $0.sendQueueBytesMax = 64 << 10 }
         let clients = try (0..<10).map { _ in try bench.join(user: "u") }
         for client in clients { client.say("join a") }
@@ -197,11 +195,12 @@ struct DeliveryTests {
             if number % 10 == 0 { bench.network.run(for: .milliseconds(1)) }
         }
         bench.network.run(for: .seconds(1))
-        #expect(bench.application.reasons == [.slowConsumer])
-        #expect(slow.peer.isReset)
+        #expect(bench.application.reasons == [])
         for client in clients where client !== slow {
             #expect(client.takeTexts().count { $0.hasPrefix("m ") } == 300)
         }
-        #expect(bench.hub.existingTopic("a")?.subscriberCount == 9)
+        slow.peer.resume()
+        bench.network.run(for: .seconds(1))
+        #expect(slow.takeTexts().count { $0.hasPrefix("m ") } == 300)
     }
 }

@@ -24,6 +24,38 @@ struct HubServerTests {
         #expect(bench.application.reasons == Array(repeating: .local(.goingAway), count: 30))
     }
 
+    @Test func `draining spreads the coming again, and sends what waits before the close`()
+        async throws
+    {
+        let bench = try await LineBench()
+        let clients = try (0..<20).map { try bench.join("u\($0)", windowBytes: 4 << 10) }
+        for client in clients { client.say("sub 1 a") }
+        bench.network.run(for: .seconds(1))
+        let topic = try #require(bench.hub.existingTopic("a"))
+        let slow = clients[4]
+        slow.peer.stall()
+        let text = String(repeating: "x", count: 1_000)
+        for number in 0..<30 {
+            topic.publish(Publication(HubMessage(text: "\(number)\(text)")))
+            bench.network.run(for: .milliseconds(1))
+        }
+        bench.hub.beginDrain(deadline: .seconds(10), reconnectingWithin: .seconds(60)) {}
+        bench.network.run(for: .seconds(1))
+        slow.peer.resume()
+        bench.network.run(for: .seconds(1))
+        let delays = clients.compactMap { client in
+            client.texts.first { $0.hasPrefix("reconnect ") }.flatMap { Int($0.dropFirst(10)) }
+        }
+        #expect(delays.count == 20)
+        #expect(Set(delays).count == 20)
+        #expect(delays.allSatisfy { (0..<60_000).contains($0) })
+        #expect((delays.max() ?? 0) - (delays.min() ?? 0) > 40_000)
+        for client in clients {
+            #expect(client.closeCode == 1_001)
+            #expect(client.texts.count { $0.hasPrefix("pub a") } == 30)
+        }
+    }
+
     @Test func `draining ends at its deadline although a client does not answer`() async throws {
         let bench = try await HubBench { $0.closeTimeout = .seconds(60) }
         let client = try bench.join()

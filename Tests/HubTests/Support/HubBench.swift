@@ -111,7 +111,7 @@ final class ScriptedHandler: SessionHandler {
 
     private func obey(_ words: [String], _ session: Session) throws {
         switch words[0] {
-        case "user": session.user = words[1]
+        case "user": try session.identify(as: words[1])
         case "join": try join(words, session)
         case "leave": session.unsubscribe(from: try topic(words[1]))
         case "say": publish(try topic(words[1]), words[2])

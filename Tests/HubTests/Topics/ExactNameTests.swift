@@ -32,7 +32,7 @@ struct ExactNameTests {
 struct TopicRegistryNameTests {
     @Test func `a topic keeps to the spelling it was asked for by`() throws {
         let registry = TopicRegistry(topicsMax: 10) { name in
-            Topic(name: name, epoch: .random(), shards: [], limits: .init())
+            Topic(name: name, epoch: .random(), shards: [], limits: .init(), protocols: 1)
         }
         let composed = try #require(registry.topic(named: "\u{e9}"))
         #expect(registry.existingTopic(named: "e\u{301}") == nil)

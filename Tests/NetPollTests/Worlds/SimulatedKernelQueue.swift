@@ -16,6 +16,8 @@ final class SimulatedKernelQueue: KernelQueue {
         let file: UInt
         /// What was told, for filters that tell changes only.
         var told: KernelEvent.Flags?
+        /// Bytes that were there when the kernel looked last.
+        var bytes: Int32 = 0
     }
 
     /// Writes into a pipe that the wait watches.
@@ -55,7 +57,8 @@ final class SimulatedKernelQueue: KernelQueue {
         defer { allocations += allocation_counter_count() - before }
         var count = 0
         for change in changes {
-            guard let code = apply(change) else { continue }
+            let code = apply(change) ?? (change.flags.contains(.receipt) ? 0 : nil)
+            guard let code else { continue }
             events[count] = change
             events[count].flags.insert(.error)
             events[count].data = Int(code)
@@ -69,7 +72,9 @@ final class SimulatedKernelQueue: KernelQueue {
         var polled = keys.map { key in
             pollfd(fd: key.descriptor, events: interest(key), revents: 0)
         }
-        polled.append(pollfd(fd: pipe.out, events: Int16(POLLIN), revents: 0))
+        // What finds no place among the events stays with the kernel.
+        let hasRoom = count < events.count
+        polled.append(pollfd(fd: pipe.out, events: Int16(hasRoom ? POLLIN : 0), revents: 0))
         let milliseconds = nanoseconds.map { Int32(clamping: ($0 + 999_999) / 1_000_000) } ?? -1
         poll(&polled, nfds_t(polled.count), count > 0 ? 0 : milliseconds)
         if polled[keys.count].revents != 0 {
@@ -99,6 +104,8 @@ final class SimulatedKernelQueue: KernelQueue {
     private func interest(_ key: Key) -> Int16 {
         let hasTold = registrations[key]?.told != nil
         switch key.filter {
+        case .read where hasTold && registrations[key]?.bytes ?? 0 < bytes(key.descriptor):
+            return Int16(POLLIN)
         case .read: return hasTold ? 0 : Int16(POLLIN) | Int16(Self.peerEnded)
         case .write: return hasTold ? 0 : Int16(POLLOUT)
         }
@@ -110,12 +117,20 @@ final class SimulatedKernelQueue: KernelQueue {
         let ends = key.filter == .read ? Self.peerEnded | POLLHUP | POLLERR : POLLHUP | POLLERR
         if ready & ends != 0 { state.insert(.ended) }
         if registration.flags.contains(.clear) {
-            guard registration.told != state else { return nil }
+            guard registration.told != state || ready & Int32(POLLIN) != 0 else { return nil }
             registrations[key]?.told = state
+            registrations[key]?.bytes = bytes(key.descriptor)
         }
-        return KernelEvent(
+        var event = KernelEvent(
             descriptor: key.descriptor, filter: key.filter, flags: state,
-            token: registration.token)
+            data: ready & Int32(POLLIN) == 0 ? 0 : 1, token: registration.token)
+        if ready & POLLERR != 0 { event.status = UInt32(EIO) }
+        return event
+    }
+
+    private func bytes(_ descriptor: Int32) -> Int32 {
+        var count: Int32 = 0
+        return ioctl(descriptor, UInt(FIONREAD), &count) == 0 ? count : 0
     }
 
     private func file(_ descriptor: Int32) -> UInt? {

@@ -6,8 +6,8 @@ import Testing
 protocol World: AnyObject {
     var loop: EventLoop { get }
     func connect(to address: SocketAddress) -> (any Client)?
-    /// Runs the loop and the clients until `condition` holds; false where it does not within 10 s of
-    /// the driver's clock.
+    /// Runs the loop and the clients until `condition` holds; false where it does not within 60 s of
+    /// the driver's clock (simulated: 10 s).
     func run(until condition: () -> Bool) -> Bool
 }
 

@@ -1,5 +1,6 @@
 import NetPoll
 import NetPollTesting
+import Seeds
 import Testing
 
 @testable import RPC
@@ -7,7 +8,7 @@ import Testing
 @Suite("Calls under faults, simulated", .timeLimit(.minutes(10)))
 struct FaultTests {
     /// Many calls of all kinds, some cancelled, on connections that cut and break.
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: seeds(60))
     func `every call ends once and all memory comes back`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         var faults = Faults.cuts
@@ -77,7 +78,7 @@ struct FaultTests {
         #expect(left == 0)
     }
 
-    @Test(arguments: 0..<100 as Range<UInt64>)
+    @Test(arguments: seeds(100))
     func `garbage ends its own connection and nothing else`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let world = try RPCWorld(seed: seed)

@@ -1,5 +1,6 @@
 import NetPoll
 import NetPollTesting
+import Seeds
 import Testing
 
 @testable import RPC
@@ -246,7 +247,7 @@ struct StreamCallTests {
         #expect(running.error?.code == .invalidArgument)
     }
 
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: seeds(40))
     func `streams survive any cut of the bytes`(seed: UInt64) throws {
         let (world, connection) = try makeWorld(negotiates: seed % 2 == 0, seed: seed)
         world.network.faults = .cuts

@@ -1,4 +1,5 @@
 import NetPollTesting
+import Seeds
 import Testing
 
 @testable import RPC
@@ -212,7 +213,7 @@ private struct CoreWorld: ~Copyable {
 
 @Suite("ConnectionCore, two of them")
 struct CoreSimulationTests {
-    @Test(arguments: 0..<300 as Range<UInt64>)
+    @Test(arguments: seeds(300))
     func `no call hangs, none ends twice, and nothing is left`(seed: UInt64) throws {
         var world = CoreWorld(seed: seed, negotiates: seed % 4 != 0)
         for _ in 0..<600 { try world.step() }

@@ -71,6 +71,7 @@
                     descriptor: Int32(event.ident), filter: filter,
                     flags: KernelEvent.Flags(rawValue: event.flags), data: event.data,
                     token: UInt64(UInt(bitPattern: event.udata)))
+                events[kept].status = event.fflags
                 kept += 1
             }
             return kept

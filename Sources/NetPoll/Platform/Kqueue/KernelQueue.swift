@@ -20,6 +20,9 @@ package struct KernelEvent: Hashable, Sendable {
         package static let delete = Flags(rawValue: 0x0002)
         /// EV_CLEAR: told when the state changes, not as long as it lasts.
         package static let clear = Flags(rawValue: 0x0020)
+        /// EV_RECEIPT: the change's outcome is reported, also a good one, as an event with ``error``
+        /// and ``KernelEvent/data`` 0.
+        package static let receipt = Flags(rawValue: 0x0040)
         /// EV_ERROR: a change failed, with the errno in ``KernelEvent/data``.
         package static let error = Flags(rawValue: 0x4000)
         /// EV_EOF: that direction ended.
@@ -29,7 +32,10 @@ package struct KernelEvent: Hashable, Sendable {
     package var descriptor: Int32
     package var filter: Filter
     package var flags: Flags
+    /// Bytes that can be read or written, where the kernel says; with an error its errno.
     package var data: Int
+    /// The filter's own flags: with ``Flags/ended`` the socket's error.
+    package var status: UInt32 = 0
     package var token: UInt64
 
     package init(

@@ -5,7 +5,7 @@
     // Sockets whose readiness is awaited by a poll request, and then served by calls of their own.
     extension UringDriver {
         func becameReadable(_ events: Int32, _ id: RequestID, _ loop: EventLoop) {
-            let token = sockets[id.fd].token
+            let token = token(id.fd, loop)
             if token.kind == .datagram {
                 if events & Int32(POLLERR) != 0 { loop.tellPendingError(id.fd, token) }
                 datagramBatch.receiveAll(id.fd, token, loop) { isWanted(id) }
@@ -16,7 +16,7 @@
         }
 
         func acceptPolled(_ id: RequestID, _ loop: EventLoop) {
-            loop.acceptWaiting(id.fd, sockets[id.fd].token) { isWanted(id) }
+            loop.acceptWaiting(id.fd, token(id.fd, loop)) { isWanted(id) }
         }
 
         private func isWanted(_ id: RequestID) -> Bool {

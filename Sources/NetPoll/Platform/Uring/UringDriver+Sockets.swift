@@ -81,7 +81,7 @@
         /// nothing is reported, and accepting goes on when one does.
         private func acceptFailed(_ code: Int32, _ id: RequestID, _ loop: EventLoop) {
             let fd = id.fd
-            if Socket.isReadable(fd) { loop.acceptFailed(code, on: sockets[fd].token) }
+            if Socket.isReadable(fd) { loop.acceptFailed(code, on: token(fd, loop)) }
             guard sockets.isLive(id), sockets[fd].flags.contains(.wanted),
                 sockets[fd].flags.isDisjoint(with: .awaitsReadiness)
             else { return }
@@ -104,7 +104,7 @@
                 }
                 loop.accepted(
                     SocketHandle(rawValue: arrival.fd), from: address,
-                    on: sockets[arrival.listener.fd].token)
+                    on: token(arrival.listener.fd, loop))
             }
             if firstArrival == arrivals.count {
                 arrivals.removeAll(keepingCapacity: true)
@@ -221,7 +221,8 @@
         package func close(_ socket: SocketHandle, reset: Bool) {
             let fd = socket.rawValue
             if reset { Socket.resetOnClose(fd) }
-            let isListener = sockets.isOpen(fd) && sockets[fd].token.kind == .listener
+            let isListener =
+                sockets.isOpen(fd) && Token.kind(ofPlace: sockets[fd].place) == .listener
             if sockets.isOpen(fd) {
                 let entry = sockets[fd]
                 disarm(fd, isListener ? .accept : .receive)

@@ -121,6 +121,9 @@
             if firstArrival < arrivals.count { deliverArrivals(to: loop) }
         }
 
+        /// The registration whose descriptor this is.
+        func token(_ fd: Int32, _ loop: EventLoop) -> Token { loop.token(at: sockets[fd].place) }
+
         /// Each write to the eventfd is an event of its own, so its counter is never read.
         private func awaitWakeup() {
             ring.poll(
@@ -155,7 +158,7 @@
             case ECANCELED, EINTR, EAGAIN, ..<0:
                 armReceive(fd)
             default:
-                loop.failed(-completion.result, on: sockets[fd].token)
+                loop.failed(-completion.result, on: token(fd, loop))
             }
         }
 
@@ -169,7 +172,7 @@
             }
             let entry = sockets[id.fd]
             if entry.flags.isDisjoint(with: .stashed), entry.flags.contains(.wanted) {
-                _ = loop.received(bytes, on: entry.token)
+                _ = loop.received(bytes, on: loop.token(at: entry.place))
             } else {
                 sockets[id.fd].flags.insert(.stashed)
                 stashes[id.fd, default: Stash()].bytes.append(contentsOf: bytes)
@@ -179,7 +182,7 @@
         func deliverEnd(_ id: RequestID, _ loop: EventLoop) {
             let entry = sockets[id.fd]
             if entry.flags.isDisjoint(with: .stashed), entry.flags.contains(.wanted) {
-                loop.receivedEnd(entry.token)
+                loop.receivedEnd(loop.token(at: entry.place))
             } else {
                 sockets[id.fd].flags.insert(.stashed)
                 stashes[id.fd, default: Stash()].isEnded = true
@@ -196,7 +199,7 @@
                     var stash = stashes.removeValue(forKey: id.fd)
                 else { continue }
                 sockets[id.fd].flags.remove(.stashed)
-                let token = sockets[id.fd].token
+                let token = token(id.fd, loop)
                 if !stash.bytes.isEmpty {
                     stash.bytes.withUnsafeMutableBytes { _ = loop.received($0, on: token) }
                 }
@@ -209,7 +212,7 @@
         private func becameReady(_ id: RequestID, _ loop: EventLoop) {
             guard sockets.isLive(id) else { return }
             sockets[id.fd].flags.remove(.awaitsReadiness)
-            let token = sockets[id.fd].token
+            let token = token(id.fd, loop)
             switch token.kind {
             case .listener:
                 if sockets[id.fd].flags.contains(.polled) { acceptPolled(id, loop) }
@@ -222,15 +225,15 @@
         private func broke(_ completion: Ring.Completion, _ id: RequestID, _ loop: EventLoop) {
             guard sockets.isLive(id) else { return }
             sockets[id.fd].flags.remove(.awaitsBreakage)
-            if sockets[id.fd].token.kind == .datagram {
-                loop.tellPendingError(id.fd, sockets[id.fd].token)
+            if Token.kind(ofPlace: sockets[id.fd].place) == .datagram {
+                loop.tellPendingError(id.fd, token(id.fd, loop))
                 if sockets.isLive(id) { awaitBreakage(id.fd) }
                 return
             }
             // A hang-up without an error is two ends of file, which receiving will tell.
             guard completion.result >= 0, completion.result & Int32(POLLERR) != 0 else { return }
             let code = Socket.pendingError(id.fd)
-            loop.failed(code == 0 ? ECONNRESET : code, on: sockets[id.fd].token)
+            loop.failed(code == 0 ? ECONNRESET : code, on: token(id.fd, loop))
         }
     }
 

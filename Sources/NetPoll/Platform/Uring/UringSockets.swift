@@ -66,23 +66,14 @@
             static let polled = Flags(rawValue: 1 << 9)
         }
 
-        /// In 12 bytes, aligned to 4: every connection has one.
+        /// In 8 bytes: every connection has one.
         struct Entry {
-            private var tokenLow: UInt32 = 0
-            private var tokenHigh: UInt32 = 0
+            /// The token's ``Token/place``; the loop knows its generation while the socket is open.
+            var place: UInt32 = 0
             /// Bits 0–9 the flags, bits 10–31 the generation.
             private var packed: UInt32 = 0
 
             private static var flagsMask: UInt32 { 0x3ff }
-
-            @inline(__always)
-            var token: Token {
-                get { Token(rawValue: UInt64(tokenHigh) << 32 | UInt64(tokenLow)) }
-                set {
-                    tokenLow = UInt32(truncatingIfNeeded: newValue.rawValue)
-                    tokenHigh = UInt32(truncatingIfNeeded: newValue.rawValue >> 32)
-                }
-            }
 
             @inline(__always)
             var flags: Flags {
@@ -130,7 +121,7 @@
 
         mutating func open(_ fd: Int32, _ token: Token, _ flags: Flags) {
             if Int(fd) >= used { use(upTo: Int(fd)) }
-            entries[Int(fd)].token = token
+            entries[Int(fd)].place = token.place
             entries[Int(fd)].flags = flags.union(.open)
         }
 

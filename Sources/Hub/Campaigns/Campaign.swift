@@ -1,0 +1,187 @@
+import NetPoll
+import Synchronization
+
+/// A message on its way to many sessions, no faster than so many a second; see
+/// ``HubServer/campaign(_:to:rate:)``.
+///
+/// Any thread may ask and steer it. It goes on without being held.
+public final class Campaign: Sendable {
+    /// Where it stands.
+    public enum State: Hashable, Sendable {
+        /// It goes on.
+        case running
+        /// It waits for ``Campaign/resume()``.
+        case paused
+        /// All that were there have got it.
+        case finished
+        /// It was stopped before that.
+        case cancelled
+    }
+
+    /// How far it has come.
+    public struct Progress: Hashable, Sendable {
+        /// Where it stands.
+        public var state = State.running
+        /// Sessions that it is for.
+        public var total = 0
+        /// Sessions that it was sent to, those among them that had ended.
+        public var sent = 0
+        /// Sessions of ``sent`` that had ended before their turn.
+        public var missed = 0
+    }
+
+    private struct Course {
+        var progress = Progress()
+        var rate: Int
+        var waiting: [SessionID] = []
+        /// Parts of a message that the rate has allowed and that were not sent.
+        var allowance = 0.0
+        var lastStep: Instant?
+        var whenDone: [CheckedContinuation<Progress, Never>] = []
+    }
+
+    /// How often it sends its share.
+    private static let step = Duration.milliseconds(20)
+
+    private let hub: HubServer
+    private let envelope: SharedEnvelope
+    private let loop: EventLoop
+    private let course: Mutex<Course>
+
+    init(hub: HubServer, message: HubMessage, rate: Int, on loop: EventLoop) {
+        precondition(rate > 0, "a rate of \(rate) a second")
+        self.hub = hub
+        self.loop = loop
+        envelope = SharedEnvelope(.message(message), protocols: hub.configuration.protocols)
+        course = Mutex(Course(rate: rate))
+    }
+
+    /// How far it has come.
+    public var progress: Progress { course.withLock { $0.progress } }
+
+    /// Messages a second; may be changed at any time.
+    public var rate: Int {
+        get { course.withLock { $0.rate } }
+        set {
+            precondition(newValue > 0, "a rate of \(newValue) a second")
+            course.withLock { $0.rate = newValue }
+        }
+    }
+
+    /// Stops sending until ``resume()``.
+    public func pause() {
+        course.withLock { course in
+            guard course.progress.state == .running else { return }
+            course.progress.state = .paused
+            course.lastStep = nil
+        }
+    }
+
+    /// Goes on sending.
+    public func resume() {
+        course.withLock { course in
+            guard course.progress.state == .paused else { return }
+            course.progress.state = .running
+        }
+    }
+
+    /// Stops for good; who has not got it does not get it.
+    public func cancel() { end(.cancelled) }
+
+    /// Waits until it is finished or cancelled.
+    ///
+    /// - Returns: How far it came.
+    public func finished() async -> Progress {
+        await withCheckedContinuation { continuation in
+            let progress = course.withLock { course -> Progress? in
+                switch course.progress.state {
+                case .finished, .cancelled: return course.progress
+                case .running, .paused:
+                    course.whenDone.append(continuation)
+                    return nil
+                }
+            }
+            if let progress { continuation.resume(returning: progress) }
+        }
+    }
+
+    /// Begins to send to these.
+    func begin(_ ids: [SessionID]) {
+        course.withLock { course in
+            // Taken from the end.
+            course.waiting = ids.reversed()
+            course.progress.total = ids.count
+        }
+        if ids.isEmpty { end(.finished) } else { schedule() }
+    }
+
+    private func schedule() {
+        let isTaken = loop.execute { self.loop.schedule(after: Self.step, CampaignStep(self)) }
+        if !isTaken { end(.cancelled) }
+    }
+
+    fileprivate func advance(at now: Instant) {
+        let (share, isOver) = course.withLock { course -> ([SessionID], Bool) in
+            switch course.progress.state {
+            case .finished, .cancelled: return ([], true)
+            case .paused: return ([], false)
+            case .running: break
+            }
+            let elapsed = course.lastStep.map { now - $0 } ?? Self.step
+            course.lastStep = now
+            // After a stall no more than a tenth of a second is made up for.
+            course.allowance = min(
+                course.allowance + Double(course.rate) * (elapsed / .seconds(1)),
+                max(1, Double(course.rate) / 10))
+            let count = min(Int(course.allowance), course.waiting.count)
+            course.allowance -= Double(count)
+            let share = Array(course.waiting.suffix(count).reversed())
+            course.waiting.removeLast(count)
+            course.progress.sent += count
+            return (share, course.waiting.isEmpty)
+        }
+        send(to: share)
+        guard isOver else { return schedule() }
+        end(.finished)
+    }
+
+    private func send(to ids: [SessionID]) {
+        for id in ids {
+            hub.withSessionIfAny(id) { session in
+                guard let session else {
+                    self.course.withLock { $0.progress.missed += 1 }
+                    return
+                }
+                if let frame = self.envelope.frame(for: session.protocolIndex) {
+                    session.send(frame)
+                }
+            }
+        }
+    }
+
+    private func end(_ state: State) {
+        let (waiting, progress) = course.withLock {
+            course -> ([CheckedContinuation<Progress, Never>], Progress) in
+            switch course.progress.state {
+            case .finished, .cancelled: break
+            case .running, .paused: course.progress.state = state
+            }
+            course.waiting = []
+            defer { course.whenDone = [] }
+            return (course.whenDone, course.progress)
+        }
+        for continuation in waiting { continuation.resume(returning: progress) }
+    }
+}
+
+private final class CampaignStep: TimerTarget {
+    private let campaign: Campaign
+
+    init(_ campaign: Campaign) {
+        self.campaign = campaign
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        campaign.advance(at: loop.now)
+    }
+}

@@ -1,0 +1,69 @@
+import NetPoll
+import Synchronization
+
+extension HubServer {
+    /// Sends a message to many sessions no faster than so many a second, so that what else the hub
+    /// does is not held up, and what they answer comes spread out.
+    ///
+    /// - Parameters:
+    ///   - message: What is sent; encoded once for each protocol.
+    ///   - recipients: Who is meant: the sessions there are now.
+    ///   - rate: Messages a second, at least 1.
+    /// - Returns: What tells how far it has come and steers it.
+    @discardableResult
+    public func campaign(
+        _ message: HubMessage, to recipients: Recipients, rate: Int
+    ) -> Campaign {
+        let campaign = Campaign(hub: self, message: message, rate: rate, on: shards[0].loop)
+        let found = Found(loops: shards.count)
+        for shard in shards {
+            shard.loop.execute {
+                var ids: [SessionID] = []
+                shard.sessions.forEach { session in
+                    if recipients.include(session) { ids.append(session.id) }
+                }
+                if let all = found.add(ids) { campaign.begin(all) }
+            }
+        }
+        return campaign
+    }
+
+    /// Gathers what the loops find.
+    private final class Found: Sendable {
+        private let state: Mutex<(ids: [SessionID], loopsLeft: Int)>
+
+        init(loops: Int) {
+            state = Mutex(([], loops))
+        }
+
+        /// All of it, once the last loop has added its own.
+        func add(_ ids: [SessionID]) -> [SessionID]? {
+            state.withLock { state in
+                state.ids += ids
+                state.loopsLeft -= 1
+                return state.loopsLeft == 0 ? state.ids : nil
+            }
+        }
+    }
+}
+
+extension Recipients {
+    /// Whether a session is meant; asked on its loop.
+    func include(_ session: Session) -> Bool {
+        if let user = session.user, exceptUsers.contains(where: { user.isSameBytes(as: $0) }) {
+            return false
+        }
+        switch scope {
+        case .everyone:
+            return true
+        case .users(let names):
+            guard let user = session.user else { return false }
+            return names.contains { user.isSameBytes(as: $0) }
+        case .device(let name, let device):
+            return session.user?.isSameBytes(as: name) ?? false
+                && session.device?.isSameBytes(as: device) ?? false
+        case .topic(let name):
+            return session.topic(named: name) != nil
+        }
+    }
+}

@@ -1,0 +1,117 @@
+/// The messages of a topic that one loop has taken and some of its subscribers lack: what waiting
+/// cursors point into.
+///
+/// Holds nothing while every subscriber keeps pace. Messages replaced by a later one with the same
+/// key are marked, where the owner conflates, and leave first.
+struct CursorWindow<Message> {
+    struct Slot {
+        let place: UInt64
+        let message: Message
+        let bytes: Int
+        let key: ExactName?
+        /// A later message has the same key.
+        var isReplaced = false
+    }
+
+    private var slots: ContiguousArray<Slot> = []
+    private var head = 0
+    private var replaced = 0
+    private var latest: [ExactName: UInt64] = [:]
+    private(set) var bytes = 0
+    /// The place after the last message ever appended.
+    private(set) var end: UInt64
+
+    init(end: UInt64) {
+        self.end = end
+    }
+
+    /// Messages held.
+    var count: Int { slots.count - head }
+
+    /// Places in memory, for loops over what is held.
+    var indices: Range<Int> { head..<slots.count }
+
+    subscript(index: Int) -> Slot { slots[index] }
+
+    /// Continues at another place: nothing was held, and the loop reads from there.
+    mutating func restart(at place: UInt64) {
+        removeAll()
+        end = place
+    }
+
+    /// Appends the message of the next place.
+    mutating func append(_ message: Message, bytes: Int, key: ExactName?, conflates: Bool) {
+        let place = end
+        if conflates, let key {
+            if let earlier = latest.updateValue(place, forKey: key) { markReplaced(earlier) }
+        }
+        slots.append(Slot(place: place, message: message, bytes: bytes, key: key))
+        self.bytes += bytes
+        end += 1
+    }
+
+    /// The index of the first message held whose place is not before `place`.
+    ///
+    /// Complexity: O(1) where none was removed in between, O(log n) otherwise.
+    func index(of place: UInt64) -> Int {
+        guard head < slots.count, place > slots[head].place else { return head }
+        let guess = place - slots[head].place + UInt64(head)
+        if guess < slots.count, slots[Int(guess)].place == place { return Int(guess) }
+        var (low, high) = (head, slots.count)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if slots[middle].place >= place { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    /// Drops replaced messages, where they are worth it.
+    mutating func compact() {
+        guard replaced > 0 else { return }
+        for slot in slots[head...] where slot.isReplaced { bytes -= slot.bytes }
+        slots = ContiguousArray(slots[head...].filter { !$0.isReplaced })
+        head = 0
+        replaced = 0
+    }
+
+    /// The index of the first message that may stay when no more than so much is held.
+    func firstKept(messagesMax: Int, bytesMax: Int) -> Int {
+        var index = head
+        var bytes = bytes
+        while index < slots.count, slots.count - index > messagesMax || bytes > bytesMax {
+            bytes -= slots[index].bytes
+            index += 1
+        }
+        return index
+    }
+
+    /// Drops the messages before `index`.
+    mutating func drop(before index: Int) {
+        for slot in slots[head..<index] {
+            bytes -= slot.bytes
+            if slot.isReplaced { replaced -= 1 }
+            if let key = slot.key, latest[key] == slot.place { latest[key] = nil }
+        }
+        head = index
+        if head > slots.count / 2 {
+            slots.removeFirst(head)
+            head = 0
+        }
+    }
+
+    /// Drops all messages.
+    mutating func removeAll() {
+        slots.removeAll(keepingCapacity: slots.capacity <= 256)
+        head = 0
+        bytes = 0
+        replaced = 0
+        latest = [:]
+    }
+
+    private mutating func markReplaced(_ place: UInt64) {
+        let index = index(of: place)
+        guard index < slots.count, slots[index].place == place else { return }
+        slots[index].isReplaced = true
+        replaced += 1
+    }
+}

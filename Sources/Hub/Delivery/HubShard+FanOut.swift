@@ -1,0 +1,284 @@
+import NetPoll
+import WSFrame
+import WSTransport
+
+// What a loop gives its subscribers: everything new to those who keep pace, in one write each, and
+// what waits to those who did not, as their connections take it.
+extension HubShard {
+    /// About what one topic sends to each subscriber per turn; far below any send queue.
+    private static let deliveredBytesPerTurn = 128 << 10
+    /// About what one session gets of what waits for it per turn.
+    private static let resumedBytesPerTurn = 64 << 10
+    /// What several topics may hand to one connection in a turn before the others wait.
+    private static let handedBytesPerTurn = 256 << 10
+
+    /// Sends what the loop has not read of the part's topic to its subscribers, each of which is
+    /// flushed once when the turn ends.
+    ///
+    /// What is more than a turn's worth is left for the next one, so that the network can take the
+    /// first part before the second is queued.
+    func deliver(_ part: TopicPart) {
+        let taken = part.topic.take(
+            for: loop.index, into: &batch, bytesMax: Self.deliveredBytesPerTurn)
+        if part.window.count == 0 { part.window.restart(at: taken.start) }
+        let conflates = part.topic.limits.slowSubscribers == .conflate
+        for entry in batch {
+            part.window.append(entry, bytes: entry.bytes, key: entry.key, conflates: conflates)
+        }
+        if !batch.isEmpty { fanOut(part, from: taken.start) }
+        batch.removeAll(keepingCapacity: batch.capacity <= 1_024)
+        keepBounds(of: part)
+        part.tidy()
+        report(part)
+        if taken.hasMore { postForNextTurn(part.topic) }
+    }
+
+    /// Gives everyone who keeps pace the whole batch.
+    ///
+    /// A connection tells of its end, and of what it queues, only after the turn's passes: the
+    /// subscribers do not change meanwhile.
+    private func fanOut(_ part: TopicPart, from start: UInt64) {
+        var batches: [FrameBatch?] = Array(repeating: nil, count: configuration.protocols.count)
+        var delivered = 0
+        for index in part.subscribers.indices {
+            let subscriber = part.subscribers[index]
+            guard let link = subscriber.session._withUnsafeGuaranteedRef({ $0.link }) else {
+                continue
+            }
+            guard subscriber.cursor.isLive else {
+                // One that has just joined is not behind.
+                let session = subscriber.session.takeUnretainedValue()
+                if mayTakeMore(session) {
+                    _ = serve(index, of: part, freshFrom: start, Self.deliveredBytesPerTurn)
+                }
+                if waits(index, of: part), !session.isBacklogged { resumeLater(session) }
+                continue
+            }
+            let isTaken = link._withUnsafeGuaranteedRef { connection -> Bool in
+                guard connection.isOpen else { return true }
+                guard !connection.isBacklogged, connection.queuedBytes < Self.handedBytesPerTurn
+                else { return false }
+                let frames =
+                    batches[Int(subscriber.protocolIndex)]
+                    ?? makeBatch(for: subscriber.protocolIndex, in: &batches)
+                delivered += frames.frames.count
+                if let joined = frames.joined, connection.compression == nil {
+                    connection.send(frames: joined, keptAliveBy: frames)
+                } else {
+                    for frame in frames.frames { connection.send(frame) }
+                }
+                return true
+            }
+            if !isTaken { fallBehind(index, of: part, at: start) }
+        }
+        part.metrics.delivered += UInt64(delivered)
+    }
+
+    private func makeBatch(for index: UInt8, in batches: inout [FrameBatch?]) -> FrameBatch {
+        let frames = batch.compactMap {
+            $0.frame(for: Int(index), of: configuration.protocols)
+        }
+        let made = FrameBatch(frames)
+        batches[Int(index)] = made
+        return made
+    }
+
+    private func fallBehind(_ index: Int, of part: TopicPart, at place: UInt64) {
+        part.move(index, to: Cursor(.waiting(place)))
+        let session = part.subscribers[index].session.takeUnretainedValue()
+        // One that is not stuck is not told when it can take more.
+        if !session.isBacklogged { resumeLater(session) }
+    }
+
+    // MARK: - Those who are behind
+
+    private func mayTakeMore(_ session: Session) -> Bool {
+        guard let connection = session.connection else { return false }
+        return connection.isOpen && !connection.isBacklogged
+            && connection.queuedBytes < Self.handedBytesPerTurn
+    }
+
+    /// Gives the session what waits for it, its own messages first, as much as fits a turn.
+    func resume(_ session: Session) {
+        guard let connection = session.connection, mayTakeMore(session) else { return }
+        while var outbox = session.outbox {
+            session.outbox = nil
+            guard let message = outbox.popFirst() else { break }
+            connection.send(message)
+            session.outbox = outbox.isEmpty ? nil : outbox
+            guard mayTakeMore(session) else { break }
+        }
+        var budget = Self.resumedBytesPerTurn
+        var isBehind = false
+        for subscription in session.subscriptions {
+            let part = self.part(at: subscription.slot)
+            let index = Int(subscription.index)
+            guard !part.subscribers[index].cursor.isLive else { continue }
+            if budget > 0, mayTakeMore(session) {
+                budget -= serve(index, of: part, freshFrom: part.window.end, budget)
+                report(part)
+            }
+            if waits(index, of: part) { isBehind = true }
+            part.tidy()
+        }
+        guard isBehind || session.outbox != nil else { return }
+        if !connection.isBacklogged { resumeLater(session) }
+    }
+
+    /// Whether there is something that the subscriber lacks.
+    private func waits(_ index: Int, of part: TopicPart) -> Bool {
+        switch part.subscribers[index].cursor.state {
+        case .live: false
+        case .waiting(let place): place < part.window.end
+        case .catchingUp: true
+        }
+    }
+
+    /// Gives a subscriber that is behind about `bytesMax` of what it lacks, and returns how much it
+    /// was.
+    private func serve(
+        _ index: Int, of part: TopicPart, freshFrom: UInt64, _ bytesMax: Int
+    ) -> Int {
+        switch part.subscribers[index].cursor.state {
+        case .live: 0
+        case .waiting(let place):
+            serve(index, of: part, from: place, freshFrom: freshFrom, bytesMax)
+        case .catchingUp(let offset): catchUp(index, of: part, after: offset, bytesMax)
+        }
+    }
+
+    private func serve(
+        _ index: Int, of part: TopicPart, from place: UInt64, freshFrom: UInt64, _ bytesMax: Int
+    ) -> Int {
+        let session = part.subscribers[index].session.takeUnretainedValue()
+        guard let connection = session.connection else { return 0 }
+        var (place, bytes) = (place, 0)
+        var slot = part.window.index(of: place)
+        while slot < part.window.indices.upperBound, bytes < bytesMax {
+            let waiting = part.window[slot]
+            // What was between is replaced by later messages, and gone.
+            part.metrics.conflated += waiting.place - place
+            place = waiting.place + 1
+            slot += 1
+            if waiting.place < freshFrom {
+                if waiting.message.isVolatile {
+                    part.metrics.volatileDropped += 1
+                    continue
+                }
+                if waiting.isReplaced {
+                    part.metrics.conflated += 1
+                    continue
+                }
+            }
+            send(waiting.message, to: session, on: connection, of: part)
+            bytes += waiting.bytes
+        }
+        part.move(index, to: Cursor(.waiting(place)))
+        return bytes
+    }
+
+    private func catchUp(
+        _ index: Int, of part: TopicPart, after offset: UInt64, _ bytesMax: Int
+    ) -> Int {
+        let session = part.subscribers[index].session.takeUnretainedValue()
+        guard let connection = session.connection else { return 0 }
+        let read = part.topic.read(after: offset, bytesMax: bytesMax)
+        if !read.isGapless {
+            part.metrics.gaps += 1
+            part.metrics.skipped += read.offset - offset - UInt64(read.messages.count)
+            let known = TopicPosition(
+                epoch: part.topic.epoch, offset: read.offset - UInt64(read.messages.count))
+            guard tellGap(session, part.topic, known) else {
+                connection.close(.tryAgainLater, reason: "too slow")
+                return 0
+            }
+        }
+        var bytes = 0
+        for entry in read.messages {
+            send(entry, to: session, on: connection, of: part)
+            bytes += entry.bytes
+        }
+        part.metrics.caughtUp += UInt64(read.messages.count)
+        part.move(
+            index, to: Cursor(read.continuesAt.map { .waiting($0) } ?? .catchingUp(read.offset)))
+        return max(bytes, 1)
+    }
+
+    private func send(
+        _ entry: TopicEntry, to session: Session, on connection: WebSocketConnection,
+        of part: TopicPart
+    ) {
+        guard
+            let frame = entry.frame(
+                for: Int(session.protocolIndex), of: configuration.protocols)
+        else { return }
+        connection.send(frame)
+        part.metrics.delivered += 1
+    }
+
+    /// Tells a client that it missed messages; `false` where its protocol has no word for that.
+    private func tellGap(
+        _ session: Session, _ topic: Topic, _ position: TopicPosition
+    ) -> Bool {
+        let answer = ServerEnvelope.Subscribed(
+            topic: topic.name, position: position, isRecovered: false)
+        guard
+            let frame = configuration.protocols[Int(session.protocolIndex)]
+                .encode(.subscribed(answer))
+        else { return false }
+        session.connection?.send(frame)
+        return true
+    }
+
+    // MARK: - Bounds
+
+    /// Keeps to what may wait: those who need more of it meet their topic's policy.
+    private func keepBounds(of part: TopicPart) {
+        let limits = part.topic.limits
+        guard
+            part.window.count > limits.waitingMessagesMax
+                || part.window.bytes > limits.waitingBytesMax
+        else { return }
+        part.window.compact()
+        let kept = part.window.firstKept(
+            messagesMax: limits.waitingMessagesMax, bytesMax: limits.waitingBytesMax)
+        guard kept > part.window.indices.lowerBound else { return }
+        let start =
+            kept < part.window.indices.upperBound ? part.window[kept].place : part.window.end
+        for index in part.subscribers.indices {
+            if case .waiting(let place) = part.subscribers[index].cursor.state, place < start {
+                pass(index, of: part, at: place, to: start)
+            }
+        }
+        if part.behind > 0 { part.window.drop(before: kept) }
+    }
+
+    /// Deals with a subscriber that lacks what is dropped, from `place` to before `start`.
+    private func pass(_ index: Int, of part: TopicPart, at place: UInt64, to start: UInt64) {
+        let session = part.subscribers[index].session.takeUnretainedValue()
+        switch part.topic.limits.slowSubscribers {
+        case .catchUp:
+            let first = part.window[part.window.index(of: place)].message
+            let known = first.isStored ? first.position.offset - 1 : first.position.offset
+            part.move(index, to: Cursor(.catchingUp(known)))
+        case .skipToOldest, .conflate:
+            part.metrics.skipped += start - place
+            part.move(index, to: Cursor(.waiting(start)))
+        case .skipToLatest:
+            part.metrics.skipped += part.window.end - place
+            part.move(index, to: Cursor(.waiting(part.window.end)))
+        case .close(let code):
+            part.metrics.gaps += 1
+            part.metrics.skipped += part.window.end - place
+            part.move(index, to: Cursor(.waiting(part.window.end)))
+            session.connection?.close(code, reason: "too slow")
+        }
+    }
+
+    /// Adds what was done to the topic's metrics.
+    func report(_ part: TopicPart) {
+        guard part.metrics != TopicMetrics() else { return }
+        part.topic.add(part.metrics)
+        part.metrics = TopicMetrics()
+    }
+}

@@ -1,0 +1,77 @@
+import WSTransport
+
+/// One loop's part of a topic: its subscribers there, and the messages that some of them lack.
+///
+/// Loop-owned. Each subscriber knows where the session keeps the subscription, and the subscription
+/// where the subscriber is, so that either is removed in O(1).
+final class TopicPart {
+    struct Subscriber {
+        /// Kept alive by the loop's ``SessionTable``, which it leaves only after its subscriptions.
+        let session: Unmanaged<Session>
+        var cursor: Cursor
+        /// The index in ``Session/subscriptions``.
+        var position: UInt32
+        /// Which of the hub's protocols it speaks.
+        let protocolIndex: UInt8
+    }
+
+    let topic: Topic
+    /// The index in ``HubShard/parts``.
+    let slot: UInt32
+    var window: CursorWindow<TopicEntry>
+    var subscribers: ContiguousArray<Subscriber> = []
+    /// Subscribers whose cursor is not live.
+    var behind = 0
+    /// What its topic has not been told yet.
+    var metrics = TopicMetrics()
+
+    init(topic: Topic, slot: UInt32, end: UInt64) {
+        self.topic = topic
+        self.slot = slot
+        window = CursorWindow(end: end)
+    }
+
+    /// Adds a subscriber that lacks what comes from `place` on, and returns its index.
+    func append(_ session: Session, from cursor: Cursor, position: Int) -> Int {
+        // Doubling would waste as much as it holds; a subscription may take 48 bytes in all.
+        if subscribers.count == subscribers.capacity, subscribers.count > 16 {
+            subscribers.reserveCapacity(subscribers.count + subscribers.count / 4)
+        }
+        subscribers.append(
+            Subscriber(
+                session: .passUnretained(session), cursor: .live, position: UInt32(position),
+                protocolIndex: session.protocolIndex))
+        move(subscribers.count - 1, to: cursor)
+        return subscribers.count - 1
+    }
+
+    /// Removes the subscriber at `index`; the last one takes its place.
+    func remove(at index: Int) {
+        move(index, to: .live)
+        let last = subscribers.removeLast()
+        guard index < subscribers.count else { return }
+        subscribers[index] = last
+        let session = last.session.takeUnretainedValue()
+        session.subscriptions[Int(last.position)].index = UInt32(index)
+    }
+
+    /// Notes that the session moved its subscription.
+    func moved(at index: Int, to position: Int) {
+        subscribers[index].position = UInt32(position)
+    }
+
+    /// Moves a subscriber's cursor; one that waits for what comes next is live.
+    func move(_ index: Int, to cursor: Cursor) {
+        var cursor = cursor
+        if case .waiting(window.end) = cursor.state { cursor = .live }
+        let isBehind = !subscribers[index].cursor.isLive
+        subscribers[index].cursor = cursor
+        guard isBehind == cursor.isLive else { return }
+        behind += cursor.isLive ? -1 : 1
+    }
+
+    /// Lets go of what nobody lacks.
+    func tidy() {
+        if behind == 0 { window.removeAll() }
+    }
+}

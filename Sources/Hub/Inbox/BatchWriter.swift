@@ -1,0 +1,70 @@
+import NetPoll
+import Synchronization
+
+/// Gives a store what many ask of it in batches: what comes while one batch is written makes the
+/// next one.
+final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
+    typealias WhenDone = @Sendable (Result<Answer, StoreError>) -> Void
+
+    private struct State {
+        var waiting: [(item: Item, whenDone: WhenDone)] = []
+        var isWriting = false
+    }
+
+    static var batchMax: Int { 1_024 }
+
+    private let waitingMax: Int
+    private let loop: EventLoop
+    private let write: @Sendable ([Item]) async throws(StoreError) -> [Answer]
+    private let state = Mutex(State())
+
+    /// Creates a writer whose task runs on `loop`.
+    init(
+        waitingMax: Int, on loop: EventLoop,
+        _ write: @escaping @Sendable ([Item]) async throws(StoreError) -> [Answer]
+    ) {
+        self.waitingMax = waitingMax
+        self.loop = loop
+        self.write = write
+    }
+
+    /// Writes `item` after all that was given before.
+    ///
+    /// - Parameters:
+    ///   - item: What to write.
+    ///   - whenDone: Called once, on any thread, in the order of the items; at once where too many
+    ///     wait.
+    func submit(_ item: Item, whenDone: @escaping WhenDone) {
+        let (isTaken, isFirst) = state.withLock { state -> (Bool, Bool) in
+            guard state.waiting.count < waitingMax else { return (false, false) }
+            state.waiting.append((item, whenDone))
+            defer { state.isWriting = true }
+            return (true, !state.isWriting)
+        }
+        guard isTaken else {
+            return whenDone(.failure(StoreError(.unavailable, detail: "too much waits")))
+        }
+        guard isFirst else { return }
+        Task(executorPreference: loop) { await self.run() }
+    }
+
+    private func run() async {
+        while true {
+            let batch = state.withLock { state in
+                let batch = Array(state.waiting.prefix(Self.batchMax))
+                state.waiting.removeFirst(batch.count)
+                if batch.isEmpty { state.isWriting = false }
+                return batch
+            }
+            guard !batch.isEmpty else { return }
+            do throws(StoreError) {
+                let answers = try await write(batch.map(\.item))
+                for (waiting, answer) in zip(batch, answers) {
+                    waiting.whenDone(.success(answer))
+                }
+            } catch {
+                for waiting in batch { waiting.whenDone(.failure(error)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+extension HubServer {
+    /// Puts a message into a user's inbox: it is stored before it is sent, and sent again, to all of
+    /// the user's sessions, until one of them has acknowledged it.
+    ///
+    /// Sessions get it whose protocol knows acknowledgements, when they are there or when they come.
+    ///
+    /// - Parameters:
+    ///   - message: What it says.
+    ///   - user: Whose inbox.
+    ///   - idempotencyKey: Names the deposit, so that it may be tried again.
+    ///   - timeToLive: How long it is worth delivering; `nil` for ``InboxPolicy/timeToLive``.
+    /// - Returns: What became of it; `stored` once the store holds it.
+    /// - Throws: ``StoreError``, and nothing is stored.
+    public func deposit(
+        _ message: HubMessage, for user: String, idempotencyKey: String? = nil,
+        timeToLive: Duration? = nil
+    ) async throws(StoreError) -> InboxDeposited {
+        guard let writer = directories.inboxes else {
+            throw StoreError(.unavailable, detail: "HubConfiguration.inbox is not set")
+        }
+        let life = timeToLive ?? writer.policy.timeToLive
+        let deposit = InboxDeposit(
+            user: user, message: message, expiry: life.map { configuration.calendar() + $0 },
+            limits: writer.policy.limits, idempotencyKey: idempotencyKey)
+        let result = await withCheckedContinuation { continuation in
+            writer.deposits.submit(deposit) { continuation.resume(returning: $0) }
+        }
+        let answer = try result.get()
+        if case .stored = answer {
+            forEach(sessions(of: user)) { $0.shard.inboxChanged($0) }
+        }
+        return answer
+    }
+
+    /// Messages of a user's inbox that wait to be acknowledged, the oldest of them.
+    ///
+    /// - Parameters:
+    ///   - user: Whose inbox.
+    ///   - limit: How many.
+    /// - Returns: The oldest of them.
+    /// - Throws: ``StoreError``.
+    public func unacknowledged(
+        of user: String, limit: PageLimit = .init()
+    ) async throws(StoreError) -> InboxPage {
+        try await configuration.store.unacknowledged(
+            of: user, after: nil, limit: limit, at: configuration.calendar())
+    }
+
+    /// Messages of a user's inbox that were delivered too often without being acknowledged.
+    ///
+    /// - Parameters:
+    ///   - user: Whose inbox.
+    ///   - limit: How many.
+    /// - Returns: The oldest of them.
+    /// - Throws: ``StoreError``.
+    public func quarantined(
+        of user: String, limit: PageLimit = .init()
+    ) async throws(StoreError) -> InboxPage {
+        try await configuration.store.quarantined(
+            of: user, limit: limit, at: configuration.calendar())
+    }
+}

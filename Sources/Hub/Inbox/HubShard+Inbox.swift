@@ -1,0 +1,153 @@
+import NetPoll
+
+// The users' inboxes: read from the store, sent, and sent again until they are acknowledged.
+extension HubShard {
+    /// A session is of a user now.
+    func identified(_ session: Session) {
+        guard let writer = directories.inboxes,
+            configuration.protocols[Int(session.protocolIndex)].subprotocol != nil
+        else { return }
+        session.stopInbox()
+        session.inbox = SessionInbox(session: session, policy: writer.policy)
+        readInbox(session)
+    }
+
+    /// The user's inbox has something new.
+    func inboxChanged(_ session: Session) {
+        session.inbox?.delivery.changed()
+        readInbox(session)
+    }
+
+    /// Reads what the session was not given yet, if there is room and the network takes it.
+    func readInbox(_ session: Session) {
+        guard let inbox = session.inbox, inbox.delivery.wantsMore, session.outbox == nil else {
+            return
+        }
+        read(session, inbox, after: inbox.delivery.last, messagesMax: inbox.delivery.room)
+    }
+
+    /// Something given was not acknowledged in time.
+    func inboxIsDue(_ session: Session) {
+        guard let inbox = session.inbox, !inbox.delivery.isReading else { return }
+        guard let first = inbox.delivery.firstDue(at: loop.now) else {
+            inbox.schedule()
+            return
+        }
+        let before = first.rawValue == 0 ? nil : InboxID(rawValue: first.rawValue - 1)
+        read(session, inbox, after: before, messagesMax: max(inbox.delivery.count, 1))
+    }
+
+    func acknowledged(_ ids: [InboxID], by session: Session) {
+        guard let inbox = session.inbox, let user = session.user,
+            let writer = directories.inboxes
+        else { return }
+        for id in ids where inbox.delivery.acknowledged(id) {
+            let shard = self
+            let name = session.id
+            writer.changes.submit(.acknowledge(InboxReference(user: user, id: id))) { result in
+                // What could not be noted comes again, and is acknowledged again.
+                guard case .success = result else { return }
+                shard.loop.execute {
+                    if let session = shard.sessions[name] { shard.readInbox(session) }
+                }
+            }
+        }
+    }
+
+    private func read(
+        _ session: Session, _ inbox: SessionInbox, after id: InboxID?, messagesMax: Int
+    ) {
+        guard let user = session.user, let writer = directories.inboxes else { return }
+        inbox.delivery.isReading = true
+        let (name, now) = (session.id, configuration.calendar())
+        let limit = PageLimit(messagesMax: messagesMax, bytesMax: 64 << 10)
+        Task(executorPreference: loop) {
+            let result: Result<InboxPage, StoreError>
+            do throws(StoreError) {
+                result = .success(
+                    try await writer.store.unacknowledged(
+                        of: user, after: id, limit: limit, at: now))
+            } catch {
+                result = .failure(error)
+            }
+            self.loop.execute {
+                if let session = self.sessions[name] { self.wasRead(result, after: id, session) }
+            }
+        }
+    }
+
+    private func wasRead(
+        _ result: Result<InboxPage, StoreError>, after id: InboxID?, _ session: Session
+    ) {
+        guard let inbox = session.inbox, let user = session.user,
+            let writer = directories.inboxes
+        else { return }
+        inbox.delivery.isReading = false
+        guard case .success(let page) = result else {
+            inbox.schedule(after: writer.policy.retryAfter)
+            return
+        }
+        let now = loop.now
+        let wasLast = inbox.delivery.last
+        for message in page.messages {
+            let reference = InboxReference(user: user, id: message.id)
+            switch inbox.delivery.read(message, at: now) {
+            case .send:
+                writer.changes.submit(.countAttempt(reference)) { _ in }
+                session.tell(.inbox(message.id, message.message))
+            case .quarantine:
+                writer.changes.submit(.quarantine(reference)) { _ in }
+            case .leave:
+                break
+            }
+        }
+        inbox.delivery.forget(
+            dueAt: now, upTo: page.hasMore ? page.messages.last?.id : nil)
+        if id == wasLast { inbox.delivery.readAll(hasMore: page.hasMore) }
+        inbox.schedule()
+        readInbox(session)
+    }
+}
+
+/// A session's delivery with its timer.
+final class SessionInbox: TimerTarget {
+    var delivery: InboxDelivery
+    private unowned let session: Session
+    private var timer = TimerID.none
+
+    init(session: Session, policy: InboxPolicy) {
+        self.session = session
+        delivery = InboxDelivery(policy: policy)
+    }
+
+    /// Looks again when the next message is due, or after so long.
+    func schedule(after delay: Duration? = nil) {
+        stop()
+        let loop = session.loop
+        guard let delay = delay ?? delivery.nextDue.map({ $0 - loop.now }) else { return }
+        timer = loop.schedule(after: max(delay, .milliseconds(1)), self)
+    }
+
+    func stop() {
+        if timer != .none { session.loop.cancel(timer) }
+        timer = .none
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        timer = .none
+        if delivery.nextDue.map({ $0 <= loop.now }) ?? false {
+            session.shard.inboxIsDue(session)
+        } else {
+            session.shard.readInbox(session)
+            schedule()
+        }
+    }
+}
+
+extension Session {
+    /// Ends the delivery of the inbox.
+    func stopInbox() {
+        inbox?.stop()
+        inbox = nil
+    }
+}

@@ -1,0 +1,90 @@
+import NetPoll
+
+/// What a session was given of its user's inbox and has not acknowledged.
+///
+/// Sees neither store nor clock: it says what to read, and what of it to send.
+struct InboxDelivery {
+    private struct Given {
+        var attempts: Int
+        var dueAt: Instant
+    }
+
+    /// What to do with a message that was read.
+    enum OnRead: Hashable {
+        case send
+        /// It was delivered too often.
+        case quarantine
+        /// It is under way.
+        case leave
+    }
+
+    private let policy: InboxPolicy
+    private var given: [InboxID: Given] = [:]
+    /// The highest id ever given to the session.
+    private(set) var last: InboxID?
+    /// The inbox may hold more than the session was given.
+    private(set) var mayHaveMore = true
+    var isReading = false
+
+    init(policy: InboxPolicy) {
+        self.policy = policy
+    }
+
+    /// Messages given and not acknowledged.
+    var count: Int { given.count }
+
+    /// How many more messages may be given.
+    var room: Int { policy.unacknowledgedMax - given.count }
+
+    /// Whether it is worth reading on.
+    var wantsMore: Bool { mayHaveMore && room > 0 && !isReading }
+
+    /// Something was deposited.
+    mutating func changed() { mayHaveMore = true }
+
+    /// Decides about a message of the inbox, in the order of ids.
+    mutating func read(_ message: InboxMessage, at now: Instant) -> OnRead {
+        if let known = given[message.id] {
+            guard known.dueAt <= now else { return .leave }
+        } else if let last, message.id <= last {
+            // It was given, and acknowledged since it was read.
+            return .leave
+        }
+        guard message.attempts < policy.attemptsMax else {
+            given[message.id] = nil
+            last = max(last ?? message.id, message.id)
+            return .quarantine
+        }
+        let attempts = message.attempts + 1
+        given[message.id] = Given(
+            attempts: attempts, dueAt: now + policy.patience(afterAttempt: attempts))
+        last = max(last ?? message.id, message.id)
+        return .send
+    }
+
+    /// Notes that a page ended: with more after it, or with all there was.
+    mutating func readAll(hasMore: Bool) { mayHaveMore = hasMore }
+
+    /// Forgets messages that were due and that the inbox did not hold any more, because another
+    /// session has acknowledged them or they expired.
+    mutating func forget(dueAt now: Instant, upTo last: InboxID?) {
+        given = given.filter { id, known in
+            known.dueAt > now || (last.map { id > $0 } ?? false)
+        }
+    }
+
+    /// The client has it.
+    ///
+    /// - Returns: Whether it was waited for.
+    mutating func acknowledged(_ id: InboxID) -> Bool {
+        given.removeValue(forKey: id) != nil
+    }
+
+    /// When the next message is to be sent again.
+    var nextDue: Instant? { given.values.map(\.dueAt).min() }
+
+    /// The lowest id that is due.
+    func firstDue(at now: Instant) -> InboxID? {
+        given.filter { $0.value.dueAt <= now }.keys.min()
+    }
+}

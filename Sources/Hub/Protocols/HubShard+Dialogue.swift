@@ -1,0 +1,259 @@
+import NetPoll
+import WSFrame
+import WSTransport
+
+// What a client says in its protocol, and what the hub answers.
+extension HubShard {
+    /// Frames something for the session; `nil` where its protocol has no word for it.
+    func frame(_ envelope: ServerEnvelope, for session: Session) -> PreparedMessage? {
+        configuration.protocols[Int(session.protocolIndex)].encode(envelope)
+    }
+
+    func received(_ bytes: RawSpan, kind: MessageKind, from session: Session) {
+        let spoken = configuration.protocols[Int(session.protocolIndex)]
+        if spoken is RawProtocol, directories.onion.isEmpty {
+            session.handler.received(bytes, kind: kind, from: session)
+            return
+        }
+        let envelope: ClientEnvelope
+        do throws(ClientProtocolError) {
+            envelope = try spoken.decode(bytes, kind: kind)
+        } catch {
+            session.tell(
+                .failure(.init(request: error.request, code: .malformed, text: error.reason)))
+            if let code = error.closeCode { session.close(code, reason: error.reason) }
+            return
+        }
+        obey(envelope, from: session)
+    }
+
+    private func obey(_ envelope: ClientEnvelope, from session: Session) {
+        switch envelope {
+        case .message(let message):
+            pass(message, from: session) { handle($0, from: session) }
+        case .request(let id, let message):
+            pass(message, from: session) { answer($0, id, from: session) }
+        case .reply(let id, let payload):
+            session.answered(id, .success(payload))
+        case .subscribe(let id, let topic, let position):
+            follow(topic, after: position, id, for: session)
+        case .unsubscribe(let id, let topic):
+            if let known = session.topic(named: topic) { session.unsubscribe(from: known) }
+            session.tell(.unsubscribed(id, topic: topic))
+        case .publish(let publish):
+            self.publish(publish, for: session)
+        case .acknowledge(let ids):
+            acknowledged(ids, by: session)
+        case .members(let id, let topic):
+            permit(.members(topic: topic), id, session) { [configuration] session, hub in
+                let snapshot = hub.existingTopic(topic)?
+                    .snapshot(usersMax: configuration.presenceChangesMax)
+                session.tell(
+                    .members(
+                        id, topic: topic, users: snapshot?.users.sorted() ?? [],
+                        count: snapshot?.userCount ?? 0))
+            }
+        case .history(let id, let topic, let position, let messagesMax):
+            permit(.history(topic: topic), id, session) { session, hub in
+                guard messagesMax > 0, let known = hub.existingTopic(topic) else {
+                    session.fail(id, .notFound)
+                    return
+                }
+                let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
+                session.tell(
+                    .history(id, topic: topic, known.history(after: position, limit: limit)))
+            }
+        case .resume:
+            session.fail(nil, .unsupported)
+        case .refresh(let id, _):
+            session.fail(id, .unsupported)
+        case .ping(let id):
+            session.tell(.pong(id))
+        }
+    }
+
+    // MARK: - Messages for the application
+
+    private func pass(
+        _ message: HubMessage, from session: Session, to core: (HubMessage) -> Void
+    ) {
+        var message = message
+        message.sender = session.user
+        directories.onion.message(message, from: session, core: core)
+    }
+
+    private func handle(_ message: HubMessage, from session: Session) {
+        guard let event = message.event, let route = directories.router.route(for: event) else {
+            session.handler.received(message, from: session)
+            return
+        }
+        switch route {
+        case .message(let body):
+            do { try body(message, session) } catch { session.fail(nil, error) }
+        case .request(let body):
+            // Nobody waits for the answer.
+            body(message, session) { result in
+                if case .failure(let error) = result { session.fail(nil, error) }
+            }
+        }
+    }
+
+    private func answer(_ message: HubMessage, _ id: RequestID, from session: Session) {
+        guard let event = message.event, let route = directories.router.route(for: event) else {
+            session.fail(id, .unsupported)
+            return
+        }
+        switch route {
+        case .message(let body):
+            do {
+                try body(message, session)
+                session.tell(.reply(id, Payload(text: "")))
+            } catch {
+                session.fail(id, error)
+            }
+        case .request(let body):
+            body(message, session) { result in
+                switch result {
+                case .success(let payload): session.tell(.reply(id, payload))
+                case .failure(let error): session.fail(id, error)
+                }
+            }
+        }
+    }
+
+    // MARK: - Topics
+
+    private func follow(
+        _ name: String, after position: TopicPosition?, _ id: RequestID, for session: Session
+    ) {
+        permit(.subscribe(topic: name), id, session) { session, hub in
+            guard let topic = hub.topic(name) else {
+                session.fail(id, .limitReached)
+                return
+            }
+            do throws(SubscribeError) {
+                try session.shard.follow(session, topic, after: position, request: id)
+            } catch {
+                session.fail(id, .limitReached)
+            }
+        }
+    }
+
+    private func publish(_ publish: ClientEnvelope.Publish, for session: Session) {
+        var message = publish.message
+        message.sender = session.user
+        let action = ClientAction.publish(topic: publish.topic, message, publish.durability)
+        permit(action, publish.request, session) { session, hub in
+            guard let topic = hub.topic(publish.topic) else {
+                session.fail(publish.request, .limitReached)
+                return
+            }
+            var publication = Publication(message, durability: publish.durability)
+            publication.idempotencyKey = publish.idempotencyKey
+            switch topic.publish(publication) {
+            case .published(let position):
+                if let id = publish.request { session.tell(.published(id, position)) }
+            case .overloaded:
+                session.tell(
+                    .failure(
+                        .init(
+                            request: publish.request, code: .overloaded,
+                            retryAfter: .seconds(1))))
+            }
+        }
+    }
+
+    /// Goes on once the application has found that the client may.
+    private func permit(
+        _ action: ClientAction, _ id: RequestID?, _ session: Session,
+        then body: @escaping (Session, HubServer) -> Void
+    ) {
+        guard let hub = directories.hub else { return }
+        switch application.authorize(action, by: session) {
+        case .allow:
+            body(session, hub)
+        case .deny(let reason):
+            session.tell(.failure(.init(request: id, code: .forbidden, text: reason)))
+        case .ask(let question):
+            let isBegun = run(of: session) {
+                var permission = await question()
+                while case .ask(let next) = permission { permission = await next() }
+                guard case .deny(let reason) = permission else { return String?.none }
+                return reason
+            } whenDone: { session, reason in
+                if let reason {
+                    session.tell(.failure(.init(request: id, code: .forbidden, text: reason)))
+                } else {
+                    body(session, hub)
+                }
+            }
+            if !isBegun { session.fail(id, .overloaded) }
+        }
+    }
+
+    // MARK: - Tasks
+
+    /// Runs `work` in a task on the loop, and `whenDone` there with what it returned, unless the
+    /// session has ended.
+    ///
+    /// - Returns: `false` where the session has as many tasks as it may.
+    func run<Value: Sendable>(
+        of session: Session, _ work: @escaping @Sendable () async -> Value,
+        whenDone: @escaping (Session, Value) -> Void
+    ) -> Bool {
+        let tasks = session.tasks ?? SessionTasks()
+        session.tasks = tasks
+        guard tasks.open.count < configuration.tasksPerSessionMax else { return false }
+        tasks.last &+= 1
+        let (key, id) = (tasks.last, session.id)
+        tasks.open[key] = { session, value in
+            if let value = value as? Value { whenDone(session, value) }
+        }
+        Task(executorPreference: loop) {
+            let value = await work()
+            self.loop.execute { self.taskEnded(key, of: id, value) }
+        }
+        return true
+    }
+
+    private func taskEnded(_ key: UInt32, of id: SessionID, _ value: any Sendable) {
+        guard let session = sessions[id],
+            let whenDone = session.tasks?.open.removeValue(forKey: key)
+        else { return }
+        whenDone(session, value)
+    }
+}
+
+/// What a session's tasks have to tell when they are done.
+final class SessionTasks {
+    var last: UInt32 = 0
+    var open: [UInt32: (Session, any Sendable) -> Void] = [:]
+}
+
+extension Session {
+    /// Says something in the client's protocol, if that has a word for it.
+    @discardableResult
+    func tell(_ envelope: ServerEnvelope) -> WriteOutcome {
+        guard let frame = shard.frame(envelope, for: self) else { return .accepted }
+        return send(frame)
+    }
+
+    func fail(_ id: RequestID?, _ code: FailureCode, _ text: String = "") {
+        tell(.failure(.init(request: id, code: code, text: text)))
+    }
+
+    func fail(_ id: RequestID?, _ error: any Error) {
+        switch error {
+        case EventError.overloaded: fail(id, .overloaded)
+        case EventError.malformed, is DecodingError: fail(id, .malformed)
+        default: fail(id, .handlerFailed)
+        }
+    }
+
+    /// What other threads may keep of it.
+    public var reference: SessionReference? {
+        shard.directories.hub.map {
+            SessionReference(id: id, user: user, device: device, hub: $0)
+        }
+    }
+}

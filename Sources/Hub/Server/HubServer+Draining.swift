@@ -1,0 +1,104 @@
+import NetPoll
+import Synchronization
+import WSFrame
+import WSTransport
+
+// How a hub ends: nobody is let in, everyone is told when to come again, what waits is sent.
+extension HubServer {
+    /// Ends all service: nobody is let in any more; every session is told to connect again after a
+    /// delay of its own, has what waits for it, and is closed with 1001; those that are not gone when
+    /// `deadline` is over are cut off.
+    ///
+    /// - Parameters:
+    ///   - deadline: How long it may take in all.
+    ///   - spread: Over how long the sessions are told to spread their coming again, where their
+    ///     protocol has a word for it; zero, the default, tells them nothing.
+    public func drain(deadline: Duration, reconnectingWithin spread: Duration = .zero) async {
+        await withCheckedContinuation { continuation in
+            beginDrain(deadline: deadline, reconnectingWithin: spread) { continuation.resume() }
+        }
+        await server.drain(code: .goingAway, deadline: .zero)
+    }
+
+    /// As ``drain(deadline:reconnectingWithin:)`` but for the listeners, which go on to refuse.
+    ///
+    /// `whenDone` is called on one of the loops.
+    package func beginDrain(
+        deadline: Duration, reconnectingWithin spread: Duration = .zero,
+        whenDone: @escaping @Sendable () -> Void
+    ) {
+        gate.beginDraining()
+        let flushed = FlushCount(loops: shards.count)
+        for shard in shards {
+            shard.loop.execute {
+                shard.tellToReconnect(within: spread)
+                shard.flushAll(within: deadline / 2) { left in
+                    guard flushed.isLast() else { return }
+                    self.server.beginDrain(
+                        code: .goingAway, deadline: deadline / 2 + left, whenDone: whenDone)
+                }
+            }
+        }
+    }
+}
+
+private final class FlushCount: Sendable {
+    private let loopsLeft: Atomic<Int>
+
+    init(loops: Int) {
+        loopsLeft = Atomic(loops)
+    }
+
+    func isLast() -> Bool {
+        loopsLeft.subtract(1, ordering: .relaxed).newValue == 0
+    }
+}
+
+extension HubShard {
+    private static let flushStep = Duration.milliseconds(20)
+
+    /// Tells every session when to come again, evenly over `spread`.
+    func tellToReconnect(within spread: Duration) {
+        guard spread > .zero, sessions.count > 0 else { return }
+        let step = spread / sessions.count
+        // Each loop begins elsewhere within the step, so that their sessions do not come in pairs.
+        var delay = step / (configuration.protocols.count + loop.index + 1)
+        sessions.forEach { session in
+            session.tell(.reconnect(after: delay))
+            delay += step
+        }
+    }
+
+    /// Waits until no session has anything that waits for it and that its connection takes.
+    func flushAll(within limit: Duration, _ whenDone: @escaping (_ left: Duration) -> Void) {
+        var waits = false
+        sessions.forEach { if isWaiting($0) { waits = true } }
+        guard waits, limit > .zero else { return whenDone(max(limit, .zero)) }
+        loop.schedule(
+            after: Self.flushStep,
+            FlushStep { [self] in flushAll(within: limit - Self.flushStep, whenDone) })
+    }
+
+    private func isWaiting(_ session: Session) -> Bool {
+        guard session.connection?.isOpen ?? false else { return false }
+        if session.outbox != nil || session.isBacklogged { return true }
+        return session.subscriptions.contains { subscription in
+            let part = part(at: subscription.slot)
+            switch part.subscribers[Int(subscription.index)].cursor.state {
+            case .live: return false
+            case .waiting(let place): return place < part.window.end
+            case .catchingUp: return true
+            }
+        }
+    }
+}
+
+private final class FlushStep: TimerTarget {
+    private let body: () -> Void
+
+    init(_ body: @escaping () -> Void) {
+        self.body = body
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) { body() }
+}

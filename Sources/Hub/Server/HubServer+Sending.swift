@@ -1,0 +1,148 @@
+import NetPoll
+public import WSFrame
+
+// What reaches sessions wherever they are: each loop that has some is told once.
+extension HubServer {
+    /// Sends a message to everyone that is meant, encoded once for each protocol among them.
+    ///
+    /// - Parameters:
+    ///   - message: What is sent; before their topics' messages that wait.
+    ///   - recipients: Who is meant.
+    ///   - except: Sessions that are not meant all the same, such as the one it came from.
+    public func send(
+        _ message: HubMessage, to recipients: Recipients, except: [SessionID] = []
+    ) {
+        let envelope = SharedEnvelope(.message(message), protocols: configuration.protocols)
+        forEach(recipients, except: except) { session in
+            if let frame = envelope.frame(for: session.protocolIndex) { session.send(frame) }
+        }
+    }
+
+    /// Sends a message to these sessions; those that have ended are passed over.
+    public func send(_ message: HubMessage, to ids: [SessionID]) {
+        let envelope = SharedEnvelope(.message(message), protocols: configuration.protocols)
+        forEach(ids) { session in
+            if let frame = envelope.frame(for: session.protocolIndex) { session.send(frame) }
+        }
+    }
+
+    /// Closes the sessions that are meant.
+    public func kick(
+        _ recipients: Recipients, code: CloseCode = .policyViolation, reason: String = ""
+    ) {
+        forEach(recipients) { $0.close(code, reason: reason) }
+    }
+
+    /// Lets a user in no more until then (`nil`: for ever), and closes the sessions there are.
+    ///
+    /// Bans are kept in memory: an application that wants them to outlive the process keeps them too.
+    public func ban(user: String, until: Timestamp? = nil, reason: String = "") {
+        directories.bans.ban(user, until: until, at: configuration.calendar())
+        kick(Recipients(.users([user])), reason: reason)
+    }
+
+    /// Lets a user in again.
+    public func unban(user: String) {
+        directories.bans.unban(user)
+    }
+
+    /// Moves the sessions that are meant and subscribe to `topic` over to `other`, from its next
+    /// message on. Sessions that have no room there stay with neither.
+    public func move(_ recipients: Recipients, from topic: Topic, to other: Topic) {
+        forEach(recipients) { session in
+            guard session.unsubscribe(from: topic) else { return }
+            session.tell(.unsubscribed(nil, topic: topic.name))
+            do throws(SubscribeError) {
+                try session.follow(other)
+            } catch {
+                session.tell(
+                    .failure(.init(code: .limitReached, text: "cannot join \(other.name)")))
+            }
+        }
+    }
+
+    /// The names of a user's sessions, the oldest first.
+    public func sessions(of user: String) -> [SessionID] {
+        directories.sessions.sessions(of: user).map(\.id)
+    }
+
+    /// Asks a session something and waits for the answer.
+    ///
+    /// - Parameters:
+    ///   - message: The question.
+    ///   - id: Whom.
+    ///   - timeout: How long to wait.
+    /// - Returns: What the client answered.
+    /// - Throws: ``RequestError``.
+    public func request(
+        _ message: HubMessage, of id: SessionID, timeout: Duration = .seconds(10)
+    ) async throws(RequestError) -> Payload {
+        let result = await withCheckedContinuation { continuation in
+            withSessionIfAny(id) { session in
+                guard let session else {
+                    continuation.resume(
+                        returning: Result<Payload, RequestError>.failure(.sessionEnded))
+                    return
+                }
+                session.request(message, timeout: timeout) { continuation.resume(returning: $0) }
+            }
+        }
+        return try result.get()
+    }
+
+    // MARK: - Finding them
+
+    /// Runs `body` for each of the sessions that are meant, on their loops.
+    func forEach(
+        _ recipients: Recipients, except: [SessionID] = [],
+        _ body: @escaping @Sendable (Session) -> Void
+    ) {
+        let excluded = Set(except)
+        let users = Set(recipients.exceptUsers.map(ExactName.init))
+        let isMeant: @Sendable (Session) -> Bool = { session in
+            guard !excluded.contains(session.id) else { return false }
+            guard !users.isEmpty, let user = session.user else { return true }
+            return !users.contains(ExactName(user))
+        }
+        switch recipients.scope {
+        case .everyone:
+            for shard in shards {
+                shard.loop.execute {
+                    shard.sessions.forEach { if isMeant($0) { body($0) } }
+                }
+            }
+        case .topic(let name):
+            guard let topic = existingTopic(name) else { return }
+            for shard in shards {
+                shard.loop.execute {
+                    for session in shard.subscribers(of: topic) where isMeant(session) {
+                        body(session)
+                    }
+                }
+            }
+        case .users(let names):
+            let ids = names.flatMap { directories.sessions.sessions(of: $0).map(\.id) }
+            forEach(ids) { if isMeant($0) { body($0) } }
+        case .device(let user, let device):
+            let ids = directories.sessions.sessions(of: user, on: device).map(\.id)
+            forEach(ids) { if isMeant($0) { body($0) } }
+        }
+    }
+
+    /// Runs `body` for each of these sessions that has not ended; each loop is told once.
+    func forEach(_ ids: [SessionID], _ body: @escaping @Sendable (Session) -> Void) {
+        var places: [Int: [SessionID]] = [:]
+        for id in ids {
+            precondition(Int(id.loop) < shards.count, "session \(id) is of another hub")
+            places[Int(id.loop), default: []].append(id)
+        }
+        for (loop, ids) in places {
+            let shard = shards[loop]
+            shard.loop.execute {
+                for id in ids {
+                    if let session = shard.sessions[id] { body(session) }
+                }
+            }
+        }
+    }
+}

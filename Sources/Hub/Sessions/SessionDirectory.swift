@@ -1,0 +1,49 @@
+import Synchronization
+
+/// Which sessions a user has, on all loops.
+final class SessionDirectory: Sendable {
+    struct Entry: Hashable {
+        let id: SessionID
+        let device: String?
+    }
+
+    private let sessionsPerUserMax: Int
+    private let users = Mutex<[ExactName: [Entry]]>([:])
+
+    init(sessionsPerUserMax: Int) {
+        self.sessionsPerUserMax = sessionsPerUserMax
+    }
+
+    /// Users with sessions.
+    var count: Int { users.withLock { $0.count } }
+
+    /// Notes a session; `false` where the user has as many as one may.
+    func add(_ id: SessionID, of user: String, on device: String?) -> Bool {
+        users.withLock { users in
+            var entries = users[ExactName(user)] ?? []
+            guard entries.count < sessionsPerUserMax else { return false }
+            entries.append(Entry(id: id, device: device))
+            users[ExactName(user)] = entries
+            return true
+        }
+    }
+
+    func remove(_ id: SessionID, of user: String) {
+        users.withLock { users in
+            let name = ExactName(user)
+            guard var entries = users[name] else { return }
+            entries.removeAll { $0.id == id }
+            users[name] = entries.isEmpty ? nil : entries
+        }
+    }
+
+    /// The user's sessions, the oldest first.
+    func sessions(of user: String) -> [Entry] {
+        users.withLock { $0[ExactName(user)] ?? [] }
+    }
+
+    /// The user's sessions on one device.
+    func sessions(of user: String, on device: String) -> [Entry] {
+        sessions(of: user).filter { $0.device?.isSameBytes(as: device) ?? false }
+    }
+}

@@ -1,0 +1,54 @@
+/// What only some sessions have; made when it is needed.
+final class SessionExtras {
+    var device: String?
+    var attributes: [String: String] = [:]
+    /// What waits for this session alone while its connection takes no more.
+    var outbox: Outbox?
+    /// Questions to the client that are open.
+    var requests: PendingRequests?
+    /// Work for the client that is under way.
+    var tasks: SessionTasks?
+    /// What it was given of its user's inbox.
+    var inbox: SessionInbox?
+}
+
+extension Session {
+    private var madeExtras: SessionExtras {
+        if let extras { return extras }
+        let made = SessionExtras()
+        extras = made
+        return made
+    }
+
+    /// Which of its user's devices the client is.
+    public internal(set) var device: String? {
+        get { extras?.device }
+        set { if newValue != nil || extras != nil { madeExtras.device = newValue } }
+    }
+
+    /// What the application wants to remember of the client.
+    public var attributes: [String: String] {
+        get { extras?.attributes ?? [:] }
+        set { if !newValue.isEmpty || extras != nil { madeExtras.attributes = newValue } }
+    }
+
+    var outbox: Outbox? {
+        get { extras?.outbox }
+        set { if newValue != nil || extras != nil { madeExtras.outbox = newValue } }
+    }
+
+    var requests: PendingRequests? {
+        get { extras?.requests }
+        set { if newValue != nil || extras != nil { madeExtras.requests = newValue } }
+    }
+
+    var tasks: SessionTasks? {
+        get { extras?.tasks }
+        set { if newValue != nil || extras != nil { madeExtras.tasks = newValue } }
+    }
+
+    var inbox: SessionInbox? {
+        get { extras?.inbox }
+        set { if newValue != nil || extras != nil { madeExtras.inbox = newValue } }
+    }
+}

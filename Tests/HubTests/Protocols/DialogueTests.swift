@@ -1,0 +1,187 @@
+import Hub
+import HubTestSupport
+import NetPoll
+import NetPollTesting
+import Synchronization
+import Testing
+import WSFrame
+import WSTransport
+
+@Suite("What clients ask in their protocol, on the simulated network")
+struct DialogueTests {
+    private struct Move: Codable, Sendable {
+        var x: Int
+        var y: Int
+    }
+
+    @Test func `clients subscribe, publish, hear each other and leave`() async throws {
+        let bench = try await LineBench()
+        let ann = try bench.join("ann")
+        let bob = try bench.join("bob")
+        #expect(bench.ask(ann, "sub 1 a")[0].hasPrefix("sub a "))
+        _ = bench.ask(bob, "sub 1 a")
+        bench.network.run(for: .seconds(1))
+        _ = (ann.takeTexts(), bob.takeTexts())
+        #expect(bench.ask(ann, "pub 7 a stored - hi there").contains("published 7 1"))
+        #expect(bob.takeTexts() == ["pub a 1 ann hi there"])
+        #expect(bench.ask(ann, "pub 8 a volatile - psst").contains("published 8 0"))
+        #expect(bob.takeTexts() == ["pub a 0 ann psst"])
+        #expect(bench.ask(bob, "unsub 2 a").contains("unsub a"))
+        _ = bench.ask(ann, "pub 9 a stored - gone?")
+        #expect(!bob.takeTexts().contains("pub a 2 ann gone?"))
+        #expect(bench.ask(bob, "ping 4") == ["pong 4"])
+    }
+
+    @Test func `one that comes back gets exactly what it missed`() async throws {
+        let bench = try await LineBench { $0.topic.historyMessagesMax = 5 }
+        let ann = try bench.join("ann")
+        let words = bench.ask(ann, "sub 1 a")[0].split(separator: " ").map(String.init)
+        for number in 1...4 { _ = bench.ask(ann, "pub \(number) a stored - m\(number)") }
+        let bob = try bench.join("bob")
+        let texts = bench.ask(bob, "sub 1 a \(words[2]) 2")
+        #expect(
+            texts.prefix(3)
+                == ["sub a \(words[2]) 2 true", "pub a 3 ann m3", "pub a 4 ann m4"])
+        for number in 5...9 { _ = bench.ask(ann, "pub \(number) a stored - m\(number)") }
+        let eve = try bench.join("eve")
+        let late = bench.ask(eve, "sub 1 a \(words[2]) 2")
+        #expect(late.first == "sub a \(words[2]) 4 false")
+        #expect(late.dropFirst().filter { $0.hasPrefix("pub") }.count == 5)
+        let stranger = bench.ask(try bench.join("zoe"), "sub 1 a zzz 2")
+        #expect(stranger.first == "sub a \(words[2]) 4 false")
+        let pages = bench.ask(eve, "hist 5 a \(words[2]) 5 2").filter { $0.hasPrefix("hist") }
+        #expect(pages == ["hist a true true m6,m7"])
+    }
+
+    @Test func `what a client may not do is refused, at once or after asking`() async throws {
+        let bench = try await LineBench()
+        let ann = try bench.join("ann")
+        #expect(bench.ask(ann, "sub 3 secret") == ["fail 3 3"])
+        #expect(bench.ask(ann, "sub 4 denied") == ["fail 4 3"])
+        #expect(bench.ask(ann, "sub 5 asked")[0].hasPrefix("sub asked "))
+        bench.network.run(for: .seconds(1))
+        _ = ann.takeTexts()
+        #expect(bench.ask(ann, "nonsense") == ["fail 0 1"])
+        #expect(bench.ask(ann, "req 6 nobody hm") == ["fail 6 2"])
+        #expect(bench.ask(ann, "bad") == ["fail 0 1"])
+        #expect(ann.closeCode == CloseCode.protocolError.rawValue)
+    }
+
+    @Test func `events reach their handlers with their values`() async throws {
+        let bench = try await LineBench()
+        let moves = Mutex<[Int]>([])
+        bench.hub.on("move", as: Move.self) { move, _ in moves.withLock { $0 += [move.x, move.y] } }
+        bench.hub.on("later", as: Move.self) { move, session in
+            session.send(HubMessage(Payload(text: "\(move.x)"), event: "done"))
+        }
+        bench.hub.onRequest("add", as: Move.self) { move, _ in move.x + move.y }
+        bench.hub.onRequest("add later", as: Move.self) { move, _ in move.x }
+        bench.hub.onRequest(
+            "slow", as: Move.self,
+            task: { move, session in
+                #expect(session.user == "ann")
+                return move.x * move.y
+            })
+        let ann = try bench.join("ann")
+        #expect(bench.ask(ann, #"msg move {"x":3,"y":4}"#) == [])
+        #expect(moves.withLock { $0 } == [3, 4])
+        #expect(bench.ask(ann, #"msg move {"x":3}"#) == ["fail 0 1"])
+        #expect(bench.ask(ann, #"req 9 add {"x":3,"y":4}"#) == ["rep 9 7"])
+        #expect(bench.ask(ann, #"req 10 slow {"x":3,"y":4}"#) == ["rep 10 12"])
+        #expect(bench.ask(ann, #"msg later {"x":3,"y":4}"#) == ["msg done 3"])
+        #expect(bench.ask(ann, "msg other hi") == [])
+        #expect(bench.application.heard.withLock { $0 } == ["hi"])
+    }
+
+    @Test func `a session has no more tasks than it may`() async throws {
+        let bench = try await LineBench { $0.tasksPerSessionMax = 2 }
+        let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])
+        bench.hub.onRequest(
+            "wait", as: Move.self,
+            task: { move, _ in
+                await withCheckedContinuation { continuation in
+                    waiting.withLock { $0.append(continuation) }
+                }
+                return move.x
+            })
+        let ann = try bench.join("ann")
+        for id in 1...3 { ann.say(#"req \#(id) wait {"x":\#(id),"y":0}"#) }
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts() == ["fail 3 7"])
+        for continuation in waiting.withLock({ $0 }) { continuation.resume() }
+        bench.network.run(for: .seconds(1))
+        #expect(Set(ann.takeTexts()) == ["rep 1 1", "rep 2 2"])
+    }
+
+    @Test func `a publication that is tried again is published once`() async throws {
+        let bench = try await LineBench()
+        let ann = try bench.join("ann")
+        _ = bench.ask(ann, "sub 1 a")
+        let texts =
+            bench.ask(ann, "pub 7 a stored k1 hi") + bench.ask(ann, "pub 8 a stored k1 hi")
+        #expect(texts.filter { $0.hasPrefix("published") } == ["published 7 1", "published 8 1"])
+        #expect(texts.filter { $0.hasPrefix("pub ") } == ["pub a 1 ann hi"])
+        bench.network.run(for: .seconds(301))
+        #expect(bench.ask(ann, "pub 9 a stored k1 hi").contains("published 9 2"))
+    }
+
+    @Test func `layers are around connecting, messages and publishing, the first outermost`()
+        async throws
+    {
+        let bench = try await LineBench {
+            $0.middleware = [Layer(name: "1"), Layer(name: "2")]
+        }
+        let ann = try bench.join("ann")
+        _ = bench.ask(ann, "sub 1 a")
+        #expect(bench.ask(ann, "pub 7 a stored - hi").contains("pub a 1 ann hi21"))
+        _ = bench.ask(ann, "msg e hi")
+        #expect(bench.application.heard.withLock { $0 } == ["hi21"])
+        #expect(bench.ask(ann, "pub 8 a stored - no") == ["fail 8 7"])
+        let peer = try #require(bench.network.connect(to: bench.address))
+        let client = TextClient(peer: peer)
+        client.requestUpgrade(query: "refused", subprotocol: "lines.1")
+        bench.network.run(for: .milliseconds(100))
+        #expect(!client.isUpgraded)
+    }
+
+    @Test func `large topics tell how many are there, not who`() async throws {
+        let bench = try await LineBench { $0.topic.presence = .count }
+        let ann = try bench.join("ann")
+        _ = bench.ask(ann, "sub 1 a")
+        for name in ["bob", "eve"] { try bench.join(name).say("sub 1 a") }
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts().last == "who a 3 + -")
+        #expect(bench.ask(ann, "who 2 a") == ["members a 3 "])
+    }
+}
+
+/// Marks what passes, and stops what says no.
+private struct Layer: HubMiddleware {
+    let name: String
+
+    func connect(
+        _ request: HTTPRequest, from address: SocketAddress,
+        next: (HTTPRequest) -> Admission
+    ) -> Admission {
+        request.query == "refused"
+            ? .refuse(HTTPResponse(status: .forbidden, text: "no\n")) : next(request)
+    }
+
+    func message(_ message: HubMessage, from session: Session, next: (HubMessage) -> Void) {
+        next(HubMessage(text: mark(message.payload.text)))
+    }
+
+    func publish(
+        _ publication: Publication, to topic: Topic, next: (Publication) -> PublishOutcome
+    ) -> PublishOutcome {
+        guard var message = publication.message else { return next(publication) }
+        if message.payload.text == "no" { return .overloaded }
+        message.payload = Payload(text: mark(message.payload.text))
+        return next(Publication(message, durability: publication.durability))
+    }
+
+    /// The innermost layer marks first, so that the order shows.
+    private func mark(_ text: String) -> String {
+        name == "1" ? text + "1" : String(text.dropLast()) + "21"
+    }
+}

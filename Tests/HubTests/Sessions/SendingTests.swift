@@ -1,0 +1,127 @@
+import Hub
+import HubTestSupport
+import NetPoll
+import NetPollTesting
+import Synchronization
+import Testing
+import WSFrame
+import WSTransport
+
+@Suite("Sessions of users, on the simulated network")
+struct SendingTests {
+    private let hello = HubMessage(Payload(text: "hello"), event: "e")
+
+    private func heard(_ bench: LineBench, _ clients: [TextClient]) -> [Bool] {
+        bench.network.run(for: .milliseconds(100))
+        return clients.map { $0.takeTexts().contains("msg e hello") }
+    }
+
+    @Test func `a message reaches all that are meant and nobody else`() async throws {
+        let bench = try await LineBench(loops: 3)
+        let clients = try ["ann/phone", "ann/desk", "bob", "eve", "", "eva"].map {
+            try bench.join($0)
+        }
+        bench.hub.send(hello, to: Recipients(.everyone))
+        #expect(heard(bench, clients) == [true, true, true, true, true, true])
+        bench.hub.send(hello, to: Recipients(.everyone, exceptUsers: ["ann", "nobody"]))
+        #expect(heard(bench, clients) == [false, false, true, true, true, true])
+        bench.hub.send(hello, to: Recipients(.users(["ann", "eve"]), exceptUsers: ["eve"]))
+        #expect(heard(bench, clients) == [true, true, false, false, false, false])
+        bench.hub.send(hello, to: Recipients(.device(user: "ann", device: "desk")))
+        #expect(heard(bench, clients) == [false, true, false, false, false, false])
+        let ids = bench.application.ids.withLock { $0 }
+        bench.hub.send(hello, to: Recipients(.everyone), except: [ids[0], ids[4]])
+        #expect(heard(bench, clients) == [false, true, true, true, false, true])
+        bench.hub.send(hello, to: [ids[2], ids[4]])
+        #expect(heard(bench, clients) == [false, false, true, false, true, false])
+        for client in clients[1...2] { client.say("sub 1 a") }
+        bench.network.run(for: .milliseconds(100))
+        bench.hub.send(hello, to: Recipients(.topic("a"), exceptUsers: ["bob"]))
+        #expect(heard(bench, clients) == [false, true, false, false, false, false])
+    }
+
+    @Test func `a user's sessions are found while they last`() async throws {
+        let bench = try await LineBench()
+        let clients = try (0..<3).map { _ in try bench.join("ann") }
+        #expect(bench.hub.sessions(of: "ann") == bench.application.ids.withLock { $0 })
+        clients[0].peer.reset()
+        bench.network.run(for: .milliseconds(100))
+        #expect(bench.hub.sessions(of: "ann").count == 2)
+        #expect(bench.hub.sessions(of: "bob") == [])
+    }
+
+    @Test func `a user has no more sessions than one may`() async throws {
+        let bench = try await LineBench { $0.sessionsPerUserMax = 2 }
+        let clients = try (0..<3).map { _ in try bench.join("ann") }
+        bench.network.run(for: .milliseconds(100))
+        #expect(clients.map(\.closeCode) == [nil, nil, CloseCode.policyViolation.rawValue])
+    }
+
+    @Test func `who is kicked may come back, who is banned only after its time`() async throws {
+        let bench = try await LineBench()
+        let ann = try bench.join("ann")
+        let bob = try bench.join("bob")
+        bench.hub.kick(
+            Recipients(.users(["ann"])), code: CloseCode(rawValue: 4_001), reason: "out")
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.closeCode == 4_001)
+        #expect(bob.closeCode == nil)
+        #expect(try bench.join("ann").closeCode == nil)
+        let until = Timestamp(milliseconds: bench.network.now.nanoseconds / 1_000_000 + 60_000)
+        bench.hub.ban(user: "bob", until: until)
+        bench.network.run(for: .milliseconds(100))
+        #expect(bob.closeCode == CloseCode.policyViolation.rawValue)
+        let tooSoon = try bench.join("bob")
+        bench.network.run(for: .milliseconds(100))
+        #expect(tooSoon.closeCode == CloseCode.policyViolation.rawValue)
+        bench.network.run(for: .seconds(60))
+        let later = try bench.join("bob")
+        bench.network.run(for: .milliseconds(100))
+        #expect(later.closeCode == nil)
+        bench.hub.ban(user: "eve")
+        bench.hub.unban(user: "eve")
+        #expect(try bench.join("eve").closeCode == nil)
+    }
+
+    @Test func `sessions are moved from topic to topic`() async throws {
+        let bench = try await LineBench()
+        let ann = try bench.join("ann")
+        let bob = try bench.join("bob")
+        for client in [ann, bob] { _ = bench.ask(client, "sub 1 a") }
+        let topic = try #require(bench.hub.topic("a"))
+        let other = try #require(bench.hub.topic("b"))
+        bench.hub.move(Recipients(.users(["ann", "eve"])), from: topic, to: other)
+        bench.network.run(for: .milliseconds(100))
+        _ = ann.takeTexts()
+        topic.publish(Publication(HubMessage(text: "at a"), durability: .transient))
+        other.publish(Publication(HubMessage(text: "at b"), durability: .transient))
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == ["pub b 0 - at b"])
+        #expect(bob.takeTexts().contains("pub a 0 - at a"))
+    }
+
+    @Test func `the hub asks and a client answers, or not in time`() async throws {
+        let bench = try await LineBench()
+        let ann = try bench.join("ann")
+        let hub = bench.hub
+        let id = bench.application.ids.withLock { $0[0] }
+        let question = HubMessage(Payload(text: "sure?"), event: "ask")
+        ann.answer = { line in
+            let words = line.split(separator: " ")
+            return words[0] == "req" ? "rep \(words[1]) yes" : nil
+        }
+        let answer = try await bench.wait { try await hub.request(question, of: id) }
+        #expect(answer == Payload(text: "yes"))
+        ann.answer = nil
+        await #expect(throws: RequestError.timedOut) {
+            try await bench.wait {
+                try await hub.request(question, of: id, timeout: .seconds(3))
+            }
+        }
+        ann.peer.reset()
+        bench.network.run(for: .milliseconds(100))
+        await #expect(throws: RequestError.sessionEnded) {
+            try await bench.wait { try await hub.request(question, of: id) }
+        }
+    }
+}
