@@ -76,7 +76,7 @@ extension PeerConnection {
         guard head.dataBytes <= configuration.pieceBytesMax || outbox.activeCount < partialsMax
         else {
             keep(call, key)
-            delayed.append(call)
+            delayed.append((call, key))
             return
         }
         let (id, flags) = core.begin(key.slot, shape: call.shape)
@@ -96,11 +96,9 @@ extension PeerConnection {
     /// Sends requests that waited for a place in the outbox.
     private func sendDelayed() {
         while outbox.activeCount < partialsMax, !delayed.isEmpty, !isClosed {
-            let call = delayed.removeFirst()
-            // It may be over meanwhile.
-            guard case .open(let key) = call.stage, core.outgoing.slot(key) != nil else {
-                continue
-            }
+            let (call, key) = delayed.removeFirst()
+            // It may be over meanwhile, or already be another call.
+            guard call.stage == .open(key), core.outgoing.slot(key) != nil else { continue }
             pending[Int(key.slot)] = nil
             send(call, key)
         }

@@ -36,7 +36,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// Long messages on their way.
     var outbox = Outbox()
     /// Calls whose long requests wait for their place in ``outbox``.
-    var delayed: [PendingCall] = []
+    var delayed: [(call: PendingCall, key: CallKey)] = []
     /// From how many bytes on a message is compressed or sent in pieces.
     @exclusivity(unchecked) var longBytesMin = Int.max
     private var timer: TimerID?
@@ -153,6 +153,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         }
         served = []
         outbox.clear()
+        delayed = []
         onClose?(self)
         (onClose, onCapacity) = (nil, nil)
     }

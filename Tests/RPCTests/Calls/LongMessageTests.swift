@@ -74,6 +74,28 @@ struct LongMessageTests {
         #expect(calls.map { $0.value?.count } == (0..<20).map { 50_000 + $0 })
     }
 
+    @Test func `a long call that expires before its turn is not sent, nor another for it`() throws {
+        let (world, connection) = try world { $0.partialMessagesMax = 1 }
+        world.network.faults.bytesPerSecond = 1_000_000
+        let first = world.start { try await connection.call(Echo.inline, text(1_000_000)) }
+        world.network.run(for: .milliseconds(50))
+        let options = CallOptions(timeout: .milliseconds(100))
+        let expired = world.start {
+            try await connection.call(Echo.inline, text(50_000), options: options)
+        }
+        world.network.run(for: .milliseconds(200))
+        #expect(expired.error?.code == .deadlineExceeded)
+        #expect(expired.error?.execution == .notRun)
+        // They may use what the expired call left.
+        let others = (0..<10).map { index in
+            world.start { try await connection.call(Echo.inline, [UInt8(index)]) }
+        }
+        world.network.run(for: .seconds(10))
+        #expect(first.value?.count == 1_000_000)
+        #expect(others.map(\.value) == (0..<10).map { [UInt8($0)] })
+        #expect(connection.peer.delayed.isEmpty)
+    }
+
     @Test func `long messages of a stream keep their order among short ones`() throws {
         let (world, connection) = try world()
         let sizes = [10, 100_000, 20, 5_000, 1_024, 1_025, 0, 300_000]
