@@ -1,4 +1,6 @@
+import Logging
 import NetPoll
+import Synchronization
 
 // How a topic's history is kept by a durable store: read when the topic is made, and written before
 // a message is delivered.

@@ -1,5 +1,5 @@
 public import Hub
-public import Logging
+import Logging
 public import NetPoll
 public import NetPollTesting
 

@@ -26,8 +26,10 @@ struct KitTests {
 private final class Relay: HubApplication {
     func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
     {
-        hub.topic("all").map { .accept(RelayHandler(topic: $0)) }
-            ?? .refuse(HTTPResponse(status: .serviceUnavailable))
+        guard let topic = hub.topic("all") else {
+            return .refuse(HTTPResponse(status: .serviceUnavailable))
+        }
+        return .accept(RelayHandler(topic: topic))
     }
 }
 
