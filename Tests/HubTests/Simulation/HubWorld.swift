@@ -14,8 +14,6 @@ final class HubWorld {
         var epoch: String
         var offset: UInt64
         var isSubscribed = false
-        /// What was asked for with the subscription that is under way.
-        var askedAfter: UInt64?
     }
 
     final class Client {
@@ -147,7 +145,6 @@ final class HubWorld {
         try connect(client)
         guard let link = client.link, client.watches[topic]?.isSubscribed != true else { return }
         if var watch = client.watches[topic] {
-            watch.askedAfter = watch.offset
             watch.isSubscribed = true
             client.watches[topic] = watch
             link.say("sub 1 \(topic) \(watch.epoch) \(watch.offset)")
@@ -209,7 +206,7 @@ final class HubWorld {
         switch words[0] {
         case "sub": subscribed(words, client)
         case "pub": arrived(words, client)
-        case "inbox": deposited(words, client)
+        case "inbox": delivered(words, client)
         case "welcome", "unsub", "published", "who", "fail", "pong": break
         default: note("\(client.name) does not know \(line)")
         }
@@ -253,7 +250,7 @@ final class HubWorld {
         contents[place] = text
     }
 
-    private func deposited(_ words: [String], _ client: Client) {
+    private func delivered(_ words: [String], _ client: Client) {
         guard let id = UInt64(words[1]) else { return }
         client.inbox[id, default: 0] += 1
         if Int.random(in: 0..<4, using: &random) > 0 || client.inbox[id, default: 0] > 2 {
