@@ -65,7 +65,7 @@ public struct HubConfiguration: Sendable {
     public var origins = OriginPolicy.sameOrigin
     /// What other paths answer with.
     ///
-    /// Default: nothing but `/healthz`.
+    /// Default: nothing but `/healthz` and `/readyz`.
     public var files: [String: StaticFile] = [:]
     /// The longest time a connection may take for a request or the upgrade.
     ///

@@ -1,6 +1,7 @@
 import Hub
 import HubTesting
 import NetPoll
+import NetPollTesting
 import Testing
 import WSFrame
 import WSTransport
