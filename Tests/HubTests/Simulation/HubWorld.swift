@@ -14,6 +14,8 @@ final class HubWorld {
         var epoch: String
         var offset: UInt64
         var isSubscribed = false
+        /// The end of the subscription was asked for and not answered.
+        var isLeaving = false
     }
 
     final class Client {
@@ -138,7 +140,10 @@ final class HubWorld {
 
     private func lost(_ client: Client) {
         client.link = nil
-        for topic in client.watches.keys { client.watches[topic]?.isSubscribed = false }
+        for topic in client.watches.keys {
+            client.watches[topic]?.isSubscribed = false
+            client.watches[topic]?.isLeaving = false
+        }
     }
 
     private func join(_ topic: String, _ client: Client) throws {
@@ -155,12 +160,12 @@ final class HubWorld {
     }
 
     private func leave(_ topic: String, _ client: Client) {
-        guard let link = client.link, client.watches[topic]?.isSubscribed == true else { return }
-        link.peer.resume()
-        link.say("unsub 2 \(topic)")
+        guard let link = client.link, let watch = client.watches[topic], watch.isSubscribed,
+            !watch.isLeaving
+        else { return }
         // What was under way has to arrive before one may ask to go on from it.
-        run(.seconds(2))
-        client.watches[topic]?.isSubscribed = false
+        client.watches[topic]?.isLeaving = true
+        link.say("unsub 2 \(topic)")
     }
 
     private func publish(_ durability: String, to topic: String, by client: Client) {
@@ -207,7 +212,10 @@ final class HubWorld {
         case "sub": subscribed(words, client)
         case "pub": arrived(words, client)
         case "inbox": delivered(words, client)
-        case "welcome", "unsub", "published", "who", "fail", "pong": break
+        case "unsub":
+            client.watches[words[1]]?.isSubscribed = false
+            client.watches[words[1]]?.isLeaving = false
+        case "welcome", "published", "who", "fail", "pong": break
         default: note("\(client.name) does not know \(line)")
         }
     }

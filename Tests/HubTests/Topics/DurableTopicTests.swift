@@ -49,7 +49,7 @@ struct DurableTopicTests {
     @Test func `who asks while a topic is read gets its answer then`() async throws {
         let store = SlowStore()
         store.hold()
-        let bench = try await LineBench { $0.store = store }
+        let bench = try await LineBench(loops: 1) { $0.store = store }
         let ann = try bench.join("ann")
         ann.say("sub 1 a")
         ann.say("pub 2 a stored - hi")
