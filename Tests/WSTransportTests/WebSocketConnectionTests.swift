@@ -206,6 +206,33 @@ struct WebSocketConnectionTests {
         #expect(peer.isReset)
     }
 
+    @Test
+    func `the interval grows with each answer to its bound, and silence is found all the same`()
+        async throws
+    {
+        let bench = try await Bench {
+            $0.heartbeat = Heartbeat(
+                interval: .seconds(10), timeout: .seconds(25), intervalMax: .seconds(20))
+        }
+        let peer = try bench.upgraded()
+        var pings: [Int] = []
+        for second in 1...100 {
+            bench.network.run(for: .seconds(1))
+            if peer.takeReceived() == [0x89, 0] {
+                pings.append(second)
+                peer.send(Bench.frame([], .pong))
+            }
+        }
+        // 10, then 15, then 20 seconds after the last answer, which is up to one second late.
+        let gaps = [pings[0]] + zip(pings, pings.dropFirst()).map { $1 - $0 }
+        #expect((10...11).contains(gaps[0]))
+        #expect((15...16).contains(gaps[1]))
+        #expect(gaps.dropFirst(2).allSatisfy { (20...21).contains($0) })
+        #expect(gaps.count == 5)
+        bench.network.run(for: .seconds(60))
+        #expect(bench.reasons == [.heartbeatTimedOut])
+    }
+
     @Test func `a client that talks is not pinged`() async throws {
         let bench = try await Bench {
             $0.heartbeat = Heartbeat(interval: .seconds(10), timeout: .seconds(25))

@@ -34,7 +34,10 @@ extension Topic {
     /// Runs `body` once the topic is loaded: at once, or later on `loop`.
     func whenLoaded(on loop: EventLoop, _ body: @escaping @Sendable () -> Void) {
         let isLoaded = state.withLock { state in
-            if !state.isLoaded { state.waiting.append { loop.execute(body) } }
+            if !state.isLoaded {
+                // What was asked for on the loop that reads goes before what is stored then.
+                state.waiting.append { if loop.isCurrent { body() } else { loop.execute(body) } }
+            }
             return state.isLoaded
         }
         if isLoaded { body() }

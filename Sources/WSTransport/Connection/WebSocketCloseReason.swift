@@ -19,22 +19,3 @@ public enum WebSocketCloseReason: Hashable, Sendable {
     /// The transport ended without a close frame (RFC 6455 §7.1.5, code 1006).
     case lost(CloseReason)
 }
-
-/// How a server finds out that a peer vanished.
-///
-/// Any byte received counts as life: a connection that receives is not pinged.
-public struct Heartbeat: Hashable, Sendable {
-    /// Silence after which a ping is sent. Default 25 s.
-    public var interval: Duration
-    /// Silence after which the connection is given up, at most 20 days. Default 60 s.
-    public var timeout: Duration
-
-    public init(interval: Duration = .seconds(25), timeout: Duration = .seconds(60)) {
-        precondition(interval > .zero, "heartbeat interval of \(interval)")
-        precondition(timeout > interval, "heartbeat timeout \(timeout) within \(interval)")
-        // Silence is counted in 32 bits of milliseconds.
-        precondition(timeout <= .seconds(20 * 86_400), "heartbeat timeout of \(timeout)")
-        self.interval = interval
-        self.timeout = timeout
-    }
-}

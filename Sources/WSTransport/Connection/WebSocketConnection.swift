@@ -27,6 +27,8 @@ public class WebSocketConnection {
     /// Unchecked for the hot path: nobody else uses it, and no access to it calls out of this class,
     /// so accesses cannot overlap.
     @exclusivity(unchecked) private(set) var framing: ProtocolCore
+    /// How often the heartbeat was answered.
+    private var rhythm = HeartbeatRhythm()
     /// When bytes last came, on the loop's clock of milliseconds.
     private(set) var lastReceived: UInt32
     private var timer = TimerID.none
@@ -335,17 +337,16 @@ public class WebSocketConnection {
         if connection.isReadingPaused { lastReceived = loop.nowMilliseconds }
         // The difference is right although the clock wraps: silence ends with the timeout.
         let silence = Duration.milliseconds(loop.nowMilliseconds &- lastReceived)
-        if silence >= heartbeat.timeout {
+        switch rhythm.beat(after: silence, heartbeat) {
+        case .giveUp:
             ending = .heartbeatTimedOut
             connection.abort()
-            return
-        }
-        var next = heartbeat.interval - silence
-        if silence >= heartbeat.interval {
+        case .ping(let next):
             _ = write(RawSpan(), opcode: .ping)
-            next = min(heartbeat.interval, heartbeat.timeout - silence)
+            timer = loop.schedule(after: next, timerTarget)
+        case .wait(let next):
+            timer = loop.schedule(after: next, timerTarget)
         }
-        timer = loop.schedule(after: next, timerTarget)
     }
 
     private func stopTimer() {

@@ -9,15 +9,15 @@ struct HubSimulationTests {
         seed: UInt64
     ) async throws {
         let world = try await HubWorld(seed: seed, clients: 5)
-        for _ in 0..<120 { try await world.step() }
+        for _ in 0..<100 { try await world.step() }
         try world.settle()
         try await world.check()
         #expect(world.problems.isEmpty, "\(world.problems.prefix(3).joined(separator: "\n"))")
     }
 
-    @Test func `a thousand clients come, stall, go and come again`() async throws {
-        let world = try await HubWorld(seed: 7, clients: 1_000)
-        for _ in 0..<4_000 { try await world.step() }
+    @Test func `hundreds of clients come, stall, go and come again`() async throws {
+        let world = try await HubWorld(seed: 7, clients: 300)
+        for _ in 0..<1_500 { try await world.step() }
         try world.settle()
         try await world.check()
         #expect(world.problems.isEmpty, "\(world.problems.prefix(3).joined(separator: "\n"))")

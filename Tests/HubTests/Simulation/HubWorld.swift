@@ -14,8 +14,8 @@ final class HubWorld {
         var epoch: String
         var offset: UInt64
         var isSubscribed = false
-        /// What was asked for with the subscription that is under way.
-        var askedAfter: UInt64?
+        /// The end of the subscription was asked for and not answered.
+        var isLeaving = false
     }
 
     final class Client {
@@ -140,14 +140,16 @@ final class HubWorld {
 
     private func lost(_ client: Client) {
         client.link = nil
-        for topic in client.watches.keys { client.watches[topic]?.isSubscribed = false }
+        for topic in client.watches.keys {
+            client.watches[topic]?.isSubscribed = false
+            client.watches[topic]?.isLeaving = false
+        }
     }
 
     private func join(_ topic: String, _ client: Client) throws {
         try connect(client)
         guard let link = client.link, client.watches[topic]?.isSubscribed != true else { return }
         if var watch = client.watches[topic] {
-            watch.askedAfter = watch.offset
             watch.isSubscribed = true
             client.watches[topic] = watch
             link.say("sub 1 \(topic) \(watch.epoch) \(watch.offset)")
@@ -158,12 +160,12 @@ final class HubWorld {
     }
 
     private func leave(_ topic: String, _ client: Client) {
-        guard let link = client.link, client.watches[topic]?.isSubscribed == true else { return }
-        link.peer.resume()
-        link.say("unsub 2 \(topic)")
+        guard let link = client.link, let watch = client.watches[topic], watch.isSubscribed,
+            !watch.isLeaving
+        else { return }
         // What was under way has to arrive before one may ask to go on from it.
-        run(.seconds(2))
-        client.watches[topic]?.isSubscribed = false
+        client.watches[topic]?.isLeaving = true
+        link.say("unsub 2 \(topic)")
     }
 
     private func publish(_ durability: String, to topic: String, by client: Client) {
@@ -209,8 +211,11 @@ final class HubWorld {
         switch words[0] {
         case "sub": subscribed(words, client)
         case "pub": arrived(words, client)
-        case "inbox": deposited(words, client)
-        case "welcome", "unsub", "published", "who", "fail", "pong": break
+        case "inbox": delivered(words, client)
+        case "unsub":
+            client.watches[words[1]]?.isSubscribed = false
+            client.watches[words[1]]?.isLeaving = false
+        case "welcome", "published", "who", "fail", "pong": break
         default: note("\(client.name) does not know \(line)")
         }
     }
@@ -253,7 +258,7 @@ final class HubWorld {
         contents[place] = text
     }
 
-    private func deposited(_ words: [String], _ client: Client) {
+    private func delivered(_ words: [String], _ client: Client) {
         guard let id = UInt64(words[1]) else { return }
         client.inbox[id, default: 0] += 1
         if Int.random(in: 0..<4, using: &random) > 0 || client.inbox[id, default: 0] > 2 {

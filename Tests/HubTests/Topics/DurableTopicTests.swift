@@ -20,7 +20,9 @@ struct DurableTopicTests {
         _ = ann.takeTexts()
         store.hold()
         for number in 1...3 { ann.say("pub \(number) a stored - m\(number)") }
-        #expect(bench.ask(ann, "pub 4 a transient - now") == ["pub a 0 ann now", "published 4 0"])
+        #expect(
+            Set(bench.ask(ann, "pub 4 a transient - now"))
+                == ["pub a 0 ann now", "published 4 0"])
         store.release()
         bench.network.run(for: .seconds(1))
         let texts = ann.takeTexts()
@@ -47,7 +49,7 @@ struct DurableTopicTests {
     @Test func `who asks while a topic is read gets its answer then`() async throws {
         let store = SlowStore()
         store.hold()
-        let bench = try await LineBench { $0.store = store }
+        let bench = try await LineBench(loops: 1) { $0.store = store }
         let ann = try bench.join("ann")
         ann.say("sub 1 a")
         ann.say("pub 2 a stored - hi")
