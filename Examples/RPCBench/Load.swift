@@ -1,8 +1,14 @@
 import ArgumentParser
+import ConnPool
 import NetPoll
 import RPC
 
 struct Load: AsyncParsableCommand {
+    enum Callers: String, ExpressibleByArgument, CaseIterable {
+        case loop
+        case pool
+    }
+
     static let configuration = CommandConfiguration(
         abstract: "Calls bench.Echo and prints rate and latencies.",
         discussion: """
@@ -25,11 +31,20 @@ struct Load: AsyncParsableCommand {
     @Option(help: "Bytes of a request.")
     var bytes = 64
 
+    @Option(help: "Where the callers' tasks run: on the connection's loop, or on the global pool.")
+    var callers = Callers.loop
+
+    @Option(help: "Jobs of tasks in one turn of a loop, after which what was written is sent.")
+    var turnJobs = 16
+
     @Option(help: "Seconds that are counted.")
     var seconds = 5.0
 
+    @Flag(help: "Calls through an RPCClient, with its pool, retries and limits; one client.")
+    var client = false
+
     func validate() throws {
-        guard connections > 0, (1...65_536).contains(inFlight), seconds > 0,
+        guard connections > 0, (1...65_536).contains(inFlight), seconds > 0, turnJobs > 0,
             (0...4 << 20 - 256).contains(bytes)
         else { throw ValidationError("A number is out of range.") }
     }
@@ -48,6 +63,7 @@ struct Load: AsyncParsableCommand {
     private func load() async throws {
         var groupConfiguration = EventLoopGroup.Configuration()
         groupConfiguration.loops = 1
+        groupConfiguration.loop.jobsPerTurnMax = turnJobs
         let group = try EventLoopGroup(configuration: groupConfiguration)
         let loop = group.loops[0]
         let address = try SocketAddress(host: host, port: port)
@@ -58,12 +74,25 @@ struct Load: AsyncParsableCommand {
         let end = start + .seconds(seconds)
         var samples: [UInt32] = []
         try await withThrowingTaskGroup(of: [UInt32].self) { tasks in
-            for _ in 0..<connections {
+            for _ in 0..<(client ? 1 : connections) {
+                if client {
+                    let client = makeClient(to: address, on: loop, configuration)
+                    for _ in 0..<inFlight * connections {
+                        tasks.addTask(executorPreference: loop) {
+                            try await drive(from: start, until: end) { request, options in
+                                try await client.call(Bench.echo, request, options: options)
+                            }
+                        }
+                    }
+                    continue
+                }
                 let connection = try await RPCConnection.connect(
                     to: address, on: loop, configuration: configuration)
                 for _ in 0..<inFlight {
-                    tasks.addTask(executorPreference: loop) {
-                        try await drive(connection, from: start, until: end)
+                    tasks.addTask(executorPreference: callers == .loop ? loop : nil) {
+                        try await drive(from: start, until: end) { request, options in
+                            try await connection.call(Bench.echo, request, options: options)
+                        }
                     }
                 }
             }
@@ -72,9 +101,18 @@ struct Load: AsyncParsableCommand {
         report(samples.sorted())
     }
 
+    private func makeClient(
+        to address: SocketAddress, on loop: EventLoop, _ connection: RPCConfiguration
+    ) -> RPCClient {
+        var configuration = RPCClientConfiguration()
+        configuration.connection = connection
+        configuration.pool.pool.connectionsMax = connections
+        return RPCClient(to: .address(address), on: [loop], configuration: configuration)
+    }
+
     private func drive(
-        _ connection: RPCConnection, from start: ContinuousClock.Instant,
-        until end: ContinuousClock.Instant
+        from start: ContinuousClock.Instant, until end: ContinuousClock.Instant,
+        _ call: ([UInt8], CallOptions) async throws -> [UInt8]
     ) async throws -> [UInt32] {
         let clock = ContinuousClock()
         let request = [UInt8](repeating: UInt8(ascii: "a"), count: bytes)
@@ -84,19 +122,42 @@ struct Load: AsyncParsableCommand {
         samples.reserveCapacity(1 << 16)
         var before = clock.now
         while before < end {
-            let reply = try await connection.call(Bench.echo, request, options: options)
-            guard reply == request else {
+            let reply = try await call(request, options)
+            guard Self.isEqual(reply, request) else {
                 throw CleanFailure(description: "a reply differs from its request")
             }
             let after = clock.now
             if before >= start {
-                let (seconds, attoseconds) = (after - before).components
-                samples.append(
-                    UInt32(clamping: seconds * 1_000_000_000 + attoseconds / 1_000_000_000))
+                // A call takes less than its timeout: the attoseconds fit 64 bits.
+                let attoseconds = UInt64(truncatingIfNeeded: (after - before).attoseconds)
+                samples.append(UInt32(clamping: attoseconds / 1_000_000_000))
             }
             before = after
         }
         return samples
+    }
+
+    /// Whether two messages are the same, at eight bytes a step.
+    private static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+        guard one.count == other.count else { return false }
+        let (one, other) = (one.span.bytes, other.span.bytes)
+        var cursor = 0
+        while cursor + 8 <= one.byteCount {
+            let (left, right) = (
+                one.unsafeLoadUnaligned(fromByteOffset: cursor, as: UInt64.self),
+                other.unsafeLoadUnaligned(fromByteOffset: cursor, as: UInt64.self)
+            )
+            guard left == right else { return false }
+            cursor += 8
+        }
+        while cursor < one.byteCount {
+            guard
+                one.unsafeLoad(fromByteOffset: cursor, as: UInt8.self)
+                    == other.unsafeLoad(fromByteOffset: cursor, as: UInt8.self)
+            else { return false }
+            cursor += 1
+        }
+        return true
     }
 
     private func report(_ samples: [UInt32]) {
@@ -107,7 +168,7 @@ struct Load: AsyncParsableCommand {
         }
         print(
             "calls/s=\(Int(Double(samples.count) / seconds)) connections=\(connections)"
-                + " inflight=\(inFlight) bytes=\(bytes) p50us=\(microseconds(0.5))"
+                + " inflight=\(inFlight) bytes=\(bytes) callers=\(callers) p50us=\(microseconds(0.5))"
                 + " p99us=\(microseconds(0.99)) p999us=\(microseconds(0.999))")
     }
 }

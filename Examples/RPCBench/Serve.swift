@@ -24,10 +24,17 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Where Echo's handler runs: pool, loop (async), or inline (sync).")
     var executor = Executor.pool
 
+    @Option(help: "Jobs of tasks in one turn of a loop, after which what was written is sent.")
+    var turnJobs = 16
+
+    @Flag(help: "Serve longwire.Health and longwire.Reflection too.")
+    var introspection = false
+
     func validate() throws {
         guard (1...1_024).contains(loops) else {
             throw ValidationError("--loops must be from 1 to 1024.")
         }
+        guard turnJobs > 0 else { throw ValidationError("--turn-jobs must be at least 1.") }
     }
 
     func run() async throws {
@@ -40,6 +47,24 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
+    private func handleStreams(_ handlers: inout RPCHandlers) {
+        handlers.handle(Bench.flood) { request, outbound, _ in
+            guard var left = Int(String(decoding: request, as: UTF8.self)), left >= 0 else {
+                throw RPCError(.invalidArgument, "not a number of bytes")
+            }
+            let message = [UInt8](repeating: UInt8(ascii: "f"), count: 64 << 10)
+            while left > 0 {
+                try await outbound.send(left < message.count ? Array(message[..<left]) : message)
+                left -= message.count
+            }
+        }
+        handlers.handle(Bench.drain) { inbound, _ in
+            var bytes = 0
+            for try await message in inbound { bytes += message.count }
+            return Array(String(bytes).utf8)
+        }
+    }
+
     private func serve() async throws {
         var handlers = RPCHandlers()
         switch executor {
@@ -47,6 +72,7 @@ struct Serve: AsyncParsableCommand {
         case .loop: handlers.handle(Bench.echo, on: .loop) { request, _ in request }
         case .inline: handlers.handleBytesInline(Bench.echo) { $2.append($0) }
         }
+        handleStreams(&handlers)
         handlers.handle(Bench.sleep) { request, _ in
             guard let milliseconds = Int(String(decoding: request, as: UTF8.self)),
                 (0...3_600_000).contains(milliseconds)
@@ -56,9 +82,11 @@ struct Serve: AsyncParsableCommand {
         }
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = loops
+        configuration.loop.jobsPerTurnMax = turnJobs
         let group = try EventLoopGroup(configuration: configuration)
         var settings = RPCConfiguration()
         settings.incomingCallsMax = 65_536
+        if introspection { settings.introspection = .all }
         let server = RPCServer(group: group, handlers: handlers, configuration: settings)
         let address = try await server.listen(on: SocketAddress(host: host, port: port))
         print("rpc-bench serves bench.Echo on \(address) with \(loops) loops, executor \(executor)")

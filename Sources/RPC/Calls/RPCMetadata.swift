@@ -10,7 +10,9 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
 
     /// Entries as they came, as fields of a request: read only when somebody asks.
     private var received: [UInt8] = []
-    private var added: [Entry] = []
+    /// Entries that were added, as fields of a request: written once, however many requests carry
+    /// them.
+    private var added: [UInt8] = []
 
     public init() {}
 
@@ -25,27 +27,33 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
 
     /// All entries, in the order they were added. Complexity: O(bytes) where they were received.
     public var entries: [Entry] {
-        guard !received.isEmpty else { return added }
+        Self.entries(received).filter {
+            // That one is not the application's.
+            $0.key.lowercased() != Announcement.key
+        } + Self.entries(added)
+    }
+
+    private static func entries(_ fields: [UInt8]) -> [Entry] {
+        guard !fields.isEmpty else { return [] }
         var entries: [Entry] = []
-        received.withUnsafeBytes { bytes in
-            // It was read before, as part of the request.
+        fields.withUnsafeBytes { bytes in
+            // It was read before, as part of the request, or written here.
             guard let envelope = try? RequestEnvelope(bytes) else { return }
             envelope.forEachEntry(of: bytes) { entry in
-                let key = String(decoding: bytes[entry.key], as: UTF8.self)
-                // That one is not the application's.
-                guard key.lowercased() != Announcement.key else { return }
-                let value = String(decoding: bytes[entry.value], as: UTF8.self)
-                entries.append(Entry(key: key, value: value))
+                entries.append(
+                    Entry(
+                        key: String(decoding: bytes[entry.key], as: UTF8.self),
+                        value: String(decoding: bytes[entry.value], as: UTF8.self)))
             }
         }
-        return entries + added
+        return entries
     }
 
     public var isEmpty: Bool { added.isEmpty && (received.isEmpty || entries.isEmpty) }
 
     /// Adds an entry; others of the same key stay.
     public mutating func add(_ value: String, for key: String) {
-        added.append(Entry(key: key.lowercased(), value: value))
+        Self.append(Entry(key: key.lowercased(), value: value), to: &added)
     }
 
     /// The first value of `key`. Complexity: O(entries).
@@ -65,24 +73,28 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// Whether there is surely nothing to be written.
     var isTriviallyEmpty: Bool { added.isEmpty && received.isEmpty }
 
-    var encodedBytes: Int {
-        var sum = 0
-        for entry in entries {
-            sum += ProtobufWriter.bytes(ofField: Self.encodedBytes(entry))
-        }
-        return sum
+    /// All entries as fields of a request. Of received ones only the entries are passed on: other
+    /// fields may lie between them.
+    var fields: [UInt8] {
+        guard !received.isEmpty else { return added }
+        var fields: [UInt8] = []
+        for entry in entries { Self.append(entry, to: &fields) }
+        return fields
     }
 
-    func write(to writer: inout ProtobufWriter) {
-        for entry in entries {
-            writer.lengthField(5, bytes: Self.encodedBytes(entry))
-            writer.string(1, entry.key)
-            writer.string(2, entry.value)
-        }
-    }
-
-    private static func encodedBytes(_ entry: Entry) -> Int {
-        ProtobufWriter.bytes(ofField: entry.key.utf8.count)
+    private static func append(_ entry: Entry, to fields: inout [UInt8]) {
+        let bytes =
+            ProtobufWriter.bytes(ofField: entry.key.utf8.count)
             + ProtobufWriter.bytes(ofField: entry.value.utf8.count)
+        let count = ProtobufWriter.bytes(ofField: bytes)
+        fields += [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            if let base = buffer.baseAddress {
+                var writer = ProtobufWriter(base)
+                writer.lengthField(5, bytes: bytes)
+                writer.string(1, entry.key)
+                writer.string(2, entry.value)
+            }
+            filled = count
+        }
     }
 }

@@ -12,9 +12,10 @@ final class PendingCall: @unchecked Sendable {
         case over
     }
 
-    var name: EncodedName
-    var request = PayloadWriter()
-    var metadata = RPCMetadata()
+    // Unchecked as ``PeerConnection``'s: each is one short access.
+    @exclusivity(unchecked) var name: EncodedName
+    @exclusivity(unchecked) var request = PayloadWriter()
+    @exclusivity(unchecked) var metadata = RPCMetadata()
     var isOneWay = false
     var shape = CallShape.unary
     /// Of a call that streams.
@@ -23,11 +24,11 @@ final class PendingCall: @unchecked Sendable {
     var timeout = Int64.max
     var deadline = Int64.max
 
-    var stage = Stage.prepared
-    var continuation: UnsafeContinuation<Void, Never>?
+    @exclusivity(unchecked) var stage = Stage.prepared
+    @exclusivity(unchecked) var continuation: UnsafeContinuation<Void, Never>?
     /// `nil` is success; then ``reply`` has the payload.
-    var failure: RPCError?
-    var reply = PayloadWriter()
+    @exclusivity(unchecked) var failure: RPCError?
+    @exclusivity(unchecked) var reply = PayloadWriter()
 
     init(_ name: EncodedName) {
         self.name = name

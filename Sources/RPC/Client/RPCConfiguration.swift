@@ -18,8 +18,17 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// The most calls of the peer that run here at once, for each connection; further ones are
     /// refused with ``StatusCode/resourceExhausted``. Default 1,024.
     public var incomingCallsMax = 1_024
-    /// The longest message taken or sent, with its envelope, at most 4 MiB. Default 4 MiB.
+    /// The longest message taken or sent, with its envelope, at most 64 MiB; one of more than 4 MiB
+    /// only passes between sides that know the extensions. Default 4 MiB.
     public var messageBytesMax = 4 << 20
+    /// Longer messages are sent in pieces of so many bytes, which take turns with other messages,
+    /// where the peer takes them; at least 1,024. Default 32 KiB.
+    public var pieceBytesMax = 32 << 10
+    /// How many messages of the peer may be arriving in pieces at once, for each connection; each may
+    /// hold as much memory as the longest message. 0: none is taken. Default 8.
+    public var partialMessagesMax = 8
+    /// How messages are compressed where the peer does so too; `nil`: they are not. Default `nil`.
+    public var compression: RPCCompression?
     /// How long a call waits that says nothing else; `nil`: for ever. Default 30 s.
     public var callTimeout: Duration? = .seconds(30)
     /// Whether the extensions are negotiated. Default `true`.
@@ -29,6 +38,18 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// How long such a peer may stay silent after a ping before the connection is given up. Default
     /// 10 s.
     public var pingTimeout = Duration.seconds(10)
+    /// Server: how long a connection may live before its client is told to go elsewhere (GOAWAY) and
+    /// calls on it are awaited, so that load is spread anew over servers that come; `nil`: for ever.
+    /// A connection of a peer that does not know the extensions is left alone. Default `nil`.
+    public var ageMax: Duration?
+    /// By what part each connection's age is shortened at most, at random, so that those made together
+    /// do not end together. Default 0.1.
+    public var ageJitter = 0.1
+    /// How long calls may go on on a connection that reached its age before it is aborted; `nil`: for
+    /// ever. Default 30 s.
+    public var ageGrace: Duration? = .seconds(30)
+    /// Which services of introspection a server has. Default: none.
+    public var introspection: RPCIntrospection = []
     /// Limits of the connection underneath. Its send queue holds 16 MiB by default.
     public var connection: Connection.Limits = {
         var limits = Connection.Limits()
@@ -40,9 +61,16 @@ public struct RPCConfiguration: Hashable, Sendable {
 
     var core: CoreLimits {
         precondition(
-            (1...FrameHeader.dataBytesMax).contains(messageBytesMax),
+            (1...64 << 20).contains(messageBytesMax),
             "messages of at most \(messageBytesMax) bytes")
+        precondition(
+            (1_024...FrameHeader.dataBytesMax).contains(pieceBytesMax),
+            "pieces of at most \(pieceBytesMax) bytes")
+        precondition(partialMessagesMax >= 0, "\(partialMessagesMax) messages in pieces")
         precondition(incomingCallsMax > 0, "at most \(incomingCallsMax) calls of the peer")
+        if let ageMax { precondition(ageMax > .zero, "an age of \(ageMax)") }
+        if let ageGrace { precondition(ageGrace > .zero, "a grace of \(ageGrace)") }
+        precondition((0...1).contains(ageJitter), "a jitter of \(ageJitter)")
         var limits = CoreLimits()
         limits.outgoingMax = outgoingCallsMax
         switch whenFull {
@@ -51,6 +79,8 @@ public struct RPCConfiguration: Hashable, Sendable {
         }
         limits.settings.callsMax = UInt32(clamping: incomingCallsMax)
         limits.settings.messageBytesMax = UInt32(messageBytesMax)
+        limits.settings.partialsMax = UInt32(clamping: partialMessagesMax)
+        limits.settings.compressors = compression == nil ? 0 : PeerSettings.zlib
         limits.negotiates = negotiatesExtensions
         limits.pingInterval = pingInterval
         limits.pingTimeout = pingTimeout

@@ -77,14 +77,38 @@ public struct RPCConnection: Sendable {
     ) async throws(RPCError) -> Reply {
         let call = try prepared(method.encoded, request, options)
         await run(call)
+        return try reply(of: call)
+    }
+
+    /// As ``call(_:_:options:)``, for bytes as they are: spared the dispatch that other messages take.
+    public func call(
+        _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8],
+        options: CallOptions = .init()
+    ) async throws(RPCError) -> [UInt8] {
+        let call = try prepared(method.encoded, request, options)
+        await run(call)
+        return try reply(of: call)
+    }
+
+    /// As ``call(_:_:options:)``, with the reply's bytes lent and not copied: on the connection's loop
+    /// a call allocates nothing.
+    ///
+    /// - Parameters:
+    ///   - method: A method of both sides.
+    ///   - request: What is sent.
+    ///   - options: Timeout and metadata.
+    ///   - body: Gets the reply's bytes for the call, in the caller's task.
+    /// - Returns: What `body` gives.
+    /// - Throws: ``RPCError``, and what `body` throws.
+    public func callBytes<Result>(
+        _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8],
+        options: CallOptions = .init(), _ body: (RawSpan) throws -> Result
+    ) async throws -> Result {
+        let call = try prepared(method.encoded, request, options)
+        await run(call)
         defer { giveBack(call) }
         if let failure = call.failure { throw failure }
-        do {
-            return try call.reply.withSpan { try Reply(decoding: $0) }
-        } catch {
-            throw RPCError(
-                .internal, "the reply cannot be decoded: \(error)", execution: .answered)
-        }
+        return try call.reply.withSpan(body)
     }
 
     /// Sends a request that nobody answers. Whether it is served is not known.
@@ -119,13 +143,14 @@ public struct RPCConnection: Sendable {
 
     // MARK: - One call
 
+    @inline(__always)
     func prepared<Request: RPCMessage>(
         _ name: EncodedName, _ request: Request, _ options: CallOptions
     ) throws(RPCError) -> PendingCall {
         guard !Task.isCancelled else {
             throw RPCError(.cancelled, "the call was cancelled", execution: .notRun)
         }
-        let call = peer.calls.take(name)
+        let call = takeCall(name)
         do {
             try request.encode(to: &call.request)
         } catch {
@@ -138,6 +163,26 @@ public struct RPCConnection: Sendable {
         return call
     }
 
+    private func takeCall(_ name: EncodedName) -> PendingCall {
+        guard peer.loop.isCurrent else { return peer.calls.take(name) }
+        guard let call = peer.idleCalls.popLast() else { return PendingCall(name) }
+        call.name = name
+        return call
+    }
+
+    @inline(__always)
+    private func reply<Reply: RPCMessage>(of call: PendingCall) throws(RPCError) -> Reply {
+        defer { giveBack(call) }
+        if let failure = call.failure { throw failure }
+        do {
+            return try call.reply.withSpan { try Reply(decoding: $0) }
+        } catch {
+            throw RPCError(
+                .internal, "the reply cannot be decoded: \(error)", execution: .answered)
+        }
+    }
+
+    @inline(__always)
     private func run(_ call: PendingCall) async {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
@@ -152,7 +197,9 @@ public struct RPCConnection: Sendable {
     private func giveBack(_ call: PendingCall) {
         // A cancellation may still be on its way to the loop, and would meet another call.
         guard !Task.isCancelled else { return }
-        peer.calls.giveBack(call)
+        call.reset()
+        guard peer.loop.isCurrent else { return peer.calls.giveBack(call) }
+        if peer.idleCalls.count < PendingCallShelf.idleMax { peer.idleCalls.append(call) }
     }
 }
 
@@ -170,7 +217,6 @@ final class PendingCallShelf: Sendable {
     }
 
     func giveBack(_ call: PendingCall) {
-        call.reset()
         idle.withLock { idle in
             if idle.count < Self.idleMax { idle.append(call) }
         }

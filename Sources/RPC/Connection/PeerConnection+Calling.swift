@@ -17,7 +17,10 @@ extension PeerConnection {
         switch core.opened(call.shape, isOneWay: call.isOneWay, deadline: call.deadline) {
         case .send(let key): send(call, key)
         case .wait(let key): keep(call, key)
-        case .refuse(let refusal): call.end(Self.error(refusal))
+        case .refuse(let refusal):
+            // The last stream id may be used.
+            if refusal == .draining { onCapacity?(0) }
+            call.end(Self.error(refusal))
         }
         armTimer()
     }
@@ -46,32 +49,37 @@ extension PeerConnection {
         }
     }
 
-    private func keep(_ call: PendingCall, _ key: CallKey) {
+    /// The request of a call has left.
+    func opened(_ call: PendingCall, _ key: CallKey) {
+        guard let stream = call.stream, let slot = core.outgoing.slot(key) else { return }
+        stream.opened(
+            key, isCounted: core.outgoing.entry(slot).pointee.flags.contains(.credited))
+    }
+
+    func keep(_ call: PendingCall, _ key: CallKey) {
         call.stage = .open(key)
         while pending.count <= Int(key.slot) { pending.append(nil) }
         pending[Int(key.slot)] = call
     }
 
-    private func send(_ call: PendingCall, _ key: CallKey) {
+    func send(_ call: PendingCall, _ key: CallKey) {
         let timeout =
             call.deadline == .max ? 0 : max(1, call.deadline - loop.now.nanoseconds)
         let payload = call.request.bytes
         let head = RequestHead(
-            name: call.name, timeoutNanoseconds: timeout, metadata: call.metadata,
+            name: call.name, timeoutNanoseconds: timeout, metadata: call.metadata.fields,
             announces: core.announces, payloadBytes: payload.count)
         guard head.dataBytes <= messageBytesMax else {
             _ = core.gaveUp(key)
             let text = "request of \(head.dataBytes) bytes exceeds \(messageBytesMax)"
             return call.end(RPCError(.resourceExhausted, text, execution: .notRun))
         }
+        if isLong(head.dataBytes) { return sendLong(call, key, head) }
         let (id, flags) = core.begin(key.slot, shape: call.shape)
         write(head, payload, id, flags)
         if call.isOneWay, flags.contains(.oneWay) { return call.end() }
         keep(call, key)
-        if let stream = call.stream {
-            stream.opened(
-                key, isCounted: core.outgoing.entry(key.slot).pointee.flags.contains(.credited))
-        }
+        opened(call, key)
         // A plain peer answers, and nobody waits for it.
         if call.isOneWay { call.end() }
     }

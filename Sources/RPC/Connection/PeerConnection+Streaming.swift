@@ -90,7 +90,7 @@ extension PeerConnection {
         if let stream = call.stream { close(stream) }
     }
 
-    private func write(_ header: FrameHeader, _ data: UnsafeRawBufferPointer) {
+    func write(_ header: FrameHeader, _ data: UnsafeRawBufferPointer) {
         if let place = connection.reserve(FrameHeader.bytes + data.count) {
             header.write(to: place)
             if let base = data.baseAddress {
@@ -107,12 +107,13 @@ extension PeerConnection {
 
     /// Lets streams that wait try again.
     func flushStreams() {
+        sendPieces()
         for call in pending { call?.stream?.flush() }
         for call in served { call?.stream?.flush() }
     }
 
     /// What was gathered leaves at the end of this turn: the next may write again.
-    private func writeLater() {
+    func writeLater() {
         guard !isWriteScheduled else { return }
         isWriteScheduled = true
         loop.execute { [self] in
@@ -154,7 +155,15 @@ extension PeerConnection {
             if let id = core.answered(call.slot) { write(id, call.failure, call.reply.bytes) }
             return
         }
-        if call.failure == nil, call.entry?.shape.serverStreams == true {
+        if stream.isSendingLong {
+            // A task that outlived its handler: what it began to send cannot end well.
+            let error = RPCError(.cancelled, "the handler ended before its message was sent")
+            close(stream)
+            drop(stream: core.incoming.entry(call.slot).pointee.id)
+            if let id = core.answered(call.slot) {
+                write(id, call.failure ?? error, .init(start: nil, count: 0))
+            }
+        } else if call.failure == nil, call.entry?.shape.serverStreams == true {
             stream.finish()
             _ = core.answered(call.slot)
         } else if let id = core.answered(call.slot) {

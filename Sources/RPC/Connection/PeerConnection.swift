@@ -15,21 +15,35 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     let table: MethodTable
     let configuration: RPCConfiguration
     let calls = PendingCallShelf()
-    var core: ConnectionCore
-    var decoder: FrameDecoder
+
+    // The fields marked `@exclusivity(unchecked)` are used several times for every call, and their
+    // dynamic checks cost more than their accesses. They are touched on the loop only, and each
+    // access is one call of theirs that runs no code of others: no handler, no last release.
+    @exclusivity(unchecked) var core: ConnectionCore
+    @exclusivity(unchecked) var decoder: FrameDecoder
     /// Calls of this side by their slots of the core.
-    var pending: [PendingCall?] = []
+    @exclusivity(unchecked) var pending: [PendingCall?] = []
     /// Calls of the peer's by their slots of the core.
-    var served: [ServedCall?] = []
+    @exclusivity(unchecked) var served: [ServedCall?] = []
+    /// Calls of this side that are over, for callers on the loop; others use ``calls``.
+    @exclusivity(unchecked) var idleCalls: [PendingCall] = []
     private(set) var isClosed = false
     /// How much of a stream is read before the loop is told, so that credit goes back.
     let creditStep: Int
     /// The connection's queue is above its high watermark: streams wait.
     var isCongested = false
     var isWriteScheduled = false
+    /// Long messages on their way.
+    var outbox = Outbox()
+    /// Calls whose long requests wait for their place in ``outbox``.
+    var delayed: [PendingCall] = []
+    /// From how many bytes on a message is compressed or sent in pieces.
+    @exclusivity(unchecked) var longBytesMin = Int.max
     private var timer: TimerID?
     private var timerAt = Int64.max
     private var onClose: ((PeerConnection) -> Void)?
+    /// Told how many calls this side may make here, when that changes; 0: no more.
+    var onCapacity: ((Int) -> Void)?
     /// The configured time in nanoseconds; `.max`: none.
     let callTimeout: Int64
 
@@ -50,7 +64,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         creditStep = max(1, Int(limits.settings.streamCredit) / 4)
         core = ConnectionCore(
             role: role, limits: limits, now: connection.loop.now.nanoseconds)
-        decoder = FrameDecoder(dataBytesMax: configuration.messageBytesMax)
+        decoder = FrameDecoder(
+            dataBytesMax: min(configuration.messageBytesMax, FrameHeader.dataBytesMax))
     }
 
     // MARK: - Frames that arrive
@@ -77,6 +92,10 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                 connection.abort()
             }
         }
+        if core.expiredOnArrival > 0 {
+            shelf.gate.shed(core.expiredOnArrival)
+            core.expiredOnArrival = 0
+        }
         sendWaiting()
         armTimer()
         closeIfDrained()
@@ -86,11 +105,15 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     private func receive(
         _ header: FrameHeader, _ data: UnsafeRawBufferPointer, _ now: Int64
     ) throws(ProtocolViolation) {
+        guard header.flags.isDisjoint(with: .unfinished), core.partials.isEmpty else {
+            return try receivePiece(header, data, now)
+        }
         carryOut(try core.received(header, data, at: now), data)
+        if header.type == .cancel { drop(stream: header.stream) }
     }
 
     @inline(__always)
-    private func carryOut(_ event: CoreEvent, _ data: UnsafeRawBufferPointer) {
+    func carryOut(_ event: CoreEvent, _ data: UnsafeRawBufferPointer) {
         if core.hasControl { sendControl() }
         switch event {
         case .none: break
@@ -102,7 +125,10 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             receive(side, slot, hasMessage ? data : nil, isEnd: isEnd, isOver: isOver)
         case .cancelled(let slot): serving(slot)?.cancel()
         case .credit: flushStreams()
-        case .negotiated: keepAlive()
+        case .negotiated:
+            noteLongMessages()
+            keepAlive()
+            onCapacity?(core.outgoingMax)
         case .goAway(let goAway): wentAway(goAway)
         }
     }
@@ -126,14 +152,22 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             close(stream)
         }
         served = []
+        outbox.clear()
         onClose?(self)
-        onClose = nil
+        (onClose, onCapacity) = (nil, nil)
     }
 
     // MARK: - Frames that are sent
 
     func sendControl() {
-        for frame in core.takeControl() { connection.write(frame.bytes.span.bytes) }
+        for frame in core.takeControl() {
+            connection.write(frame.bytes.span.bytes)
+            switch frame {
+            // What was left of the call's messages is not sent.
+            case .cancel(let stream, _), .refusal(let stream, _): drop(stream: stream)
+            case .settings, .ping, .pong, .window, .goAway: break
+            }
+        }
     }
 
     /// Sends a request's frame.
@@ -164,6 +198,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                 id, RPCError(.resourceExhausted, failure == nil ? text : ""),
                 .init(start: nil, count: 0))
         }
+        guard !isLong(head.dataBytes) else { return writeLong(head, payload, id) }
         if let place = connection.reserve(head.count + payload.count) {
             head.write(to: place, stream: id)
             if let base = payload.baseAddress {
@@ -178,9 +213,14 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         }
     }
 
-    /// The longest message that both sides take.
+    /// The longest message that both sides take. A frame's bound is that of messages which cannot be
+    /// sent in pieces.
     var messageBytesMax: Int {
-        min(configuration.messageBytesMax, core.peer.map { Int($0.messageBytesMax) } ?? .max)
+        guard let peer = core.peer else {
+            return min(configuration.messageBytesMax, FrameHeader.dataBytesMax)
+        }
+        let most = peer.partialsMax > 0 ? Int.max : FrameHeader.dataBytesMax
+        return min(configuration.messageBytesMax, Int(peer.messageBytesMax), most)
     }
 
     // MARK: - Time and the end
@@ -230,6 +270,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     }
 
     private func wentAway(_ goAway: GoAway) {
+        onCapacity?(0)
         var cursor: UInt32 = 0
         while let slot = core.nextNotAccepted(&cursor) {
             end(

@@ -16,6 +16,7 @@ extension ConnectionCore {
             return .none
         case .cancel:
             guard data.count == 4 else { throw malformed(header) }
+            if !isOwn(header.stream) { cancelledPieces(of: header.stream) }
             guard !isOwn(header.stream), let slot = incoming.slot(id: header.stream),
                 !incoming.entry(slot).pointee.flags.contains(.cancelled)
             else { return .none }
@@ -67,7 +68,7 @@ extension ConnectionCore {
         outgoingMax = max(1, min(limits.outgoingMax, Int(settings.callsMax)))
         if role == .client { control.append(.settings(limits.settings)) }
         if isDraining {
-            control.append(.goAway(GoAway(lastAccepted: lastIncoming, code: .unavailable)))
+            control.append(.goAway(GoAway(lastAccepted: lastAccepted, code: .unavailable)))
         }
         return .negotiated
     }

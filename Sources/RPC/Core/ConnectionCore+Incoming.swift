@@ -21,7 +21,6 @@ extension ConnectionCore {
 
     /// A frame was longer than this side takes, and was skipped.
     mutating func receivedOversized(_ header: FrameHeader) -> CoreEvent {
-        let text = "message of \(header.dataBytes) bytes exceeds \(limits.settings.messageBytesMax)"
         if header.type == .response || isOwn(header.stream) {
             guard let slot = outgoing.slot(id: header.stream) else { return .none }
             _ = giveUp(slot, code: .resourceExhausted)
@@ -33,11 +32,16 @@ extension ConnectionCore {
         }
         if let slot = incoming.slot(id: header.stream) {
             incoming.entry(slot).pointee.flags.insert(.cancelled)
-            refuse(header.stream, .resourceExhausted, text)
+            refuse(tooLong: header)
             return .cancelled(slot: slot)
         }
-        if !header.flags.contains(.oneWay) { refuse(header.stream, .resourceExhausted, text) }
+        if !header.flags.contains(.oneWay) { refuse(tooLong: header) }
         return .none
+    }
+
+    mutating func refuse(tooLong header: FrameHeader) {
+        let text = "message of \(header.dataBytes) bytes exceeds \(limits.settings.messageBytesMax)"
+        refuse(header.stream, .resourceExhausted, text)
     }
 
     /// Whether this side starts streams of such ids.
@@ -64,11 +68,11 @@ extension ConnectionCore {
             return .none
         }
         if role == .client, peer == nil { return .none }
-        guard id > lastIncoming else {
+        guard id > lastIncoming || isWhole else {
             refuse(id, .invalidArgument, "stream id \(id) was used before")
             return .none
         }
-        lastIncoming = id
+        lastIncoming = max(lastIncoming, id)
         let envelope: RequestEnvelope
         do throws(EnvelopeError) {
             envelope = try RequestEnvelope(data)
@@ -86,6 +90,7 @@ extension ConnectionCore {
             control.append(.settings(limits.settings))
         }
         if let refusal = refusal(of: header, envelope) {
+            if refusal.code == .deadlineExceeded { expiredOnArrival += 1 }
             if !header.flags.contains(.oneWay) { control.append(.refusal(stream: id, refusal)) }
             return .none
         }
@@ -117,9 +122,11 @@ extension ConnectionCore {
     /// Why a request is not run, or `nil`.
     @inline(__always)
     private func refusal(of header: FrameHeader, _ envelope: RequestEnvelope) -> RPCError? {
-        if isDraining { return refuseText(.unavailable, "the connection takes no more calls") }
+        if header.stream > lastAccepted {
+            return refuseText(.unavailable, "the connection takes no more calls")
+        }
         if !header.flags.isDisjoint(with: .extensions) {
-            if !header.flags.isDisjoint(with: .reserved) || peer == nil {
+            if !header.flags.isDisjoint(with: .unfinished) || peer == nil {
                 return refuseText(
                     .unimplemented, "flags \(header.flags.rawValue) were not negotiated")
             }
@@ -143,6 +150,7 @@ extension ConnectionCore {
         let id = entry.pointee.id
         let isWanted = entry.pointee.flags.isDisjoint(with: .unanswered)
         incoming.remove(slot)
+        forgetPieces(of: id)
         return isWanted ? id : nil
     }
 
@@ -164,6 +172,7 @@ extension ConnectionCore {
         guard let slot = outgoing.slot(id: header.stream) else { return .none }
         if extensions == .offered, role == .client { extensions = .plain }
         outgoing.remove(slot)
+        forgetPieces(of: header.stream)
         guard header.flags.isDisjoint(with: .extensions) else { return .broken(slot: slot) }
         do throws(EnvelopeError) {
             return .reply(slot: slot, try ResponseEnvelope(data))

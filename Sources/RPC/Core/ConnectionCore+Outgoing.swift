@@ -90,6 +90,7 @@ extension ConnectionCore {
         let id = entry.pointee.id
         if id != 0, peer != nil { control.append(.cancel(stream: id, code: code)) }
         outgoing.remove(slot)
+        if id != 0 { forgetPieces(of: id) }
         return id != 0
     }
 
@@ -113,7 +114,8 @@ extension ConnectionCore {
             guard outgoing.isUsed(slot) else { continue }
             let entry = outgoing.entry(slot)
             let isWaiting = entry.pointee.flags.contains(.waiting)
-            guard isWaiting || entry.pointee.id > goneAway.lastAccepted else { continue }
+            let wasSent = entry.pointee.id != 0
+            guard !wasSent || entry.pointee.id > goneAway.lastAccepted else { continue }
             if isWaiting { _ = giveUp(slot, code: .unavailable) } else { outgoing.remove(slot) }
             return slot
         }

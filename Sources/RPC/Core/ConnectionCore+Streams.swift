@@ -4,7 +4,7 @@ extension ConnectionCore {
     /// bounded too.
     static func cost(_ messageBytes: Int) -> Int { messageBytes + FrameHeader.bytes }
 
-    private func table(_ side: CallSide, _ slot: UInt32) -> UnsafeMutablePointer<CallEntry> {
+    func table(_ side: CallSide, _ slot: UInt32) -> UnsafeMutablePointer<CallEntry> {
         side == .outgoing ? outgoing.entry(slot) : incoming.entry(slot)
     }
 
@@ -15,12 +15,12 @@ extension ConnectionCore {
         let found =
             side == .outgoing
             ? outgoing.slot(id: header.stream) : incoming.slot(id: header.stream)
-        guard let slot = found else { return lateData(header, side, data.count) }
+        guard let slot = found else { return lateData(header, side, Self.cost(data.count)) }
         let entry = table(side, slot)
         guard entry.pointee.flags.isDisjoint(with: .takesNoData),
             header.flags.isDisjoint(with: .extensions)
         else { return misplacedData(header, side, slot) }
-        if entry.pointee.flags.contains(.credited) {
+        if entry.pointee.flags.contains(.credited), !isWhole {
             // One message may pass what was left; the next may not come before there is more.
             guard entry.pointee.receiveCredit > 0, receiveCredit > 0 else {
                 throw ProtocolViolation(.creditExceeded)
@@ -38,13 +38,13 @@ extension ConnectionCore {
 
     /// Data for a call that is over: a plain client is told so as Go does, a peer of ours may have
     /// sent them before it knew.
-    private mutating func lateData(
-        _ header: FrameHeader, _ side: CallSide, _ bytes: Int
+    mutating func lateData(
+        _ header: FrameHeader, _ side: CallSide, _ cost: Int
     ) -> CoreEvent {
         if peer != nil {
             // Nobody consumes them: the connection's credit is given back at once.
-            receiveCredit -= Self.cost(bytes)
-            consumed(Self.cost(bytes))
+            receiveCredit -= cost
+            consumed(cost)
             return .none
         }
         if side == .incoming, role == .server {
@@ -53,7 +53,7 @@ extension ConnectionCore {
         return .none
     }
 
-    private mutating func misplacedData(
+    mutating func misplacedData(
         _ header: FrameHeader, _ side: CallSide, _ slot: UInt32
     ) -> CoreEvent {
         switch side {
@@ -83,6 +83,16 @@ extension ConnectionCore {
             sendCredit -= Self.cost(messageBytes)
         }
         return .send(id: entry.pointee.id)
+    }
+
+    /// A further piece of a message is sent, which ``mayWrite(_:_:messageBytes:)`` let begin.
+    mutating func wrote(_ side: CallSide, _ key: CallKey, pieceBytes: Int) {
+        let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
+        guard let slot = found else { return }
+        let entry = table(side, slot)
+        guard entry.pointee.flags.contains(.credited) else { return }
+        entry.pointee.sendCredit -= pieceBytes
+        sendCredit -= pieceBytes
     }
 
     /// This side sends no more on a stream.

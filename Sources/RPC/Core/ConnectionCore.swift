@@ -28,6 +28,10 @@ struct ConnectionCore: ~Copyable {
     var outgoing = CallTable()
     var incoming = CallTable()
     var control: [ControlFrame] = []
+    /// Messages that have begun to arrive.
+    var partials = PartialMessages()
+    /// Whether the message at hand came in pieces, which were counted.
+    var isWhole = false
 
     // Outgoing calls.
     var nextID: UInt32
@@ -44,6 +48,10 @@ struct ConnectionCore: ~Copyable {
     var lastIncoming: UInt32 = 0
     /// This side's GOAWAY, or that it takes no more calls of a plain peer.
     var isDraining = false
+    /// Calls that came too late to be run, and were not counted elsewhere yet.
+    var expiredOnArrival = 0
+    /// The last call that is taken when it drains.
+    var lastAccepted: UInt32 = .max
 
     // Credit of the connection as a whole.
     var sendCredit = 0
@@ -96,12 +104,15 @@ struct ConnectionCore: ~Copyable {
     mutating func drain(text: String = "") {
         guard !isDraining else { return }
         isDraining = true
+        lastAccepted = lastIncoming
         guard peer != nil else { return }
-        control.append(.goAway(GoAway(lastAccepted: lastIncoming, code: .unavailable, text: text)))
+        control.append(.goAway(GoAway(lastAccepted: lastAccepted, code: .unavailable, text: text)))
     }
 
-    /// Whether all calls of both sides are over.
-    var isIdle: Bool { outgoing.count == 0 && incoming.count == 0 }
+    /// Whether all calls of both sides are over, and no accepted one is arriving.
+    var isIdle: Bool {
+        outgoing.count == 0 && incoming.count == 0 && !partials.awaitsRequest
+    }
 
     /// Sends a ping where it is quiet, and says when to ask again.
     mutating func tick(_ now: Int64) -> OnTick {

@@ -5,14 +5,23 @@ final class ServedCallShelf {
     /// How many are kept of each kind; more are made and ended as they are needed.
     static let idleMax = 1_024
 
+    /// What says which calls are run.
+    let gate: AdmissionGate
     private let mailbox: LoopMailbox
-    private var onLoop: [ServedCall] = []
-    private var onPool: [ServedCall] = []
+    // Unchecked as ``PeerConnection``'s. An inline handler is lent ``scratch``; no other runs before
+    // it returns.
+    @exclusivity(unchecked) private var onLoop: [ServedCall] = []
+    @exclusivity(unchecked) private var onPool: [ServedCall] = []
+    /// What became of the calls.
+    @exclusivity(unchecked) var records = MethodRecords()
     /// Where inline handlers write.
-    var scratch = PayloadWriter()
+    @exclusivity(unchecked) var scratch = PayloadWriter()
 
-    init(_ mailbox: LoopMailbox) {
+    private var madeCompressor: MessageCompressor?
+
+    init(_ mailbox: LoopMailbox, gate: AdmissionGate = AdmissionGate(RPCAdmission())) {
         self.mailbox = mailbox
+        self.gate = gate
     }
 
     deinit {
@@ -31,6 +40,14 @@ final class ServedCallShelf {
         case .pool where onPool.count < Self.idleMax: onPool.append(call)
         case .loop, .pool, .inline: call.retire()
         }
+    }
+
+    /// The loop's compressor, made when it is first needed.
+    func compressor(_ configuration: RPCConfiguration) -> MessageCompressor {
+        if let madeCompressor { return madeCompressor }
+        let made = MessageCompressor(level: configuration.compression?.level ?? 1)
+        madeCompressor = made
+        return made
     }
 
     /// How many tasks wait.

@@ -49,6 +49,8 @@ final class CallStream: @unchecked Sendable {
     private var waiting: [(message: [UInt8], number: UInt64, written: Written)] = []
     /// Writes whose tasks were cancelled before they came here.
     private var cancelledWrites: Set<UInt64> = []
+    /// The number and writer of the long message that is leaving in pieces.
+    private var long: (number: UInt64, written: Written?)?
     private var endsWhenWritten = false
     /// Nothing more is sent.
     private var isClosed = false
@@ -189,6 +191,8 @@ final class CallStream: @unchecked Sendable {
     /// The call is over: nothing more is sent.
     func close(_ failure: RPCError) {
         isClosed = true
+        long?.written?.resume(returning: failure)
+        long?.written = nil
         for writer in waiting { writer.written.resume(returning: failure) }
         waiting = []
     }
@@ -219,6 +223,13 @@ final class CallStream: @unchecked Sendable {
     }
 
     func cancelWrite(_ number: UInt64) {
+        if long?.number == number {
+            // What has begun goes on; only its writer does not wait for that.
+            let error = RPCError(.cancelled, "the writer was cancelled", execution: .unknown)
+            long?.written?.resume(returning: error)
+            long?.written = nil
+            return
+        }
         guard let index = waiting.firstIndex(where: { $0.number == number }) else {
             if !isClosed { cancelledWrites.insert(number) }
             return
@@ -235,7 +246,12 @@ final class CallStream: @unchecked Sendable {
     /// Sends what has credit.
     func flush() {
         guard let key, !isClosed else { return }
-        while let (message, _, written) = waiting.first {
+        while let (message, number, written) = waiting.first {
+            guard long == nil else { return }
+            guard !peer.isLong(message.count) else {
+                guard flushLong(message, number, written, key) else { return }
+                continue
+            }
             switch peer.writeData(message, side, key) {
             case .send:
                 waiting.removeFirst()
@@ -247,8 +263,39 @@ final class CallStream: @unchecked Sendable {
                 written.resume(returning: error)
             }
         }
-        guard endsWhenWritten else { return }
+        guard endsWhenWritten, long == nil else { return }
         isClosed = true
         peer.closeData(side, key)
+    }
+
+    /// Whether a message is leaving in pieces.
+    var isSendingLong: Bool { long != nil }
+
+    /// Begins to send a long message; whether the next may be tried.
+    private func flushLong(
+        _ message: [UInt8], _ number: UInt64, _ written: Written, _ key: CallKey
+    ) -> Bool {
+        waiting.removeFirst()
+        // It may be over before the call returns.
+        long = (number, written)
+        let outcome = peer.writeLong(message, to: self, key) { [self] wasSent in
+            let writer = long?.written
+            long = nil
+            let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
+            writer?.resume(returning: wasSent ? nil : error)
+            flush()
+        }
+        switch outcome {
+        case .send: return long == nil
+        case .wait:
+            long = nil
+            waiting.insert((message, number, written), at: 0)
+            return false
+        case .closed:
+            long = nil
+            let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
+            written.resume(returning: error)
+            return true
+        }
     }
 }

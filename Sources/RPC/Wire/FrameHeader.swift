@@ -39,8 +39,8 @@ struct FrameFlags: OptionSet, Hashable, Sendable {
 
     /// Any of these is understood by a peer of ours only.
     static let extensions = FrameFlags(rawValue: 0x70)
-    /// Not to be sent in version 1.
-    static let reserved = FrameFlags(rawValue: 0x60)
+    /// Either of these: the frame is not a message as it stands.
+    static let unfinished = FrameFlags(rawValue: 0x60)
     /// Either of these: the request is not unary.
     static let streaming = FrameFlags(rawValue: 0x03)
     /// The empty frame that closes a stream.

@@ -17,6 +17,8 @@ struct ProtocolViolation: Error, Hashable, Sendable, CustomStringConvertible {
         case creditExceeded
         /// The peer gave more credit than can be counted.
         case creditOverflow
+        /// More messages are arriving in pieces than this side said it takes.
+        case tooManyPartialMessages
     }
 
     /// The rule that was broken.
@@ -33,6 +35,7 @@ struct ProtocolViolation: Error, Hashable, Sendable, CustomStringConvertible {
         case .unexpectedFrame(let type): "a frame of type \(type) was not to come here"
         case .creditExceeded: "the peer sent more than its credit"
         case .creditOverflow: "the peer gave more credit than can be counted"
+        case .tooManyPartialMessages: "more messages arrive in pieces than are taken"
         }
     }
 }

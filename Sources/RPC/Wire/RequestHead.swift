@@ -29,7 +29,8 @@ struct RequestHead {
     let name: EncodedName
     /// 0: none.
     let timeoutNanoseconds: Int64
-    let metadata: RPCMetadata
+    /// ``RPCMetadata/fields``.
+    let metadata: [UInt8]
     /// Whether it says that extensions are known here.
     let announces: Bool
     let payloadBytes: Int
@@ -37,7 +38,7 @@ struct RequestHead {
     let count: Int
 
     init(
-        name: EncodedName, timeoutNanoseconds: Int64, metadata: RPCMetadata, announces: Bool,
+        name: EncodedName, timeoutNanoseconds: Int64, metadata: [UInt8], announces: Bool,
         payloadBytes: Int
     ) {
         self.name = name
@@ -50,13 +51,24 @@ struct RequestHead {
             count += 1 + ProtobufWriter.bytes(ofVarint: UInt64(bitPattern: timeoutNanoseconds))
         }
         if announces { count += Self.announcement.count }
-        if !metadata.isTriviallyEmpty { count += metadata.encodedBytes }
+        count += metadata.count
         if payloadBytes > 0 { count += 1 + ProtobufWriter.bytes(ofVarint: UInt64(payloadBytes)) }
         self.count = count
     }
 
     /// The data of the frame, payload and all.
     var dataBytes: Int { count - FrameHeader.bytes + payloadBytes }
+
+    /// The frame's data as a whole, for messages that are not sent as one frame.
+    func bytes(_ payload: UnsafeRawBufferPointer, stream: UInt32) -> [UInt8] {
+        var bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            if let base = buffer.baseAddress { write(to: base, stream: stream, flags: []) }
+            filled = count
+        }
+        bytes.removeFirst(FrameHeader.bytes)
+        bytes += payload
+        return bytes
+    }
 
     /// Writes the head's bytes to `place`.
     func write(to place: UnsafeMutableRawPointer, stream: UInt32, flags: FrameFlags) {
@@ -69,7 +81,7 @@ struct RequestHead {
             writer.varint(UInt64(bitPattern: timeoutNanoseconds))
         }
         if announces { Self.announcement.withUnsafeBytes { writer.copy($0) } }
-        if !metadata.isTriviallyEmpty { metadata.write(to: &writer) }
+        metadata.withUnsafeBytes { writer.copy($0) }
         if payloadBytes > 0 { writer.lengthField(3, bytes: payloadBytes) }
         assert(writer.place == place + count, "a head of another length than was measured")
     }

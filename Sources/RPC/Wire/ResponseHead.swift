@@ -26,6 +26,17 @@ struct ResponseHead {
     /// The data of the frame, payload and all.
     var dataBytes: Int { count - FrameHeader.bytes + payloadBytes }
 
+    /// The frame's data as a whole, for messages that are not sent as one frame.
+    func bytes(_ payload: UnsafeRawBufferPointer, stream: UInt32) -> [UInt8] {
+        var bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+            if let base = buffer.baseAddress { write(to: base, stream: stream) }
+            filled = count
+        }
+        bytes.removeFirst(FrameHeader.bytes)
+        bytes += payload
+        return bytes
+    }
+
     /// Writes the head's bytes to `place`.
     @inline(__always)
     func write(to place: UnsafeMutableRawPointer, stream: UInt32) {

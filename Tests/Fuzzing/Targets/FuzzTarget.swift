@@ -10,7 +10,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case deflate
     case messagepack
     case request
+    case requests
     case response
+    case rpcserver
+    case rpcclient
     case utf8
 
     /// What does not hold for `input`; `nil` where all does.
@@ -21,7 +24,10 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
         case .messagepack: MessagePackCheck.finding(in: input)
         case .request: RequestCheck.finding(in: input)
+        case .requests: RequestsCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
+        case .rpcserver: RPCCheck.finding(in: input, isServer: true)
+        case .rpcclient: RPCCheck.finding(in: input, isServer: false)
         case .utf8: UTF8Check.finding(in: input)
         }
     }

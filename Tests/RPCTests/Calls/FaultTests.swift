@@ -57,6 +57,87 @@ struct FaultTests {
         #expect(world.network.openDescriptors == 1, "seed \(seed)")
     }
 
+    private enum Mixed: RPCService {
+        static let serviceName = "test.Mixed"
+        static let reverse = bidirectional("Reverse", [UInt8].self, [UInt8].self)
+        static let count = serverStreaming("Count", [UInt8].self, [UInt8].self)
+    }
+
+    /// Streams and long messages beside calls, over connections that are slow, silent, lost or drained;
+    /// half of the worlds compress.
+    @Test(arguments: 0..<60 as Range<UInt64>)
+    func `streams and long messages leave nothing behind either`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed &+ 1_000)
+        var configuration = RPCConfiguration()
+        configuration.pieceBytesMax = 1_024
+        configuration.partialMessagesMax = Int(seed % 3) + 1
+        configuration.compression = seed % 2 == 0 ? .zlib : nil
+        configuration.pingInterval = .seconds(1)
+        configuration.pingTimeout = .seconds(1)
+        var handlers = RPCWorld.handlers(Witness())
+        handlers.handle(Mixed.reverse, on: .loop) { inbound, outbound, _ in
+            for try await message in inbound { try await outbound.send(message.reversed()) }
+        }
+        handlers.handle(Mixed.count, on: .loop) { request, outbound, _ in
+            for _ in 0..<20 { try await outbound.send(request) }
+        }
+        let world = try RPCWorld(seed: seed, configuration: configuration, handlers: handlers)
+        let connections = try (0..<3).map { _ in try world.connect(configuration) }
+        var faults = Faults.cuts
+        faults.delayMax = .milliseconds(5)
+        faults.lostConnections = seed % 5 == 0 ? 0.01 : 0
+        faults.bytesPerSecond = seed % 4 == 0 ? 200_000 : nil
+        world.network.faults = faults
+        var running: [Running<Void>] = []
+        for _ in 0..<60 {
+            let connection = connections[Int.random(in: 0..<3, using: &random)]
+            let bytes = Int.random(in: 0...30_000, using: &random)
+            let request = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            let options = CallOptions(timeout: .seconds(Int.random(in: 1...3, using: &random)))
+            let kind = Int.random(in: 0..<3, using: &random)
+            running.append(
+                world.start {
+                    switch kind {
+                    case 0:
+                        let reply = try await connection.call(
+                            Echo.echo, request, options: options)
+                        guard reply == request else { throw RPCError(.dataLoss) }
+                    case 1:
+                        try await connection.call(Mixed.count, request, options: options) {
+                            for try await message in $0 where message != request {
+                                throw RPCError(.dataLoss)
+                            }
+                        }
+                    default:
+                        try await connection.call(Mixed.reverse, options: options) {
+                            outbound, inbound in
+                            try await outbound.send(request)
+                            outbound.finish()
+                            for try await message in inbound
+                            where message != request.reversed() { throw RPCError(.dataLoss) }
+                        }
+                    }
+                })
+            if Int.random(in: 0..<5, using: &random) == 0 {
+                running.randomElement(using: &random)?.task?.cancel()
+            }
+            world.network.run(for: .milliseconds(Int.random(in: 0...50, using: &random)))
+            if Int.random(in: 0..<200, using: &random) == 0 { connection.drain() }
+        }
+        world.network.run(for: .seconds(10))
+        #expect(running.allSatisfy { $0.isOver }, "seed \(seed)")
+        #expect(!running.contains { $0.error?.code == .dataLoss }, "seed \(seed)")
+        for peer in connections.map(\.peer) + world.server.peers(on: world.loop).map(\.peer) {
+            let left = peer.core.outgoing.count + peer.core.incoming.count
+            #expect(left == 0, "seed \(seed)")
+            #expect(peer.core.partials.isEmpty && peer.outbox.isEmpty, "seed \(seed)")
+            #expect(peer.delayed.isEmpty, "seed \(seed)")
+        }
+        for connection in connections { connection.close() }
+        world.network.run(for: .seconds(10))
+        #expect(world.network.openDescriptors == 1, "seed \(seed)")
+    }
+
     @Test func `ten thousand deadlines at once all end their calls`() throws {
         var configuration = RPCConfiguration()
         configuration.outgoingCallsMax = 10_000

@@ -60,7 +60,7 @@ enum Sample {
     ) -> Frame {
         let head = RequestHead(
             name: EncodedName(service: service, method: method), timeoutNanoseconds: timeout,
-            metadata: metadata, announces: announces, payloadBytes: payload.count)
+            metadata: metadata.fields, announces: announces, payloadBytes: payload.count)
         var bytes = [UInt8](repeating: 0, count: head.count)
         bytes.withUnsafeMutableBytes { buffer in
             if let base = buffer.baseAddress {

@@ -4,9 +4,16 @@ import Testing
 
 @Suite("Extension frames, PROTOCOL.md")
 struct ControlFrameTests {
+    private static let settingsWithZlib: PeerSettings = {
+        var settings = PeerSettings()
+        settings.compressors = PeerSettings.zlib
+        return settings
+    }()
+
     @Test(
         arguments: [
             ("settings", .settings(PeerSettings())),
+            ("settings-zlib", .settings(ControlFrameTests.settingsWithZlib)),
             ("cancel", .cancel(stream: 21, code: .cancelled)),
             ("ping", .ping(0x0102_0304_0506_0708)), ("pong", .pong(0x0102_0304_0506_0708)),
             ("window-stream", .window(stream: 13, credit: 131_072)),
@@ -25,7 +32,12 @@ struct ControlFrameTests {
         let settings = try Vectors.frame("settings").dropFirst(10)
         #expect(Array(settings).withUnsafeBytes { PeerSettings($0) } == PeerSettings())
         let unknown = try Vectors.frame("settings-unknown-item").dropFirst(10)
-        #expect(Array(unknown).withUnsafeBytes { PeerSettings($0) } == PeerSettings())
+        var older = PeerSettings()
+        // What it does not say it does not know.
+        older.partialsMax = 0
+        #expect(Array(unknown).withUnsafeBytes { PeerSettings($0) } == older)
+        let zlib = try Vectors.frame("settings-zlib").dropFirst(10)
+        #expect(Array(zlib).withUnsafeBytes { PeerSettings($0) } == Self.settingsWithZlib)
     }
 
     @Test(arguments: [[], [0], [0, 1, 0, 0, 0], [0, 2, 0, 0, 0, 1]] as [[UInt8]])

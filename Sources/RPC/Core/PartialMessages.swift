@@ -1,0 +1,66 @@
+/// The messages of the peer's that have begun to arrive in pieces and are not whole yet.
+///
+/// Their number is bounded by what this side announced, each by the longest message it takes.
+struct PartialMessages {
+    struct Partial {
+        /// Of the first piece: the message's stream, type and flags.
+        let header: FrameHeader
+        var bytes: [UInt8] = []
+        /// What its pieces took of the credit.
+        var cost = 0
+        /// Nobody wants it: its further pieces are passed over.
+        var isDropped = false
+    }
+
+    private var partials: [Partial] = []
+
+    var isEmpty: Bool { partials.isEmpty }
+    var count: Int { partials.count }
+
+    /// Whether a call is arriving that is wanted.
+    var awaitsRequest: Bool { partials.contains { $0.header.type == .request && !$0.isDropped } }
+
+    /// Bytes that are held.
+    var bytes: Int { partials.reduce(0) { $0 + $1.bytes.count } }
+
+    /// The place of the message that a frame goes on with.
+    func index(of header: FrameHeader) -> Int? {
+        partials.firstIndex {
+            $0.header.stream == header.stream && $0.header.type == header.type
+        }
+    }
+
+    subscript(index: Int) -> Partial { partials[index] }
+
+    /// A further piece came.
+    mutating func append(_ data: UnsafeRawBufferPointer, to index: Int) {
+        partials[index].bytes += data
+    }
+
+    /// A further piece took of the credit.
+    mutating func addCost(_ cost: Int, to index: Int) { partials[index].cost += cost }
+
+    mutating func add(_ partial: Partial) { partials.append(partial) }
+
+    @discardableResult
+    mutating func remove(_ index: Int) -> Partial { partials.remove(at: index) }
+
+    /// Nobody wants a message any more: its bytes are let go of.
+    mutating func drop(_ index: Int) {
+        partials[index].bytes = []
+        partials[index].isDropped = true
+    }
+
+    /// A call is over: what has begun of its messages goes.
+    ///
+    /// - Returns: What it took of the connection's credit.
+    mutating func removeAll(of stream: UInt32) -> Int {
+        var cost = 0
+        partials.removeAll { partial in
+            guard partial.header.stream == stream else { return false }
+            if !partial.isDropped { cost += partial.cost }
+            return true
+        }
+        return cost
+    }
+}

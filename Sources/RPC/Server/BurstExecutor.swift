@@ -1,0 +1,115 @@
+import NetPoll
+import Synchronization
+
+/// Runs tasks on the threads of the global pool, a burst of jobs at a time.
+///
+/// The global pool is woken for every job. Here the first job of a burst wakes one of its threads,
+/// which runs what waits, one job after another; it wakes a further one while more waits and a core
+/// may be free. So a burst of short handlers costs one wake or two, and a handler that takes its time
+/// keeps none of the others waiting that a thread of the pool could run.
+final class BurstExecutor: TaskExecutor {
+    static let shared = BurstExecutor(
+        threadsMax: max(2, EventLoopGroup.Configuration().loops))
+
+    private struct State {
+        var jobs = JobQueue()
+        /// Runners that do not wait in ``idle``.
+        var running = 0
+        /// Runners that wait to be woken.
+        var idle: [UnsafeContinuation<Void, Never>] = []
+    }
+
+    private enum Wake {
+        case none
+        case idle(UnsafeContinuation<Void, Never>)
+        case new
+    }
+
+    private let threadsMax: Int
+    private let state = Mutex(State())
+
+    init(threadsMax: Int) {
+        self.threadsMax = threadsMax
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let wake = state.withLock { state in
+            state.jobs.push(job)
+            return state.running == 0 ? Self.begin(&state) : .none
+        }
+        carryOut(wake)
+    }
+
+    private static func begin(_ state: inout State) -> Wake {
+        state.running += 1
+        if let runner = state.idle.popLast() { return .idle(runner) }
+        return .new
+    }
+
+    private func carryOut(_ wake: Wake) {
+        switch wake {
+        case .none: break
+        case .idle(let runner): runner.resume()
+        // It lives as long as this executor, as one of at most `threadsMax`.
+        case .new: Task.detached { await self.run() }
+        }
+    }
+
+    private func run() async {
+        while true {
+            runJobs()
+            await withUnsafeContinuation { (runner: UnsafeContinuation<Void, Never>) in
+                let hasWork = state.withLock { state in
+                    // A job may have come since the last look.
+                    guard state.jobs.isEmpty else { return true }
+                    state.running -= 1
+                    state.idle.append(runner)
+                    return false
+                }
+                if hasWork { runner.resume() }
+            }
+        }
+    }
+
+    private func runJobs() {
+        while true {
+            let (job, wake) = state.withLock { state -> (UnownedJob?, Wake) in
+                guard let job = state.jobs.pop() else { return (nil, .none) }
+                guard !state.jobs.isEmpty, state.running < threadsMax else { return (job, .none) }
+                return (job, Self.begin(&state))
+            }
+            carryOut(wake)
+            guard let job else { return }
+            job.runSynchronously(on: asUnownedTaskExecutor())
+        }
+    }
+}
+
+/// Jobs, first in, first out; a ring that doubles when it is full and is then kept.
+private struct JobQueue: Sendable {
+    private var ring: [UnownedJob?] = .init(repeating: nil, count: 64)
+    private var first = 0
+    private var count = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    mutating func push(_ job: UnownedJob) {
+        if count == ring.count {
+            let ordered = ring[first...] + ring[..<first]
+            ring = Array(ordered) + .init(repeating: nil, count: count)
+            first = 0
+        }
+        ring[(first + count) & (ring.count - 1)] = job
+        count += 1
+    }
+
+    mutating func pop() -> UnownedJob? {
+        guard count > 0 else { return nil }
+        defer {
+            first = (first + 1) & (ring.count - 1)
+            count -= 1
+        }
+        return ring[first]
+    }
+}
