@@ -4,7 +4,7 @@ import HubSQLite
 import HubTesting
 import Testing
 
-@Suite("SQLiteMessageStore", .timeLimit(.minutes(2)))
+@Suite("SQLiteMessageStore", .timeLimit(.minutes(10)))
 struct SQLiteMessageStoreTests {
     private let now = Timestamp(milliseconds: 1_700_000_000_000)
     private let file: StoreFile

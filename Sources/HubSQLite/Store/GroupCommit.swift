@@ -132,7 +132,8 @@ final class GroupCommit: Sendable {
             try database.commit()
             for answer in answers { answer.give() }
         } catch {
-            if database.isInsideTransaction { try? database.rollback() }  // The error is told below.
+            // What went wrong is told below.
+            if database.isInsideTransaction { try? database.rollback() }
             let failure = StoreError(error)
             for answer in answers { answer.fail(failure) }
             for write in writes.dropFirst(answers.count + failures.count) { write.fail(failure) }
