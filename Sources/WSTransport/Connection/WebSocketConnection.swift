@@ -187,6 +187,7 @@ public class WebSocketConnection {
     /// Delivers what is in `bytes`, as far as the turn's bytes and the handler allow.
     ///
     /// - Returns: The end of what was taken.
+    @inline(__always)
     func take(_ bytes: inout MutableRawSpan, from start: Int, _ isActive: Bool) -> Int {
         var carried = takeCarried()
         carried.borrow(&shard.spareAssembly)
@@ -217,8 +218,12 @@ public class WebSocketConnection {
     ) -> Int {
         let configuration = shard.framing
         var cursor = start
-        deflate?.turnBegan(
-            loop.metrics.turns, bytesMax: configuration.limits.inflatedBytesPerTurnMax)
+        // Asked once: most connections do not compress, and have many messages in a read.
+        let isCompressing = deflate != nil
+        if isCompressing {
+            deflate?.turnBegan(
+                loop.metrics.turns, bytesMax: configuration.limits.inflatedBytesPerTurnMax)
+        }
         do throws(ProtocolViolation) {
             while let event = try framing.next(
                 in: &bytes, at: &cursor, carrying: &carried, configuration)
@@ -251,7 +256,7 @@ public class WebSocketConnection {
                 }
                 // A handler may have aborted it, or a reply have passed the queue's bound.
                 if connection.isEnded { return bytes.byteCount }
-                if deflate != nil, isDeliveryPaused {
+                if isCompressing, isDeliveryPaused {
                     carried.release()
                     return cursor
                 }
