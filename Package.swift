@@ -15,25 +15,37 @@ let package = Package(
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
         .library(name: "ConnPool", targets: ["ConnPool"]),
         .library(name: "ConnPoolMetrics", targets: ["ConnPoolMetrics"]),
+        .library(name: "PrometheusText", targets: ["PrometheusText"]),
         .library(name: "WSFrame", targets: ["WSFrame"]),
         .library(name: "WSTransport", targets: ["WSTransport"]),
         .library(name: "MessagePack", targets: ["MessagePack"]),
         .library(name: "RPC", targets: ["RPC"]),
+        .library(name: "MessagePackRPC", targets: ["MessagePackRPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
+        .library(name: "RPCTesting", targets: ["RPCTesting"]),
+        .library(name: "RPCMessagePack", targets: ["RPCMessagePack"]),
+        .library(name: "RPCMetrics", targets: ["RPCMetrics"]),
+        .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
         .library(name: "Hub", targets: ["Hub"]),
+        .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
+        .executable(name: "messagepack-peer", targets: ["MessagePackPeer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
         .executable(name: "rpc-bench", targets: ["RPCBench"]),
+        .executable(name: "http-demo", targets: ["HTTPDemo"]),
+        .executable(name: "rpc-cli", targets: ["RPCCLI"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
     dependencies: [
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
     ],
     targets: [
         .target(name: "CNetPoll"),
@@ -47,6 +59,11 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "PrometheusText",
+            dependencies: [.product(name: "CoreMetrics", package: "swift-metrics")],
+            swiftSettings: settings
+        ),
         .target(name: "CWSFrame"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "WSFrame", dependencies: ["CWSFrame", "CZlib"], swiftSettings: settings),
@@ -54,9 +71,29 @@ let package = Package(
             name: "WSTransport", dependencies: ["NetPoll", "WSFrame"], swiftSettings: settings),
         .target(name: "MessagePack", swiftSettings: settings),
         .target(
-            name: "RPC", dependencies: ["CZlib", "NetPoll"], exclude: ["PROTOCOL.md"],
+            name: "RPC", dependencies: ["CZlib", "ConnPool", "NetPoll"], exclude: ["PROTOCOL.md"],
             swiftSettings: settings),
         .target(name: "RPCJSON", dependencies: ["RPC"], swiftSettings: settings),
+        .target(
+            name: "RPCTesting", dependencies: ["ConnPool", "NetPoll", "NetPollTesting", "RPC"],
+            swiftSettings: settings),
+        .target(
+            name: "RPCMessagePack", dependencies: ["MessagePack", "RPC"], swiftSettings: settings),
+        .target(
+            name: "RPCProtobuf",
+            dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RPCMetrics",
+            dependencies: [
+                "ConnPool", "RPC", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "MessagePackRPC", dependencies: ["MessagePack", "NetPoll"],
+            swiftSettings: settings),
         .target(
             name: "Hub",
             dependencies: [
@@ -65,7 +102,17 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        .target(name: "HubTesting", dependencies: ["Hub", "WSFrame"], swiftSettings: settings),
+        .target(
+            name: "HubSQLite",
+            dependencies: ["Hub", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings),
+        .target(
+            name: "HubTesting",
+            dependencies: [
+                "Hub", "NetPoll", "NetPollTesting", "WSFrame",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "ChatServer",
             dependencies: [
@@ -79,21 +126,49 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "MessagePackPeer",
+            dependencies: [
+                "MessagePack", "MessagePackRPC", "NetPoll",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/MessagePackPeer",
+            swiftSettings: settings
+        ),
+        .executableTarget(
             name: "RPCBench",
             dependencies: [
-                "NetPoll", "RPC",
+                "ConnPool", "NetPoll", "RPC",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCBench",
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "RPCCLI",
+            dependencies: [
+                "NetPoll", "RPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Examples/RPCCLI",
+            swiftSettings: settings
+        ),
+        .executableTarget(
             name: "RPCGreeter",
             dependencies: [
-                "NetPoll", "RPC", "RPCJSON",
+                "ConnPool", "NetPoll", "RPC", "RPCJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCGreeter",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "HTTPDemo",
+            dependencies: [
+                "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            path: "Examples/HTTPDemo",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -158,6 +233,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "PrometheusTextTests",
+            dependencies: [
+                "PrometheusText", .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "WSTransportTests",
             dependencies: [
                 "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "WSFrame",
@@ -167,28 +248,50 @@ let package = Package(
         .testTarget(
             name: "MessagePackTests", dependencies: ["MessagePack"], swiftSettings: settings),
         .testTarget(
+            name: "MessagePackRPCTests",
+            dependencies: ["MessagePack", "MessagePackRPC", "NetPoll", "NetPollTesting"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCCodecTests",
+            dependencies: [
+                "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCMessagePack", "RPCProtobuf",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCMetricsTests",
+            dependencies: [
+                "NetPoll", "RPC", "RPCMetrics",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "RPCTests",
             dependencies: [
-                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "RPC",
-                "RPCJSON", "Seeds",
+                "AllocationCounter", "ConnPool", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "RPC", "RPCJSON", "RPCTesting", "Seeds",
             ],
             swiftSettings: settings),
         .testTarget(
             name: "HubTests",
             dependencies: [
-                "Hub", "HubTestSupport", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame",
-                "WSTransport",
+                "Hub", "HubTesting", "NetPoll", "NetPollTesting", "Seeds",
+                "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
-        .target(
-            name: "HubTestSupport", dependencies: ["NetPollTesting", "WSFrame"],
-            path: "Tests/HubTestSupport", swiftSettings: settings),
         .testTarget(
             name: "ChatServerTests",
             dependencies: [
-                "ChatServer", "Hub", "HubTestSupport", "NetPoll", "NetPollTesting", "WSFrame",
+                "ChatServer", "Hub", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubSQLiteTests",
+            dependencies: [
+                "Hub", "HubSQLite", "HubTesting", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
@@ -210,6 +313,9 @@ let package = Package(
         .executableTarget(
             name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],
             path: "Tests/AllocationRun", swiftSettings: settings),
+        .executableTarget(
+            name: "store-run", dependencies: ["Hub", "HubSQLite"], path: "Tests/StoreRun",
+            swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),

@@ -1,5 +1,6 @@
 import Hub
 import WSFrame
+import WSTransport
 
 /// The page's files, which are embedded in the program: it can be moved and needs nothing beside it.
 enum Page {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConnPool
 import NetPoll
 import RPC
 
@@ -39,6 +40,9 @@ struct Load: AsyncParsableCommand {
     @Option(help: "Seconds that are counted.")
     var seconds = 5.0
 
+    @Flag(help: "Calls through an RPCClient, with its pool, retries and limits; one client.")
+    var client = false
+
     func validate() throws {
         guard connections > 0, (1...65_536).contains(inFlight), seconds > 0, turnJobs > 0,
             (0...4 << 20 - 256).contains(bytes)
@@ -70,12 +74,25 @@ struct Load: AsyncParsableCommand {
         let end = start + .seconds(seconds)
         var samples: [UInt32] = []
         try await withThrowingTaskGroup(of: [UInt32].self) { tasks in
-            for _ in 0..<connections {
+            for _ in 0..<(client ? 1 : connections) {
+                if client {
+                    let client = makeClient(to: address, on: loop, configuration)
+                    for _ in 0..<inFlight * connections {
+                        tasks.addTask(executorPreference: loop) {
+                            try await drive(from: start, until: end) { request, options in
+                                try await client.call(Bench.echo, request, options: options)
+                            }
+                        }
+                    }
+                    continue
+                }
                 let connection = try await RPCConnection.connect(
                     to: address, on: loop, configuration: configuration)
                 for _ in 0..<inFlight {
                     tasks.addTask(executorPreference: callers == .loop ? loop : nil) {
-                        try await drive(connection, from: start, until: end)
+                        try await drive(from: start, until: end) { request, options in
+                            try await connection.call(Bench.echo, request, options: options)
+                        }
                     }
                 }
             }
@@ -84,9 +101,18 @@ struct Load: AsyncParsableCommand {
         report(samples.sorted())
     }
 
+    private func makeClient(
+        to address: SocketAddress, on loop: EventLoop, _ connection: RPCConfiguration
+    ) -> RPCClient {
+        var configuration = RPCClientConfiguration()
+        configuration.connection = connection
+        configuration.pool.pool.connectionsMax = connections
+        return RPCClient(to: .address(address), on: [loop], configuration: configuration)
+    }
+
     private func drive(
-        _ connection: RPCConnection, from start: ContinuousClock.Instant,
-        until end: ContinuousClock.Instant
+        from start: ContinuousClock.Instant, until end: ContinuousClock.Instant,
+        _ call: ([UInt8], CallOptions) async throws -> [UInt8]
     ) async throws -> [UInt32] {
         let clock = ContinuousClock()
         let request = [UInt8](repeating: UInt8(ascii: "a"), count: bytes)
@@ -96,7 +122,7 @@ struct Load: AsyncParsableCommand {
         samples.reserveCapacity(1 << 16)
         var before = clock.now
         while before < end {
-            let reply = try await connection.call(Bench.echo, request, options: options)
+            let reply = try await call(request, options)
             guard Self.isEqual(reply, request) else {
                 throw CleanFailure(description: "a reply differs from its request")
             }

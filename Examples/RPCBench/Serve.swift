@@ -27,6 +27,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Jobs of tasks in one turn of a loop, after which what was written is sent.")
     var turnJobs = 16
 
+    @Flag(help: "Serve longwire.Health and longwire.Reflection too.")
+    var introspection = false
+
     func validate() throws {
         guard (1...1_024).contains(loops) else {
             throw ValidationError("--loops must be from 1 to 1024.")
@@ -83,6 +86,7 @@ struct Serve: AsyncParsableCommand {
         let group = try EventLoopGroup(configuration: configuration)
         var settings = RPCConfiguration()
         settings.incomingCallsMax = 65_536
+        if introspection { settings.introspection = .all }
         let server = RPCServer(group: group, handlers: handlers, configuration: settings)
         let address = try await server.listen(on: SocketAddress(host: host, port: port))
         print("rpc-bench serves bench.Echo on \(address) with \(loops) loops, executor \(executor)")

@@ -17,10 +17,17 @@ struct Number: RPCJSONMessage {
     var value: Int
 }
 
+struct Nothing: RPCJSONMessage {}
+
 /// What client and server share: nothing is generated.
 enum Greeter: RPCService {
     static let serviceName = "greet.Greeter"
-    static let sayHello = unary("SayHello", HelloRequest.self, HelloReply.self)
+    /// To greet somebody twice does no harm: a client may repeat it.
+    static let sayHello = unary("SayHello", HelloRequest.self, HelloReply.self, .idempotent)
+    /// Asks back who is there, and greets.
+    static let welcome = unary("Welcome", Nothing.self, HelloReply.self)
+    /// Nobody answers it.
+    static let sayGoodbye = unary("SayGoodbye", HelloRequest.self, Nothing.self)
     static let count = serverStreaming("Count", Countdown.self, Number.self)
     static let add = clientStreaming("Add", Number.self, Number.self)
     static let greetEach = bidirectional("GreetEach", HelloRequest.self, HelloReply.self)
@@ -32,6 +39,14 @@ enum Greeter: RPCService {
                 throw RPCError(.invalidArgument, "the name is empty")
             }
             return HelloReply(text: "Hello, \(request.name)")
+        }
+        handlers.handle(welcome) { _, context in
+            let visitor = try await context.connection.call(Visitor.introduce, Nothing())
+            return HelloReply(text: "Welcome, \(visitor.name)")
+        }
+        handlers.handle(sayGoodbye) { request, _ in
+            print("\(request.name) says goodbye")
+            return Nothing()
         }
         handlers.handle(count) { request, numbers, _ in
             for value in (0...max(0, min(request.from, 1_000))).reversed() {
@@ -48,6 +63,18 @@ enum Greeter: RPCService {
                 try await replies.send(HelloReply(text: "Hello, \(request.name)"))
             }
         }
+        return handlers
+    }
+}
+
+/// What a client serves to the server it is connected to.
+enum Visitor: RPCService {
+    static let serviceName = "greet.Visitor"
+    static let introduce = unary("Introduce", Nothing.self, HelloRequest.self)
+
+    static func handlers(name: String) -> RPCHandlers {
+        var handlers = RPCHandlers()
+        handlers.handle(introduce) { _, _ in HelloRequest(name: name) }
         return handlers
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ConnPool
 import NetPoll
 import RPC
 
@@ -7,7 +8,7 @@ import RPC
 struct RPCGreeter: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "rpc-greeter",
-        abstract: "Serves greet.Greeter, or calls it in all four shapes.",
+        abstract: "Serves greet.Greeter, or calls it in every way there is.",
         subcommands: [Serve.self, Greet.self], defaultSubcommand: Serve.self)
 }
 
@@ -38,7 +39,9 @@ struct Serve: AsyncParsableCommand {
 }
 
 struct Greet: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Calls a server in all four shapes.")
+    static let configuration = CommandConfiguration(
+        abstract: "Calls a server in all four shapes, one-way, and lets it call back.",
+        discussion: "Waits up to 30 s for a server that is not there yet.")
 
     @Option(help: "The server's numeric address.")
     var host = "127.0.0.1"
@@ -51,25 +54,32 @@ struct Greet: AsyncParsableCommand {
 
     func run() async throws {
         let group = try EventLoopGroup()
-        let connection = try await RPCConnection.connect(
-            to: SocketAddress(host: host, port: port), on: group.loops[0])
+        let client = RPCClient(
+            to: .address(try SocketAddress(host: host, port: port)), on: group.loops,
+            handlers: Visitor.handlers(name: names.first ?? "nobody"))
+        try await greet(client)
+        await client.drain()
+        await group.shutdown()
+    }
+
+    private func greet(_ client: RPCClient) async throws {
         for name in names {
-            let reply = try await connection.call(Greeter.sayHello, HelloRequest(name: name))
+            let reply = try await client.call(Greeter.sayHello, HelloRequest(name: name))
             print(reply.text)
         }
-        try await connection.call(Greeter.count, Countdown(from: 3)) { numbers in
+        print(try await client.call(Greeter.welcome, Nothing()).text)
+        try await client.call(Greeter.count, Countdown(from: 3)) { numbers in
             for try await number in numbers { print("counts \(number.value)") }
         }
-        let sum = try await connection.call(Greeter.add) { numbers in
+        let sum = try await client.call(Greeter.add) { numbers in
             for value in 1...10 { try await numbers.send(Number(value: value)) }
         }
         print("the sum of 1 to 10 is \(sum.value)")
-        try await connection.call(Greeter.greetEach) { requests, replies in
+        try await client.call(Greeter.greetEach) { requests, replies in
             for name in names { try await requests.send(HelloRequest(name: name)) }
             requests.finish()
             for try await reply in replies { print("each: \(reply.text)") }
         }
-        connection.drain()
-        await group.shutdown()
+        for name in names { try await client.send(Greeter.sayGoodbye, HelloRequest(name: name)) }
     }
 }

@@ -21,6 +21,9 @@ public final class SimulatedPeer {
     /// Whether the peer does not receive, like a stopped process.
     public private(set) var isStalled = false
 
+    /// Bytes sent for which the partner has no room yet.
+    public var unsentBytes: Int { outbox.count }
+
     private let endpoint: Endpoint
     private unowned let network: Simulation
     private var outbox: [UInt8] = []

@@ -1,6 +1,6 @@
 import FoundationEssentials
 import Hub
-import HubTestSupport
+import HubTesting
 import Logging
 import NetPoll
 import NetPollTesting
@@ -61,8 +61,8 @@ struct ChatTests {
             address = try await hub.listen(on: address)
         }
 
-        func connect() throws -> TextClient {
-            let client = TextClient(peer: try #require(network.connect(to: address)))
+        func connect() throws -> SimulatedClient {
+            let client = SimulatedClient(peer: try #require(network.connect(to: address)))
             client.requestUpgrade()
             network.runUntilIdle()
             #expect(client.isUpgraded)
@@ -70,7 +70,7 @@ struct ChatTests {
         }
 
         /// A client that is known and in `rooms`.
-        func enter(_ name: String, _ rooms: String...) throws -> TextClient {
+        func enter(_ name: String, _ rooms: String...) throws -> SimulatedClient {
             let client = try connect()
             _ = try ask(client, #"{"type":"hello","version":1,"name":"\#(name)"}"#)
             for room in rooms { _ = try ask(client, #"{"type":"join","room":"\#(room)"}"#) }
@@ -80,13 +80,13 @@ struct ChatTests {
         }
 
         /// Says `json` and returns what comes back at once.
-        func ask(_ client: TextClient, _ json: String) throws -> [Reply] {
+        func ask(_ client: SimulatedClient, _ json: String) throws -> [Reply] {
             client.say(json)
             network.runUntilIdle()
             return try replies(client)
         }
 
-        func replies(_ client: TextClient) throws -> [Reply] {
+        func replies(_ client: SimulatedClient) throws -> [Reply] {
             try client.takeTexts().map {
                 try JSONDecoder().decode(Reply.self, from: Data($0.utf8))
             }

@@ -211,6 +211,31 @@ struct ConnectionPoolTests {
         #expect(pool.snapshot.leases == 0)
     }
 
+    /// A close that ends when it is told to.
+    private final class SlowClose: Sendable {
+        private let waiter = Mutex<UnsafeContinuation<Void, Never>?>(nil)
+
+        func wait() async {
+            await withUnsafeContinuation { continuation in
+                waiter.withLock { $0 = continuation }
+            }
+        }
+
+        func end() { waiter.withLock { $0.take() }?.resume() }
+    }
+
+    @Test func `a pool whose loop ended does not wait for closes without end`() async throws {
+        let closing = SlowClose()
+        let world = PoolWorld(connector: { $0.close = { _, _ in await closing.wait() } })
+        try world.run { pool, _ in try await pool.withConnection { _ in } }
+        world.loop.bindToCurrentThread()
+        world.loop.shutDown()
+        world.network.runUntilIdle()
+        try #require(world.pool.snapshot.connections == 0)
+        await world.pool.close()
+        closing.end()
+    }
+
     @Test func `a clock of Swift's may drive a pool`() async throws {
         let pool = ConnectionPool(
             connector: PoolConnector { _ in

@@ -4,13 +4,21 @@ enum Exemptions {
     static let foundationEssentials: [String: String] = [
         "Examples/ChatServer/Protocol/ClientMessage.swift": "decodes what clients send",
         "Examples/ChatServer/Protocol/ServerMessage.swift": "encodes what clients get",
+        "Examples/RPCCLI/Call.swift": "checks that a request is JSON",
         "Sources/Hub/Events/Payload+JSON.swift": "events in JSON",
+        "Sources/HubSQLite/Tables/Histories.swift": "blobs of GRDB are Data",
+        "Sources/HubSQLite/Tables/Inboxes.swift": "blobs of GRDB are Data",
+        "Sources/HubSQLite/Tables/MessageColumns.swift": "blobs of GRDB are Data",
         "Sources/RPCJSON/RPCJSONMessage.swift": "messages in JSON",
     ]
 
     /// Where sleeping is what is tested.
     static let sleeps: [String: String] = [
-        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock"
+        "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock",
+        "Tests/RPCTests/Pooled/TestbedTests.swift":
+            "a handler that takes its time, on a simulated loop's clock",
+        "Tests/RPCTests/Support/ClientWorld.swift":
+            "handlers that take their time, on a simulated loop's clock",
     ]
 
     /// Where the compiler cannot see that a value is safe to share.
@@ -21,6 +29,10 @@ enum Exemptions {
             "everything is touched on its loop only",
         "Sources/Hub/Delivery/HubShard.swift":
             "everything but the inbox is touched on the shard's loop only",
+        "Sources/MessagePackRPC/Calls/PendingReply.swift":
+            "the caller's task writes it before it is submitted, then the loop alone",
+        "Sources/MessagePackRPC/Connection/MessagePeer.swift":
+            "everything but constants is touched on the connection's loop only",
         "Sources/NetPoll/Async/AsyncConnectionCore.swift":
             "everything but constants is touched on the connection's loop only",
         "Sources/NetPoll/Async/Dial.swift":
@@ -43,6 +55,10 @@ enum Exemptions {
             "the caller's task and the loop take turns; a hand-over lies between",
         "Sources/RPC/Connection/PeerConnection.swift":
             "everything but constants is touched on the connection's loop only",
+        "Sources/RPC/Pooled/Line.swift":
+            "it belongs to one call at a time, or to the shelf under its lock",
+        "Sources/RPC/Pooled/RPCLink.swift":
+            "a dial's state is touched on its loop only",
         "Sources/RPC/Server/RPCServerShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/RPC/Server/ServedCall.swift":
@@ -57,6 +73,8 @@ enum Exemptions {
             "touched on its loop only",
         "Sources/WSTransport/Async/WebSocketDial.swift":
             "its state is touched on its loop only",
+        "Sources/WSTransport/HTTP/RunningResponder.swift":
+            "all but the loop is touched on that loop only, which its task prefers",
         "Sources/NetPoll/Platform/Semaphore.swift":
             "the memory is used by the C library only, which allows it from any thread",
         "Sources/WSFrame/Frames/PreparedMessage.swift":

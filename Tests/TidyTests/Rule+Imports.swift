@@ -6,25 +6,41 @@ extension Rule {
         "NetPollTesting": ["NetPoll", "Synchronization"],
         "ConnPool": ["NetPoll", "Synchronization"],
         "ConnPoolMetrics": ["ConnPool", "CoreMetrics", "Synchronization"],
+        "PrometheusText": ["CoreMetrics", "Synchronization"],
+        "HTTPDemo": [
+            "ArgumentParser", "CoreMetrics", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+        ],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
         "CZlib": [],
         "WSFrame": ["CWSFrame", "CZlib"],
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
-        "RPC": ["CZlib", "NetPoll", "Synchronization"],
+        "RPC": ["CZlib", "ConnPool", "NetPoll", "Synchronization"],
         "Hub": [
             "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
         ],
-        "HubTesting": ["Hub", "Synchronization", "WSFrame"],
+        "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
+        "HubTesting": [
+            "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
+        ],
         "ChatServer": [
             "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
+        "MessagePackRPC": ["MessagePack", "NetPoll", "Synchronization"],
+        "MessagePackPeer": [
+            "ArgumentParser", "MessagePack", "MessagePackRPC", "NetPoll", "Synchronization",
+        ],
+        "RPCMessagePack": ["MessagePack", "RPC"],
+        "RPCMetrics": ["ConnPool", "CoreMetrics", "RPC", "Synchronization"],
+        "RPCCLI": ["ArgumentParser", "FoundationEssentials", "NetPoll", "RPC"],
+        "RPCProtobuf": ["RPC", "SwiftProtobuf"],
         "RPCJSON": ["FoundationEssentials", "RPC"],
-        "RPCGreeter": ["ArgumentParser", "NetPoll", "RPC", "RPCJSON"],
-        "RPCBench": ["ArgumentParser", "NetPoll", "RPC"],
+        "RPCTesting": ["ConnPool", "NetPoll", "NetPollTesting", "RPC", "Synchronization"],
+        "RPCGreeter": ["ArgumentParser", "ConnPool", "NetPoll", "RPC", "RPCJSON"],
+        "RPCBench": ["ArgumentParser", "ConnPool", "NetPoll", "RPC"],
         "Echo": ["NetPoll"],
         "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
@@ -70,8 +86,8 @@ extension Rule {
         covers: { file in
             file.isSwift
                 && [
-                    "WSFrame", "ConnPool/Core", "ConnPool/Balancing", "MessagePack", "RPC/Core",
-                    "RPC/Wire",
+                    "WSFrame", "WSTransport/ClientAddress", "ConnPool/Core", "ConnPool/Balancing",
+                    "MessagePack", "MessagePackRPC/Wire", "RPC/Core", "RPC/Resilience", "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {

@@ -94,7 +94,7 @@ final class ChatSession: SessionHandler {
         case .typing(let room, let isTyping):
             let message = ServerMessage.typing(room: room, from: name, isTyping: isTyping)
             // Typing that cannot be told now is not worth telling later.
-            try joinedTopic(room, of: session).publish(Publication(message, durability: .transient))
+            try joinedTopic(room, of: session).publish(Publication(message, durability: .volatile))
         case .rooms:
             session.send(chat.directory.answer(for: hub, at: session.loop.now))
         case .ping(let ref):
@@ -140,6 +140,8 @@ final class ChatSession: SessionHandler {
                 throw ChatError(
                     .tooManyRooms, "one can be in \(chat.limits.roomsPerSessionMax) rooms")
             case .sessionEnded: return
+            case .loading:
+                throw ChatError(.overloaded, "the room is being read", retryAfter: .seconds(1))
             }
         }
         session.send(
@@ -154,7 +156,7 @@ final class ChatSession: SessionHandler {
         try rules.check(text: text)
         let topic = try joinedTopic(room, of: session)
         switch topic.publish(ServerMessage.message(room: topic, from: name, text: text, ref: ref)) {
-        case .published: break
+        case .published, .accepted: break
         case .overloaded:
             throw ChatError(.overloaded, "the server is busy", retryAfter: .seconds(1))
         }

@@ -106,10 +106,10 @@ struct BalancerCore: Sendable {
         policy.loadChanged(of: id.slot, in: candidates)
     }
 
-    /// An endpoint did what was asked of it.
-    mutating func succeeded(_ id: ID) {
+    /// An endpoint did what was asked of it, so many times.
+    mutating func succeeded(_ id: ID, times: Int = 1) {
         guard contains(id) else { return }
-        detector?.succeeded(id.slot)
+        detector?.succeeded(id.slot, times: times)
     }
 
     /// An endpoint failed.

@@ -49,7 +49,7 @@ public struct LeastInFlightPolicy: BalancingPolicy {
         }
         picks += 1
         picked[best] = picks
-        loadChanged(of: best, in: candidates)
+        // What is in flight there changes next, which finds the new winners.
         return best
     }
 

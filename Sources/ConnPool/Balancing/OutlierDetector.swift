@@ -55,8 +55,8 @@ struct OutlierDetector: Sendable {
         count -= 1
     }
 
-    mutating func succeeded(_ slot: Int) {
-        healths[slot]?.successes += 1
+    mutating func succeeded(_ slot: Int, times: Int = 1) {
+        healths[slot]?.successes += times
         healths[slot]?.failuresInRow = 0
     }
 

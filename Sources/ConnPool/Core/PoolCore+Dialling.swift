@@ -21,11 +21,16 @@ extension PoolCore {
     }
 
     /// How many connections more would serve who waits, and keep as many idle as configured.
+    ///
+    /// Inlined: the call would copy the core.
     var dialsNeeded: Int {
-        let units = configuration.leasesPerConnection
-        let forWaiters = (waiters.count + units - 1) / units
-        let idle = connections.idle.count + probing
-        return forWaiters + max(0, configuration.idleMin - idle) + replacing.count
+        @inline(__always)
+        get {
+            let units = configuration.leasesPerConnection
+            let forWaiters = (waiters.count + units - 1) / units
+            let idle = connections.idle.count + probing
+            return forWaiters + max(0, configuration.idleMin - idle) + replacing.count
+        }
     }
 
     private mutating func beginDials(
@@ -119,6 +124,7 @@ extension PoolCore {
         connections.records[Int(slot)].permit = nil
         usable += 1
         if let capacity { connections.records[Int(slot)].capacity = Int32(clamping: capacity) }
+        noteIfUseless(slot, now)
         begin(slot, now)
         // A dial that was given up came too soon to be stopped: taken where somebody needs it.
         if phase == .abandoned, dialsNeeded == 0 {

@@ -29,6 +29,13 @@ extension PoolCore {
         finishIfEmpty(into: &actions)
     }
 
+    /// Waits no longer for connections that are being closed.
+    mutating func closesGivenUp(into actions: inout PoolActions) {
+        for slot in connections.slots where connections[slot].phase == .closing {
+            remove(slot, into: &actions)
+        }
+    }
+
     // MARK: - All connections
 
     /// The endpoint's addresses changed: idle connections are closed, leased ones when they come

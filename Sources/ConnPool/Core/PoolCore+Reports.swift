@@ -72,8 +72,18 @@ extension PoolCore {
         guard let slot = connections.slot(of: id) else { return }
         connections.records[Int(slot)].capacity = Int32(clamping: capacity)
         guard connections[slot].phase == .ready else { return }
+        noteIfUseless(slot, now)
         settle(slot, now, into: &actions)
         adjustDials(now, into: &actions)
+    }
+
+    /// A server that accepts and takes no lease, as one that shuts down, is no better than one that
+    /// refuses: without a pause it would be dialled again and again.
+    mutating func noteIfUseless(_ slot: Int32, _ now: Instant) {
+        guard connections[slot].capacity == 0, connections[slot].uses == 0,
+            connections[slot].retirement == nil
+        else { return }
+        gate.failed(nil, now, using: &random)
     }
 
     /// Closing, begun by ``PoolAction/close(_:_:)``, is done.

@@ -31,6 +31,9 @@ extension PoolCore {
     ///
     /// Cautious: requests that could be served by the next leases to come back, whenever that is,
     /// are said to wait for nothing.
+    ///
+    /// Inlined: the call would copy the core.
+    @inline(__always)
     func predictedWait(_ now: Instant) -> Int64 {
         guard usable == 0 else {
             let units = (usable + connections.dials.count) * configuration.leasesPerConnection

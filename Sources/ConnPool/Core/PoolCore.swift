@@ -69,7 +69,10 @@ struct PoolCore: Sendable {
     }
 
     /// Whether the pool is neither draining nor closed.
-    var isOpen: Bool { if case .open = lifecycle { true } else { false } }
+    var isOpen: Bool {
+        @inline(__always)
+        get { if case .open = lifecycle { true } else { false } }
+    }
 
     // MARK: - Leases
 
@@ -78,13 +81,21 @@ struct PoolCore: Sendable {
     mutating func requested(
         now: Instant, deadline: Instant, waits: Bool, into actions: inout PoolActions
     ) -> OnRequest {
+        if let (id, isFresh) = requestedAtOnce(now: now) {
+            return .granted(id, isFresh: isFresh)
+        }
+        return requestedInFull(now: now, deadline: deadline, waits: waits, into: &actions)
+    }
+
+    /// What ``requested(now:deadline:waits:into:)`` does after ``requestedAtOnce(now:)``, for who
+    /// tried that already.
+    mutating func requestedInFull(
+        now: Instant, deadline: Instant, waits: Bool, into actions: inout PoolActions
+    ) -> OnRequest {
         switch lifecycle {
         case .open: break
         case .draining: return .refused(.draining)
         case .closing, .closed: return .refused(.closed)
-        }
-        if let (id, isFresh) = requestedAtOnce(now: now) {
-            return .granted(id, isFresh: isFresh)
         }
         if waiters.isEmpty {
             while let slot = nextToLease {
@@ -109,6 +120,14 @@ struct PoolCore: Sendable {
         _ id: PooledConnectionID, since: Instant, now: Instant, into actions: inout PoolActions
     ) {
         if releasedAtOnce(id, since: since, now: now) { return }
+        releasedInFull(id, since: since, now: now, into: &actions)
+    }
+
+    /// What ``released(_:since:now:into:)`` does after ``releasedAtOnce(_:since:now:)``, for who tried
+    /// that already.
+    mutating func releasedInFull(
+        _ id: PooledConnectionID, since: Instant, now: Instant, into actions: inout PoolActions
+    ) {
         holdTime.add(nanoseconds: now.nanoseconds - since.nanoseconds)
         guard let slot = returnUnit(id) else { return }
         connections.records[Int(slot)].provedAt = now
@@ -199,6 +218,9 @@ struct PoolCore: Sendable {
     }
 
     /// Why a connection is to be leased no more, if so.
+    ///
+    /// Inlined: the call would copy the core.
+    @inline(__always)
     private func retirement(_ slot: Int32, _ now: Instant) -> PoolCloseReason? {
         let record = connections[slot]
         if let reason = record.retirement { return reason }

@@ -45,6 +45,16 @@ extension EndpointPool {
             end(.failure, discarding: false)
         }
 
+        /// Gives back a connection over which several things were asked, one after another.
+        ///
+        /// - Parameters:
+        ///   - successes: How often the endpoint did what was asked of it.
+        ///   - failed: Whether it failed at the end; that counts once.
+        ///   - discarding: Whether the connection is broken.
+        package consuming func end(successes: Int, failed: Bool, discarding: Bool) {
+            end(.several(successes: successes, isFailure: failed), discarding: discarding)
+        }
+
         /// Ends a lease whose body threw.
         consuming func end(_ outcome: EndpointOutcome, discarding: Bool) {
             self.outcome = outcome

@@ -85,6 +85,9 @@ struct EndpointRoster: Sendable {
         switch outcome {
         case .success: core.succeeded(id)
         case .failure: core.failed(id, at: now.sinceOrigin)
+        case .several(let successes, let isFailure):
+            if successes > 0 { core.succeeded(id, times: successes) }
+            if isFailure { core.failed(id, at: now.sinceOrigin) }
         case .unknown: break
         }
     }
@@ -94,6 +97,8 @@ struct EndpointRoster: Sendable {
 enum EndpointOutcome: Hashable, Sendable {
     case success
     case failure
+    /// It was asked several things, and did what was asked; at the end it failed, or not.
+    case several(successes: Int, isFailure: Bool)
     /// Nothing.
     case unknown
 }

@@ -7,6 +7,8 @@ public struct DurationHistogram: Hashable, Sendable {
     /// Counts by bucket: eight for each power of two of nanoseconds, up to 4.9 hours.
     private var counts = [Int](repeating: 0, count: 44 << bits)
 
+    package init() {}
+
     /// How many durations were seen.
     public private(set) var count = 0
     /// All of them together.
@@ -38,11 +40,18 @@ public struct DurationHistogram: Hashable, Sendable {
         return difference
     }
 
-    mutating func add(nanoseconds: Int64, times: Int = 1) {
+    package mutating func add(nanoseconds: Int64, times: Int = 1) {
         let value = max(0, nanoseconds)
         counts[min(Self.bucket(value), counts.count - 1)] += times
         count += times
         sum &+= value &* Int64(times)
+    }
+
+    /// Adds what another one saw.
+    package mutating func add(_ other: DurationHistogram) {
+        for bucket in counts.indices { counts[bucket] += other.counts[bucket] }
+        count += other.count
+        sum &+= other.sum
     }
 
     private static func bucket(_ value: Int64) -> Int {

@@ -92,7 +92,11 @@ extension PoolDriver {
 }
 
 extension PoolDriver: PoolWakeTarget {
-    func clockEnded() { close() }
+    func clockEnded() {
+        close()
+        // No time passes any more that could bound what is being closed.
+        feed { $0.core.closesGivenUp(into: &$2) }
+    }
 
     func woken() {
         let overdue = feed { $0.woken(now: $1, into: &$2) }

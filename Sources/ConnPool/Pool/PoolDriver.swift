@@ -51,7 +51,7 @@ final class PoolDriver: Sendable {
                 state.grantedAtOnce(now).map(Optional.some)
             } else: { state, now, actions in
                 state.granted(
-                    state.core.requested(
+                    state.core.requestedInFull(
                         now: now, deadline: now, waits: false, into: &actions), site, now)
             }
             guard let grant, let grant = checked(grant, &tries) else {
@@ -80,7 +80,7 @@ final class PoolDriver: Sendable {
                 state.grantedAtOnce(now).map(Optional.some)
             } else: { state, now, actions -> Grant? in
                 let deadline = deadline ?? now.after(leaseTimeout)
-                let outcome = state.core.requested(
+                let outcome = state.core.requestedInFull(
                     now: now, deadline: deadline, waits: true, into: &actions)
                 switch outcome {
                 case .granted: return state.granted(outcome, site, now)
@@ -160,7 +160,7 @@ final class PoolDriver: Sendable {
             state.returnedAtOnce(grant, now) ? () : nil
         } else: { state, now, actions in
             state.returned(grant, now)
-            state.core.released(grant.id, since: grant.since, now: now, into: &actions)
+            state.core.releasedInFull(grant.id, since: grant.since, now: now, into: &actions)
         }
     }
 
@@ -247,16 +247,15 @@ final class PoolDriver: Sendable {
         else input: (inout PoolState, Instant, inout PoolActions) -> Result
     ) -> Result {
         let now = moment ?? now
-        var effects = PoolEffects()
+        var effects: PoolEffects?
         let result = state.withLock { state in
             if let result = usual(&state, now) { return result }
             var actions = PoolActions()
             let result = input(&state, now, &actions)
-            if !actions.isEmpty { state.resolve(actions, now, into: &effects) }
-            if let moment = state.wakeToAskFor { effects.wakeAt = moment }
+            effects = state.effects(of: actions, now)
             return result
         }
-        if !effects.isEmpty { carryOut(effects) }
+        if let effects { carryOut(effects) }
         return result
     }
 }

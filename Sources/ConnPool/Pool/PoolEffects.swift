@@ -23,8 +23,6 @@ struct PoolEffects {
         if first == nil { first = effect } else { more.append(effect) }
     }
 
-    var isEmpty: Bool { first == nil && wakeAt == nil }
-
     func forEach(_ body: (PoolEffect) -> Void) {
         guard let first else { return }
         body(first)

@@ -144,6 +144,8 @@ struct PoolState {
     /// When the clock is to wake the pool, where it does not know yet.
     var wakeToAskFor: Instant? {
         mutating get {
+            // The clock would keep the pool for deadlines that mean nothing any more.
+            if case .closed = core.lifecycle { return nil }
             var next = core.nextWake ?? .never
             if let leaks, let check = leaks.nextCheck { next = min(next, check) }
             guard next < armedAt else { return nil }
@@ -161,8 +163,18 @@ struct PoolState {
         return overdue
     }
 
+    /// What is to be done after an input; `nil` where that is nothing.
+    mutating func effects(of actions: PoolActions, _ now: Instant) -> PoolEffects? {
+        let wakeAt = actions.isEmpty ? wakeToAskFor : nil
+        if actions.isEmpty, wakeAt == nil { return nil }
+        var effects = PoolEffects()
+        if !actions.isEmpty { resolve(actions, now, into: &effects) }
+        effects.wakeAt = wakeAt ?? wakeToAskFor
+        return effects
+    }
+
     /// Turns what the core wants into what the driver can do without the lock.
-    mutating func resolve(
+    private mutating func resolve(
         _ actions: PoolActions, _ now: Instant, into effects: inout PoolEffects
     ) {
         for index in 0..<actions.count {

@@ -116,11 +116,12 @@ extension HubShard {
             guard !part.subscribers[index].cursor.isLive else { continue }
             if budget > 0, mayTakeMore(session) {
                 budget -= serve(index, of: part, freshFrom: part.window.end, budget)
-                report(part)
             }
             if waits(index, of: part) { isBehind = true }
             part.tidy()
+            report(part)
         }
+        if session.outbox == nil, session.extras?.inbox != nil { readInbox(session) }
         guard isBehind || session.outbox != nil else { return }
         if !connection.isBacklogged { resumeLater(session) }
     }
@@ -234,7 +235,12 @@ extension HubShard {
 
     /// Keeps to what may wait: those who need more of it meet their topic's policy.
     private func keepBounds(of part: TopicPart) {
-        let limits = part.topic.limits
+        guard part.window.count > 0 else { return }
+        var limits = part.topic.limits
+        if directories.ledger.stage == .shrinking {
+            limits.waitingMessagesMax /= MemoryLedger.shrunkTo
+            limits.waitingBytesMax /= MemoryLedger.shrunkTo
+        }
         guard
             part.window.count > limits.waitingMessagesMax
                 || part.window.bytes > limits.waitingBytesMax
@@ -277,6 +283,10 @@ extension HubShard {
 
     /// Adds what was done to the topic's metrics.
     func report(_ part: TopicPart) {
+        if part.countedBytes != part.window.bytes {
+            directories.ledger.add(part.window.bytes - part.countedBytes)
+            part.countedBytes = part.window.bytes
+        }
         guard part.metrics != TopicMetrics() else { return }
         part.topic.add(part.metrics)
         part.metrics = TopicMetrics()

@@ -36,6 +36,7 @@ extension HubShard {
         attach: (_ isFirst: Bool) -> (place: Place, cursor: Cursor, liveEnd: UInt64)
     ) throws(SubscribeError) -> Place {
         guard session.connection != nil, !session.hasEnded else { throw .sessionEnded }
+        guard topic.isLoaded else { throw .loading }
         if let known = session.position(of: topic) {
             let subscription = session.subscriptions[known]
             let (place, cursor, _) = attach(false)

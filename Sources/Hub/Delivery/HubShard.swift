@@ -102,6 +102,7 @@ final class HubShard: @unchecked Sendable {
 
     func began(_ session: Session) {
         session.id = sessions.insert(session)
+        directories.ledger.add(MemoryLedger.sessionBytes)
         session.tell(
             .welcome(
                 .init(
@@ -124,7 +125,9 @@ final class HubShard: @unchecked Sendable {
         session.handler.ended(session, reason: reason)
         session.link = nil
         session.connection = nil
+        session.outbox = nil
         session.extras = nil
+        directories.ledger.add(-MemoryLedger.sessionBytes)
         sessions.remove(session.id)
     }
 
@@ -148,6 +151,7 @@ final class HubShard: @unchecked Sendable {
 
     /// Forgets a part without subscribers.
     func remove(_ part: TopicPart) {
+        directories.ledger.add(-part.countedBytes)
         partOfTopic[ObjectIdentifier(part.topic)] = nil
         parts[Int(part.slot)] = nil
         freeParts.append(part.slot)

@@ -22,6 +22,8 @@ final class TopicPart {
     var subscribers: ContiguousArray<Subscriber> = []
     /// Subscribers whose cursor is not live.
     var behind = 0
+    /// What the hub's ledger counts of the window.
+    var countedBytes = 0
     /// What its topic has not been told yet.
     var metrics = TopicMetrics()
 

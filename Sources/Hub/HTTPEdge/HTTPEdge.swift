@@ -1,21 +1,31 @@
 import WSFrame
+import WSTransport
 
-/// Answers the plain HTTP requests that reach the hub's port: its files, and `/healthz`.
+/// Answers the plain HTTP requests that reach the hub's port: its files, `/healthz` and `/readyz`.
 struct HTTPEdge: Sendable {
-    /// Where load balancers ask whether to send clients here.
+    /// Where a supervisor asks whether the process works.
     static let healthPath = "/healthz"
+    /// Where load balancers ask whether to send clients here.
+    static let readinessPath = "/readyz"
 
-    private let files: [String: StaticFile]
+    private let files: StaticFiles
 
     init(files: [String: StaticFile]) {
-        self.files = files
+        self.files = StaticFiles(files)
     }
 
-    /// The response to `request`; while draining, `/healthz` says so by its status.
+    /// The response to `request`; while draining, `/readyz` says so by its status.
     func response(to request: HTTPRequest, isDraining: Bool) -> HTTPResponse {
-        let path = request.path
-        let file = files[path]
-        guard file != nil || path == Self.healthPath else {
+        if let response = files.response(to: request) { return response }
+        let answer: HTTPResponse
+        switch request.path {
+        case Self.healthPath:
+            answer = HTTPResponse(status: .ok, text: "ok\n")
+        case Self.readinessPath where isDraining:
+            answer = HTTPResponse(status: .serviceUnavailable, text: "draining\n")
+        case Self.readinessPath:
+            answer = HTTPResponse(status: .ok, text: "ready\n")
+        default:
             return HTTPResponse(status: .notFound, text: "404 Not Found\n")
         }
         guard request.method == .get || request.method == .head else {
@@ -24,11 +34,6 @@ struct HTTPEdge: Sendable {
             response.headers.append(HTTPHeader("Allow", "GET, HEAD"))
             return response
         }
-        if let file {
-            return HTTPResponse(status: .ok, headers: file.headers, body: file.body)
-        }
-        return isDraining
-            ? HTTPResponse(status: .serviceUnavailable, text: "draining\n")
-            : HTTPResponse(status: .ok, text: "ok\n")
+        return answer
     }
 }

@@ -131,10 +131,14 @@ extension HubShard {
                 session.fail(id, .limitReached)
                 return
             }
-            do throws(SubscribeError) {
-                try session.shard.follow(session, topic, after: position, request: id)
-            } catch {
-                session.fail(id, .limitReached)
+            let (shard, name) = (session.shard, session.id)
+            topic.whenLoaded(on: shard.loop) {
+                guard let session = shard.sessions[name] else { return }
+                do throws(SubscribeError) {
+                    try shard.follow(session, topic, after: position, request: id)
+                } catch {
+                    session.fail(id, .limitReached)
+                }
             }
         }
     }
@@ -150,16 +154,29 @@ extension HubShard {
             }
             var publication = Publication(message, durability: publish.durability)
             publication.idempotencyKey = publish.idempotencyKey
-            switch topic.publish(publication) {
-            case .published(let position):
-                if let id = publish.request { session.tell(.published(id, position)) }
-            case .overloaded:
-                session.tell(
-                    .failure(
-                        .init(
-                            request: publish.request, code: .overloaded,
-                            retryAfter: .seconds(1))))
+            let (shard, name) = (session.shard, session.id)
+            topic.publish(publication) { result in
+                let tell: @Sendable () -> Void = {
+                    guard let session = shard.sessions[name] else { return }
+                    shard.wasPublished(result, publish.request, for: session)
+                }
+                // Usually it is known at once.
+                if shard.loop.isCurrent { tell() } else { shard.loop.execute(tell) }
             }
+        }
+    }
+
+    private func wasPublished(
+        _ result: Result<PublishOutcome, StoreError>, _ id: RequestID?, for session: Session
+    ) {
+        switch result {
+        case .success(.published(let position)):
+            if let id { session.tell(.published(id, position)) }
+        case .success(.overloaded), .success(.accepted):
+            session.tell(
+                .failure(.init(request: id, code: .overloaded, retryAfter: .seconds(1))))
+        case .failure:
+            session.fail(id, .storeFailed)
         }
     }
 

@@ -65,7 +65,7 @@ public struct HubConfiguration: Sendable {
     public var origins = OriginPolicy.sameOrigin
     /// What other paths answer with.
     ///
-    /// Default: nothing but `/healthz`.
+    /// Default: nothing but `/healthz` and `/readyz`.
     public var files: [String: StaticFile] = [:]
     /// The longest time a connection may take for a request or the upgrade.
     ///
@@ -115,6 +115,12 @@ public struct HubConfiguration: Sendable {
     /// Default 5 s.
     public var closeTimeout = Duration.seconds(5)
 
+    /// Bytes of messages and sessions that are held in all; `nil`, the default, for as many as the
+    /// other limits allow.
+    ///
+    /// From seven eighths of it on nobody new is let in (503). Beyond it histories, and what waits for
+    /// slow subscribers, are kept to a quarter of their bounds, too. A session counts as 1 KiB.
+    public var memoryBytesMax: Int?
     /// Sessions of one user; beyond, ``IdentifyError/tooManySessions``.
     ///
     /// Default 100.
@@ -135,6 +141,10 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default: memory.
     public var store: any MessageStore = MemoryMessageStore()
+    /// Publications that wait for a durable store, in all; beyond, they are refused.
+    ///
+    /// Default 65,536.
+    public var storeWaitingMax = 65_536
     /// How messages of inboxes are delivered; `nil`, the default, for no inboxes.
     public var inbox: InboxPolicy?
     /// Tells the time of the calendar, by which stored messages grow old and bans end.

@@ -6,7 +6,10 @@ final class HubDirectories: Sendable {
     let bans = BanList()
     let router = EventRouter()
     let onion: Onion
+    let ledger: MemoryLedger
     let inboxes: InboxWriter?
+    /// Where the store keeps histories.
+    let histories: HistoryWriter?
     private let owner = Mutex(Owner())
 
     /// The hub, which owns this and may be gone while sessions end.
@@ -14,10 +17,12 @@ final class HubDirectories: Sendable {
         weak var hub: HubServer?
     }
 
-    init(_ configuration: HubConfiguration, inboxes: InboxWriter?) {
+    init(_ configuration: HubConfiguration, inboxes: InboxWriter?, histories: HistoryWriter?) {
         sessions = SessionDirectory(sessionsPerUserMax: configuration.sessionsPerUserMax)
+        ledger = MemoryLedger(bytesMax: configuration.memoryBytesMax)
         onion = Onion(layers: configuration.middleware)
         self.inboxes = inboxes
+        self.histories = histories
     }
 
     /// Tells it its hub, before that listens.

@@ -43,7 +43,16 @@ public final class HubServer: Sendable {
                 store: configuration.store, policy: $0, on: group.loops[0],
                 calendar: configuration.calendar)
         }
-        let directories = HubDirectories(configuration, inboxes: inboxes)
+        let histories: HistoryWriter? =
+            switch configuration.store.durability {
+            case .process: nil
+            case .durable:
+                HistoryWriter(
+                    store: configuration.store, waitingMax: configuration.storeWaitingMax,
+                    on: group.loops[0], calendar: configuration.calendar)
+            }
+        let directories = HubDirectories(
+            configuration, inboxes: inboxes, histories: histories)
         self.directories = directories
         let shards = group.loops.map { loop in
             HubShard(
@@ -53,9 +62,11 @@ public final class HubServer: Sendable {
         self.shards = shards
         let limits = configuration.topic
         registry = TopicRegistry(topicsMax: configuration.topicsMax) { name in
-            Topic(
+            let topic = Topic(
                 name: name, epoch: .random(), shards: shards, limits: limits,
-                protocols: configuration.protocols.count)
+                protocols: configuration.protocols.count, isLoaded: histories == nil)
+            if let histories { topic.load(from: histories.store, on: shards[0].loop) }
+            return topic
         }
         let gate = UpgradeGate(shards: shards, configuration: configuration)
         self.gate = gate
@@ -85,6 +96,30 @@ public final class HubServer: Sendable {
         return bound
     }
 
+    /// What a hub holds for its clients, to be asked while its loops rest.
+    package struct Held: Hashable, Sendable {
+        package var sessions = 0
+        package var users = 0
+        package var parts = 0
+        package var topics = 0
+
+        package init() {}
+    }
+
+    /// Bytes that its memory ceiling counts; 0 where it has none.
+    public var heldBytes: Int { directories.ledger.bytes }
+
+    package var held: Held {
+        var held = Held()
+        for shard in shards {
+            held.sessions += shard.sessions.count
+            held.parts += shard.parts.count { $0 != nil }
+        }
+        held.users = directories.sessions.count
+        held.topics = registry.topics.count
+        return held
+    }
+
     /// The first of its loops.
     package var firstLoop: EventLoop { group.loops[0] }
 
@@ -95,6 +130,13 @@ public final class HubServer: Sendable {
     /// - Returns: `nil` where ``HubConfiguration/topicsMax`` is reached.
     public func topic(_ name: String) -> Topic? {
         registry.topic(named: name)
+    }
+
+    /// As ``topic(_:)``, and waits until what a durable store knows of it has been read.
+    public func openTopic(_ name: String) async -> Topic? {
+        guard let topic = topic(name) else { return nil }
+        await topic.loaded()
+        return topic
     }
 
     /// The topic of that name, if there is one.

@@ -57,6 +57,9 @@ final class UpgradeGate: Sendable {
                 HTTPResponse(status: .tooManyRequests, text: "too many from this address\n"))
         }
         let shard = shards[loop.index]
+        guard shard.directories.ledger.stage == .normal else {
+            return .respond(HTTPResponse(status: .serviceUnavailable, text: "no memory\n"))
+        }
         let admission = shard.directories.onion.connect(request, from: address) { request in
             shard.application.admit(request, from: address, to: hub)
         }

@@ -15,7 +15,7 @@ struct Outbox {
     }
 
     private var waiting = Ring<PreparedMessage>()
-    private var bytes = 0
+    private(set) var bytes = 0
     private(set) var dropped = 0
 
     var isEmpty: Bool { waiting.isEmpty }

@@ -220,6 +220,9 @@ public enum SubscribeError: Error, Hashable, Sendable {
     case topicFull
     /// The session has ``HubConfiguration/subscriptionsPerSessionMax`` subscriptions.
     case tooManySubscriptions
+    /// What a durable store knows of the topic has not been read yet; see
+    /// ``HubServer/openTopic(_:)``.
+    case loading
     /// The session has ended.
     case sessionEnded
 }

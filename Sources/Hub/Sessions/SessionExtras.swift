@@ -34,7 +34,11 @@ extension Session {
 
     var outbox: Outbox? {
         get { extras?.outbox }
-        set { if newValue != nil || extras != nil { madeExtras.outbox = newValue } }
+        set {
+            let counted = extras?.outbox?.bytes ?? 0
+            shard.directories.ledger.add((newValue?.bytes ?? 0) - counted)
+            if newValue != nil || extras != nil { madeExtras.outbox = newValue }
+        }
     }
 
     var requests: PendingRequests? {

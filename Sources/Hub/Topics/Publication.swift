@@ -100,6 +100,18 @@ public struct Publication: Sendable {
         }
     }
 
+    /// The message as a store keeps it. One that was encoded before is kept as its bytes, and framed
+    /// by the receivers' protocols when it has been read again.
+    func stored(offset: UInt64) -> HubMessage {
+        switch content(offset: offset) {
+        case .message(let message): return message
+        case .prepared(let frame):
+            let payload = Payload(copying: frame.payload.bytes, kind: frame.kind)
+            return HubMessage(payload, key: key)
+        case .notice: return HubMessage(text: "")
+        }
+    }
+
     /// What takes its place in the topic, with `offset` where it tells it.
     func content(offset: UInt64) -> TopicEntry.Content {
         switch body {
@@ -126,6 +138,9 @@ public struct Publication: Sendable {
 public enum PublishOutcome: Hashable, Sendable {
     /// It is in the topic's order and on its way; of a stored one, `position` is where it stands.
     case published(TopicPosition?)
+    /// The durable store has to have it first; it takes its place then. What the store cannot take
+    /// nobody gets: ``Topic/publishStored(_:)`` tells.
+    case accepted
     /// A loop is further behind than ``HubConfiguration/TopicLimits/undeliveredMessagesMax`` allows;
     /// the message was not taken.
     case overloaded

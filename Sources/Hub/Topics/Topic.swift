@@ -7,8 +7,14 @@ import WSFrame
 /// Any thread may publish and ask. Whoever holds a topic keeps it, its history and its ``epoch``
 /// alive; a topic that nobody holds is forgotten after ``HubConfiguration/topicIdleTimeout``.
 public final class Topic: Sendable {
-    private struct State {
+    struct State {
+        /// What the store knows has been read, where it keeps histories.
+        var isLoaded = true
+        /// Whoever waits for that.
+        var waiting: [@Sendable () -> Void] = []
         var log: TopicLog<TopicEntry>
+        /// What the hub's ledger counts of it.
+        var countedBytes = 0
         var presence: PresenceSet
         var subscribers = 0
         var metrics = TopicMetrics()
@@ -33,19 +39,20 @@ public final class Topic: Sendable {
     public let name: String
 
     /// Names this life of the topic.
-    public let epoch: Epoch
+    ///
+    /// Where the hub's store is durable, it is the store's as soon as that has been asked.
+    public var epoch: Epoch { state.withLock { $0.log.epoch } }
 
     let shards: [HubShard]
     let limits: HubConfiguration.TopicLimits
-    private let protocols: Int
-    private let state: Mutex<State>
+    let protocols: Int
+    let state: Mutex<State>
 
     init(
         name: String, epoch: Epoch, shards: [HubShard], limits: HubConfiguration.TopicLimits,
-        protocols: Int
+        protocols: Int, isLoaded: Bool = true
     ) {
         self.name = name
-        self.epoch = epoch
         self.shards = shards
         self.limits = limits
         self.protocols = protocols
@@ -57,6 +64,7 @@ public final class Topic: Sendable {
                 liveMessagesMax: limits.undeliveredMessagesMax,
                 liveBytesMax: limits.undeliveredBytesMax))
         state = Mutex(State(log: log, presence: PresenceSet(mode: limits.presence)))
+        if !isLoaded { state.withLock { $0.isLoaded = false } }
     }
 
     /// Appends a message to the topic and sends it to every subscriber.
@@ -73,8 +81,16 @@ public final class Topic: Sendable {
     }
 
     /// Appends what has passed the middleware.
-    func append(_ publication: Publication) -> PublishOutcome {
+    ///
+    /// `whenDone` is called where the outcome is ``PublishOutcome/accepted``.
+    func append(
+        _ publication: Publication,
+        whenDone: (@Sendable (Result<PublishOutcome, StoreError>) -> Void)? = nil
+    ) -> PublishOutcome {
         let stored = publication.durability == .stored
+        if stored, let writer = shards[0].directories.histories {
+            return store(publication, by: writer, whenDone: whenDone)
+        }
         let now = shards[0].configuration.calendar()
         let (outcome, wake) = state.withLock { state -> (PublishOutcome, LoopSet) in
             let bytes = publication.bytes
@@ -89,12 +105,14 @@ public final class Topic: Sendable {
             }
             let entry = TopicEntry(
                 publication, topic: name,
-                position: TopicPosition(epoch: epoch, offset: state.log.offset + (stored ? 1 : 0)),
+                position: TopicPosition(
+                    epoch: state.log.epoch, offset: state.log.offset + (stored ? 1 : 0)),
                 time: now, protocols: protocols)
             guard case .appended(let wake) = state.log.append(entry, bytes: bytes, stored: stored)
             else { return (.overloaded, LoopSet()) }
             state.metrics.published += 1
             if let age = limits.historyAge { state.log.dropHistory { $0.time + age <= now } }
+            count(&state)
             let outcome = PublishOutcome.published(stored ? entry.position : nil)
             if let key = publication.idempotencyKey {
                 state.keys.remember(key, outcome, until: now + Self.keyLife, at: now)
@@ -104,6 +122,25 @@ public final class Topic: Sendable {
         for loop in wake { shards[loop].post(self) }
         return outcome
     }
+
+    deinit {
+        let counted = state.withLock { $0.countedBytes }
+        if counted != 0 { shards[0].directories.ledger.add(-counted) }
+    }
+
+    /// Keeps the hub's ledger right, and to it.
+    func count(_ state: inout State) {
+        guard let ledger = shards.first?.directories.ledger else { return }
+        if ledger.stage == .shrinking {
+            state.log.shrinkHistory(to: MemoryLedger.shrunkTo)
+        }
+        guard state.countedBytes != state.log.bytes else { return }
+        ledger.add(state.log.bytes - state.countedBytes)
+        state.countedBytes = state.log.bytes
+    }
+
+    /// Gives way where memory is short.
+    func giveWay() { state.withLock { count(&$0) } }
 
     /// What it did since it was made.
     ///
@@ -178,7 +215,7 @@ public final class Topic: Sendable {
             let isRecovered = log.holds(after: position)
             let known = isRecovered ? position.offset : log.firstOffset - 1
             return TopicPlace(
-                position: TopicPosition(epoch: epoch, offset: known), isRecovered: isRecovered,
+                position: TopicPosition(epoch: log.epoch, offset: known), isRecovered: isRecovered,
                 cursor: known == log.offset ? live : Cursor(.catchingUp(known)),
                 liveEnd: log.liveEnd, count: count)
         }
@@ -213,6 +250,7 @@ public final class Topic: Sendable {
         state.withLock { state in
             state.subscribers -= 1
             if isLast { state.log.detach(loop) }
+            count(&state)
         }
     }
 
@@ -220,7 +258,10 @@ public final class Topic: Sendable {
     func take(
         for loop: Int, into batch: inout [TopicEntry], bytesMax: Int
     ) -> TopicLog<TopicEntry>.OnTake {
-        state.withLock { $0.log.take(for: loop, into: &batch, bytesMax: bytesMax) }
+        state.withLock { state in
+            defer { count(&state) }
+            return state.log.take(for: loop, into: &batch, bytesMax: bytesMax)
+        }
     }
 
     /// Stored messages for a subscriber that fell behind.

@@ -63,7 +63,7 @@ struct TopicLog<Message> {
         var cursor: UInt64 = 0
     }
 
-    let epoch: Epoch
+    private(set) var epoch: Epoch
     /// The offset of the last stored message; 0 when there was none.
     private(set) var offset: UInt64 = 0
 
@@ -86,6 +86,18 @@ struct TopicLog<Message> {
     /// The place in the live sequence that the next message gets.
     var liveEnd: UInt64 { liveStart + UInt64(live.count) }
 
+    /// Bytes of the messages held, those for readers and those of the history.
+    var bytes: Int { liveBytes + historyBytes }
+
+    /// Keeps the history to a part of its bounds.
+    mutating func shrinkHistory(to part: Int) {
+        while history.count > limits.historyMessagesMax / part
+            || (historyBytes > limits.historyBytesMax / part && history.count > 1)
+        {
+            historyBytes -= history.popFirst()?.bytes ?? 0
+        }
+    }
+
     /// The offset of the oldest message kept; the next one's where none is.
     var firstOffset: UInt64 { offset - UInt64(history.count) + 1 }
 
@@ -100,11 +112,40 @@ struct TopicLog<Message> {
             || (live.count < limits.liveMessagesMax && liveBytes + bytes <= limits.liveBytesMax)
     }
 
+    /// Takes over what a store has kept; nothing was stored here before.
+    mutating func load(_ end: TopicPosition, _ messages: [(message: Message, bytes: Int)]) {
+        assert(offset == 0, "loaded after \(offset) messages")
+        epoch = end.epoch
+        for (message, bytes) in messages { store(Entry(message: message, bytes: bytes)) }
+        offset = end.offset
+    }
+
+    /// Makes the next stored message the one of that position. What a gap before it leaves behind is
+    /// forgotten: it is no longer all there was.
+    mutating func expect(_ position: TopicPosition) {
+        guard position.epoch != epoch || position.offset != offset + 1 else { return }
+        epoch = position.epoch
+        offset = position.offset - 1
+        history = Ring()
+        historyBytes = 0
+    }
+
+    /// As ``append(_:bytes:stored:)``, however far the slowest loop is behind: a store has it already.
+    mutating func appendStored(_ message: Message, bytes: Int) -> LoopSet {
+        let entry = Entry(message: message, bytes: bytes)
+        store(entry)
+        return makeLive(entry)
+    }
+
     /// Appends a message that comes after all others, for every reader alike.
     mutating func append(_ message: Message, bytes: Int, stored: Bool) -> OnAppend {
         guard hasRoom(for: bytes) else { return .refused }
         let entry = Entry(message: message, bytes: bytes)
         if stored { store(entry) }
+        return .appended(wake: makeLive(entry))
+    }
+
+    private mutating func makeLive(_ entry: Entry) -> LoopSet {
         var wake = LoopSet()
         var isRead = false
         for index in readers.indices where readers[index].isAttached {
@@ -116,11 +157,11 @@ struct TopicLog<Message> {
         }
         if isRead {
             live.append(entry)
-            liveBytes += bytes
+            liveBytes += entry.bytes
         } else {
             liveStart += 1
         }
-        return .appended(wake: wake)
+        return wake
     }
 
     /// Lets `loop` read what is appended from now on.

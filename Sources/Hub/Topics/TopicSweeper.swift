@@ -19,6 +19,7 @@ final class TopicSweeper: TimerTarget, Sendable {
     func timerFired(_ id: TimerID, on loop: EventLoop) {
         guard let registry else { return }
         registry.sweep()
+        for topic in registry.topics { topic.giveWay() }
         schedule(on: loop)
     }
 }

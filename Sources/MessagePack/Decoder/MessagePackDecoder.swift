@@ -31,7 +31,9 @@ public struct MessagePackDecoder: Sendable {
         return try source.decode(type, at: 0, path: [])
     }
 
-    /// Decodes a value from all of `bytes`; see ``decode(_:from:)-swift.method``.
+    /// Decodes a value from all of `bytes`, an array.
+    ///
+    /// - Throws: As for a span.
     public func decode<Value: Decodable>(_ type: Value.Type, from bytes: [UInt8]) throws -> Value {
         try checkWhole(bytes.span.bytes)
         return try EncodedSource(bytes: bytes).decode(type, at: 0, path: [])

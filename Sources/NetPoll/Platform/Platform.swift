@@ -17,6 +17,13 @@ package enum Platform {
         return Instant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
     }
 
+    /// Whole seconds since 1970 (clock_gettime(2), CLOCK_REALTIME); for what is shown to others.
+    package static func unixTime() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return time.tv_sec
+    }
+
     /// Cores this process may use; at least 1.
     static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 

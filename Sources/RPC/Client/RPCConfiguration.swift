@@ -38,6 +38,18 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// How long such a peer may stay silent after a ping before the connection is given up. Default
     /// 10 s.
     public var pingTimeout = Duration.seconds(10)
+    /// Server: how long a connection may live before its client is told to go elsewhere (GOAWAY) and
+    /// calls on it are awaited, so that load is spread anew over servers that come; `nil`: for ever.
+    /// A connection of a peer that does not know the extensions is left alone. Default `nil`.
+    public var ageMax: Duration?
+    /// By what part each connection's age is shortened at most, at random, so that those made together
+    /// do not end together. Default 0.1.
+    public var ageJitter = 0.1
+    /// How long calls may go on on a connection that reached its age before it is aborted; `nil`: for
+    /// ever. Default 30 s.
+    public var ageGrace: Duration? = .seconds(30)
+    /// Which services of introspection a server has. Default: none.
+    public var introspection: RPCIntrospection = []
     /// Limits of the connection underneath. Its send queue holds 16 MiB by default.
     public var connection: Connection.Limits = {
         var limits = Connection.Limits()
@@ -56,6 +68,9 @@ public struct RPCConfiguration: Hashable, Sendable {
             "pieces of at most \(pieceBytesMax) bytes")
         precondition(partialMessagesMax >= 0, "\(partialMessagesMax) messages in pieces")
         precondition(incomingCallsMax > 0, "at most \(incomingCallsMax) calls of the peer")
+        if let ageMax { precondition(ageMax > .zero, "an age of \(ageMax)") }
+        if let ageGrace { precondition(ageGrace > .zero, "a grace of \(ageGrace)") }
+        precondition((0...1).contains(ageJitter), "a jitter of \(ageJitter)")
         var limits = CoreLimits()
         limits.outgoingMax = outgoingCallsMax
         switch whenFull {

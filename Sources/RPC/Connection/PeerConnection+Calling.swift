@@ -17,7 +17,10 @@ extension PeerConnection {
         switch core.opened(call.shape, isOneWay: call.isOneWay, deadline: call.deadline) {
         case .send(let key): send(call, key)
         case .wait(let key): keep(call, key)
-        case .refuse(let refusal): call.end(Self.error(refusal))
+        case .refuse(let refusal):
+            // The last stream id may be used.
+            if refusal == .draining { onCapacity?(0) }
+            call.end(Self.error(refusal))
         }
         armTimer()
     }

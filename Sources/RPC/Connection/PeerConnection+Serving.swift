@@ -15,15 +15,27 @@ extension PeerConnection {
             let text = "the method is \(entry.shape)"
             return refuse(slot, RPCError(.invalidArgument, text, execution: .notRun))
         }
+        var admittedAt: Int64?
+        if shelf.gate.isLimiting {
+            let now = loop.now.nanoseconds
+            let isCounted = entry.shape == .unary && entry.execution != .inline
+            if let refusal = shelf.gate.enter(isCounted: isCounted, at: now) {
+                return refuse(slot, refusal)
+            }
+            if isCounted { admittedAt = now }
+        }
         guard entry.execution != .inline else {
             return serveInline(slot, entry, envelope, data)
         }
         let call = shelf.take(entry.execution)
+        call.admittedAt = admittedAt
         call.peer = self
         call.slot = slot
         call.entry = entry
         call.envelope = envelope
         call.deadline = core.incoming.entry(slot).pointee.deadline
+        call.startedAt = loop.now.nanoseconds
+        shelf.records.started(entry.index)
         call.data.append(data)
         while served.count <= Int(slot) { served.append(nil) }
         served[Int(slot)] = call
@@ -49,6 +61,7 @@ extension PeerConnection {
         } catch {
             failure = RPCError(ofHandler: error)
         }
+        shelf.records.servedInline(entry.index, failed: failure != nil)
         // The handler may have ended the connection.
         guard !isClosed, let id = core.answered(slot) else { return }
         write(id, failure, shelf.scratch.bytes)
@@ -56,6 +69,12 @@ extension PeerConnection {
 
     /// A handler is done; on the loop.
     func finished(_ call: ServedCall) {
+        shelf.gate.leave(call, at: loop)
+        if let entry = call.entry {
+            shelf.records.ended(
+                entry.index, nanoseconds: loop.now.nanoseconds - call.startedAt,
+                failed: call.failure != nil)
+        }
         let slot = Int(call.slot)
         if !isClosed, slot < served.count, served[slot] === call {
             served[slot] = nil

@@ -42,6 +42,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     private var timer: TimerID?
     private var timerAt = Int64.max
     private var onClose: ((PeerConnection) -> Void)?
+    /// Told how many calls this side may make here, when that changes; 0: no more.
+    var onCapacity: ((Int) -> Void)?
     /// The configured time in nanoseconds; `.max`: none.
     let callTimeout: Int64
 
@@ -90,6 +92,10 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                 connection.abort()
             }
         }
+        if core.expiredOnArrival > 0 {
+            shelf.gate.shed(core.expiredOnArrival)
+            core.expiredOnArrival = 0
+        }
         sendWaiting()
         armTimer()
         closeIfDrained()
@@ -122,6 +128,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         case .negotiated:
             noteLongMessages()
             keepAlive()
+            onCapacity?(core.outgoingMax)
         case .goAway(let goAway): wentAway(goAway)
         }
     }
@@ -148,7 +155,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         outbox.clear()
         delayed = []
         onClose?(self)
-        onClose = nil
+        (onClose, onCapacity) = (nil, nil)
     }
 
     // MARK: - Frames that are sent
@@ -264,6 +271,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     }
 
     private func wentAway(_ goAway: GoAway) {
+        onCapacity?(0)
         var cursor: UInt32 = 0
         while let slot = core.nextNotAccepted(&cursor) {
             end(

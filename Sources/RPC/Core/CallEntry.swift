@@ -13,16 +13,16 @@ enum CallSide: Hashable, Sendable {
 }
 
 /// Which sides of a call send a stream of messages.
-enum CallShape: Hashable, Sendable {
+public enum CallShape: Hashable, Sendable {
     case unary
     case clientStreaming
     case serverStreaming
     case bidirectional
 
     /// Whether the caller sends a stream.
-    var clientStreams: Bool { self == .clientStreaming || self == .bidirectional }
+    public var clientStreams: Bool { self == .clientStreaming || self == .bidirectional }
     /// Whether the called side sends a stream.
-    var serverStreams: Bool { self == .serverStreaming || self == .bidirectional }
+    public var serverStreams: Bool { self == .serverStreaming || self == .bidirectional }
 }
 
 /// What is known of one call; one entry of a ``CallTable``.

@@ -90,6 +90,7 @@ extension ConnectionCore {
             control.append(.settings(limits.settings))
         }
         if let refusal = refusal(of: header, envelope) {
+            if refusal.code == .deadlineExceeded { expiredOnArrival += 1 }
             if !header.flags.contains(.oneWay) { control.append(.refusal(stream: id, refusal)) }
             return .none
         }

@@ -48,6 +48,8 @@ struct ConnectionCore: ~Copyable {
     var lastIncoming: UInt32 = 0
     /// This side's GOAWAY, or that it takes no more calls of a plain peer.
     var isDraining = false
+    /// Calls that came too late to be run, and were not counted elsewhere yet.
+    var expiredOnArrival = 0
     /// The last call that is taken when it drains.
     var lastAccepted: UInt32 = .max
 

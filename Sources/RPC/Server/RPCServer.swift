@@ -14,21 +14,34 @@ public final class RPCServer: Sendable {
     public let group: EventLoopGroup
     /// The settings in force.
     public let configuration: RPCConfiguration
+    /// What `longwire.Health` tells, where ``RPCConfiguration/introspection`` has it.
+    public let health = RPCHealth()
 
     let shards: RPCServerShards
+    private let gate: AdmissionGate
     private let listeners = Mutex<[ListenerGroup]>([])
 
     /// - Parameters:
     ///   - group: The loops to serve on.
     ///   - handlers: The methods to serve.
     ///   - configuration: Bounds and times of each connection.
+    ///   - admission: Which calls are run. Default: all.
     public init(
-        group: EventLoopGroup, handlers: RPCHandlers, configuration: RPCConfiguration = .init()
+        group: EventLoopGroup, handlers: RPCHandlers, configuration: RPCConfiguration = .init(),
+        admission: RPCAdmission = .init()
     ) {
         self.group = group
         self.configuration = configuration
-        shards = RPCServerShards(group, handlers.table, configuration)
+        gate = AdmissionGate(admission)
+        let source = IntrospectionSource(health)
+        var handlers = handlers
+        handlers.addIntrospection(configuration.introspection, source)
+        shards = RPCServerShards(group, handlers.table, configuration, gate)
+        source.begin(shards, group)
     }
+
+    /// What became of the calls that came so far.
+    public var admission: RPCAdmissionSnapshot { gate.snapshot }
 
     /// Starts to serve at `address`; may be called for several.
     ///
@@ -54,6 +67,7 @@ public final class RPCServer: Sendable {
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.
     public func drain(deadline: Duration = .seconds(10)) async {
+        health.drain()
         let stopped = listeners.withLock { listeners in
             defer { listeners = [] }
             return listeners

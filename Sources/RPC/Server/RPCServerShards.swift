@@ -4,7 +4,8 @@ import NetPoll
 /// the server itself alive.
 final class RPCServerShards: Sendable {
     private let configuration: RPCConfiguration
-    private let table: MethodTable
+    let table: MethodTable
+    private let gate: AdmissionGate
 
     /// A loop's shard, made by its first connection or by draining.
     ///
@@ -15,9 +16,13 @@ final class RPCServerShards: Sendable {
 
     private let places: [Place]
 
-    init(_ group: EventLoopGroup, _ table: MethodTable, _ configuration: RPCConfiguration) {
+    init(
+        _ group: EventLoopGroup, _ table: MethodTable, _ configuration: RPCConfiguration,
+        _ gate: AdmissionGate
+    ) {
         self.table = table
         self.configuration = configuration
+        self.gate = gate
         places = group.loops.map { _ in Place() }
     }
 
@@ -25,7 +30,7 @@ final class RPCServerShards: Sendable {
     func shard(of loop: EventLoop) -> RPCServerShard {
         let place = places[loop.index]
         if let shard = place.shard { return shard }
-        let shard = RPCServerShard(loop, table, configuration)
+        let shard = RPCServerShard(loop, table, configuration, gate)
         place.shard = shard
         return shard
     }
@@ -39,14 +44,18 @@ final class RPCServerShard: TimerTarget {
     private let mailbox: LoopMailbox
     private let shelf: ServedCallShelf
     private var peers: [ObjectIdentifier: PeerConnection] = [:]
+    private var ages: [ObjectIdentifier: ConnectionAge] = [:]
     private var drained: (@Sendable () -> Void)?
 
-    init(_ loop: EventLoop, _ table: MethodTable, _ configuration: RPCConfiguration) {
+    init(
+        _ loop: EventLoop, _ table: MethodTable, _ configuration: RPCConfiguration,
+        _ gate: AdmissionGate
+    ) {
         self.loop = loop
         self.table = table
         self.configuration = configuration
         mailbox = LoopMailbox(loop)
-        shelf = ServedCallShelf(mailbox)
+        shelf = ServedCallShelf(mailbox, gate: gate)
     }
 
     func accept(_ connection: Connection) -> any ConnectionHandler {
@@ -55,14 +64,22 @@ final class RPCServerShard: TimerTarget {
             mailbox: mailbox, shelf: shelf
         ) { [weak self] peer in self?.ended(peer) }
         peers[ObjectIdentifier(peer)] = peer
-        if drained != nil { peer.drain() }
+        if drained != nil {
+            peer.drain()
+        } else if configuration.ageMax != nil {
+            ages[ObjectIdentifier(peer)] = ConnectionAge(peer)
+        }
         return peer
     }
+
+    /// What became of the calls on this loop.
+    var records: MethodRecords { shelf.records }
 
     var connections: [RPCConnection] { peers.values.map { RPCConnection($0) } }
 
     private func ended(_ peer: PeerConnection) {
         peers[ObjectIdentifier(peer)] = nil
+        ages.removeValue(forKey: ObjectIdentifier(peer))?.stop()
         tellIfDrained()
     }
 

@@ -19,8 +19,16 @@ final class ServedCall: @unchecked Sendable {
     /// The frame's data, and where in them the payload is.
     @exclusivity(unchecked) var data = PayloadWriter()
     @exclusivity(unchecked) var envelope: RequestEnvelope?
+    /// What an interceptor made of the request's metadata.
+    @exclusivity(unchecked) var metadata: RPCMetadata?
+    /// When the request came; nanoseconds.
+    var startedAt: Int64 = 0
     /// Nanoseconds; `.max`: none.
     var deadline = Int64.max
+    /// When the gate let it in, where that counts it.
+    var admittedAt: Int64?
+    /// Whether nobody waited for it any more when its turn came.
+    private(set) var wasShed = false
 
     @exclusivity(unchecked) var reply = PayloadWriter()
     /// Of a call that streams.
@@ -63,6 +71,8 @@ final class ServedCall: @unchecked Sendable {
         peer = nil
         entry = nil
         stream = nil
+        metadata = nil
+        wasShed = false
         data.reset()
         reply.reset()
         failure = nil
@@ -95,7 +105,10 @@ final class ServedCall: @unchecked Sendable {
         do {
             guard let entry else { preconditionFailure("a call without a method") }
             // It waited for its turn until nobody wanted it any more.
-            guard !Task.isCancelled else { throw CancellationError() }
+            guard !Task.isCancelled else {
+                wasShed = true
+                throw CancellationError()
+            }
             guard deadline != .max else { return try await entry.run(self) }
             let instant = Instant(nanoseconds: deadline)
             try await RPCDeadline.$current.withValue(instant) { try await entry.run(self) }
@@ -104,11 +117,16 @@ final class ServedCall: @unchecked Sendable {
         }
     }
 
+    /// Lends the request's bytes.
+    func withRequestPayload<Result>(
+        _ body: (RawSpan) throws -> Result
+    ) rethrows -> Result {
+        try data.withSpan { try body($0.extracting(envelope?.payload ?? 0..<0)) }
+    }
+
     func decodeRequest<Request: RPCMessage>(_ type: Request.Type) throws -> Request {
         do {
-            return try data.withSpan {
-                try Request(decoding: $0.extracting(envelope?.payload ?? 0..<0))
-            }
+            return try withRequestPayload { try Request(decoding: $0) }
         } catch {
             throw RPCError(.invalidArgument, "the request cannot be decoded: \(error)")
         }
@@ -117,7 +135,7 @@ final class ServedCall: @unchecked Sendable {
     var context: RPCContext {
         guard let peer else { preconditionFailure("a call without a connection") }
         return RPCContext(
-            metadata: envelope.map { RPCMetadata($0, of: data.bytes) } ?? [:],
+            metadata: metadata ?? envelope.map { RPCMetadata($0, of: data.bytes) } ?? [:],
             deadline: deadline == .max ? nil : Instant(nanoseconds: deadline),
             connection: RPCConnection(peer))
     }

@@ -5,18 +5,23 @@ final class ServedCallShelf {
     /// How many are kept of each kind; more are made and ended as they are needed.
     static let idleMax = 1_024
 
+    /// What says which calls are run.
+    let gate: AdmissionGate
     private let mailbox: LoopMailbox
     // Unchecked as ``PeerConnection``'s. An inline handler is lent ``scratch``; no other runs before
     // it returns.
     @exclusivity(unchecked) private var onLoop: [ServedCall] = []
     @exclusivity(unchecked) private var onPool: [ServedCall] = []
+    /// What became of the calls.
+    @exclusivity(unchecked) var records = MethodRecords()
     /// Where inline handlers write.
     @exclusivity(unchecked) var scratch = PayloadWriter()
 
     private var madeCompressor: MessageCompressor?
 
-    init(_ mailbox: LoopMailbox) {
+    init(_ mailbox: LoopMailbox, gate: AdmissionGate = AdmissionGate(RPCAdmission())) {
         self.mailbox = mailbox
+        self.gate = gate
     }
 
     deinit {

@@ -13,6 +13,8 @@ class MethodEntry {
     let method: [UInt8]
     let shape: CallShape
     let execution: Execution
+    /// Its place in the table; set before that is used.
+    var index = 0
 
     init(service: String, method: String, shape: CallShape, execution: Execution) {
         self.service = Array(service.utf8)
@@ -78,6 +80,12 @@ final class InlineEntry: MethodEntry {
     init(service: String, name: String, _ handler: @escaping Handler) {
         self.handler = handler
         super.init(service: service, method: name, shape: .unary, execution: .inline)
+    }
+
+    /// Within interceptors it is a task as others are.
+    override func run(_ call: ServedCall) async throws {
+        let context = call.context
+        try call.withRequestPayload { try handler($0, context, &call.reply) }
     }
 
     override func runInline(

@@ -2,7 +2,7 @@
 ///
 /// `@unchecked Sendable`: entries are immutable, and their handlers `Sendable`.
 struct MethodTable: @unchecked Sendable {
-    private var entries: [MethodEntry] = []
+    private(set) var entries: [MethodEntry] = []
     /// Positions plus one, 0 where there is none; a power of two, at most half full.
     private var index = [UInt16](repeating: 0, count: 16)
 
@@ -16,6 +16,7 @@ struct MethodTable: @unchecked Sendable {
             "\(String(decoding: entry.service, as: UTF8.self))/\(String(decoding: entry.method, as: UTF8.self)) is served already"
         )
         precondition(entries.count < 32_767, "\(entries.count) methods")
+        entry.index = entries.count
         entries.append(entry)
         if entries.count * 2 > index.count { index = .init(repeating: 0, count: index.count * 2) }
         for place in index.indices { index[place] = 0 }
@@ -26,6 +27,17 @@ struct MethodTable: @unchecked Sendable {
             while index[place & (index.count - 1)] != 0 { place += 1 }
             index[place & (index.count - 1)] = UInt16(position + 1)
         }
+    }
+
+    /// The same methods, each of them changed; their names stay.
+    func mapped(_ transform: (MethodEntry) -> MethodEntry) -> MethodTable {
+        var table = self
+        table.entries = entries.map { entry in
+            let changed = transform(entry)
+            changed.index = entry.index
+            return changed
+        }
+        return table
     }
 
     /// The method of these names.

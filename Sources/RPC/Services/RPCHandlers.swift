@@ -5,9 +5,24 @@
 ///         HelloReply(text: "Hello, \(request.name)")
 ///     }
 public struct RPCHandlers: Sendable {
-    private(set) var table = MethodTable()
+    private var methods = MethodTable()
+    /// What goes around every call that is served, the first one outermost. Default: nothing.
+    ///
+    /// Where there is any, inline handlers become tasks on their loop.
+    public var interceptors: [any RPCInterceptor] = []
 
     public init() {}
+
+    /// The methods within their interceptors.
+    var table: MethodTable {
+        guard !interceptors.isEmpty else { return methods }
+        let chain = InterceptorChain(interceptors: interceptors)
+        return methods.mapped { InterceptedEntry($0, chain) }
+    }
+
+    mutating func moveToLoop() {
+        methods = methods.mapped { $0.execution == .pool ? LoopEntry($0) : $0 }
+    }
 
     /// Serves `method` with a task per call.
     ///
@@ -24,7 +39,7 @@ public struct RPCHandlers: Sendable {
         _ method: UnaryMethod<Request, Reply>, on execution: HandlerExecution = .pool,
         _ handler: @escaping @Sendable (Request, RPCContext) async throws -> Reply
     ) {
-        table.add(UnaryEntry(method, on: execution, handler))
+        methods.add(UnaryEntry(method, on: execution, handler))
     }
 
     /// Serves `method` on the loop, within the event that brought the request: the fastest way, for
@@ -47,7 +62,7 @@ public struct RPCHandlers: Sendable {
             }
             try handler(request, context).encode(to: &reply)
         }
-        table.add(entry)
+        methods.add(entry)
     }
 
     /// As ``handleInline(_:_:)`` for a method of bytes, which are lent and not copied: a call
@@ -60,7 +75,7 @@ public struct RPCHandlers: Sendable {
         _ method: UnaryMethod<[UInt8], [UInt8]>,
         _ handler: @escaping @Sendable (RawSpan, RPCContext, inout PayloadWriter) throws -> Void
     ) {
-        table.add(InlineEntry(service: method.service, name: method.name, handler))
+        methods.add(InlineEntry(service: method.service, name: method.name, handler))
     }
 
     /// Serves a method whose replies stream, with a task per call as `handle` does.
@@ -74,7 +89,7 @@ public struct RPCHandlers: Sendable {
         _ handler:
             @escaping @Sendable (Request, RPCOutbound<Reply>, RPCContext) async throws -> Void
     ) {
-        table.add(ServerStreamingEntry(method, on: execution, handler))
+        methods.add(ServerStreamingEntry(method, on: execution, handler))
     }
 
     /// Serves a method whose requests stream, with a task per call as `handle` does.
@@ -87,7 +102,7 @@ public struct RPCHandlers: Sendable {
         _ method: ClientStreamingMethod<Request, Reply>, on execution: HandlerExecution = .pool,
         _ handler: @escaping @Sendable (RPCInbound<Request>, RPCContext) async throws -> Reply
     ) {
-        table.add(ClientStreamingEntry(method, on: execution, handler))
+        methods.add(ClientStreamingEntry(method, on: execution, handler))
     }
 
     /// Serves a method with a stream each way, with a task per call as `handle` does.
@@ -102,6 +117,6 @@ public struct RPCHandlers: Sendable {
             @escaping @Sendable (RPCInbound<Request>, RPCOutbound<Reply>, RPCContext) async throws
             -> Void
     ) {
-        table.add(BidirectionalEntry(method, on: execution, handler))
+        methods.add(BidirectionalEntry(method, on: execution, handler))
     }
 }

@@ -17,12 +17,14 @@ extension RPCService {
     ///   - name: The bare name on the wire.
     ///   - request: What it takes.
     ///   - reply: What it gives.
-    /// - Returns: The method, for ``RPCConnection/call(_:_:options:)`` and
+    ///   - traits: What else is known of it. Default: nothing.
+    /// - Returns: The method, for ``RPCClient/call(_:_:options:)`` and
     ///   ``RPCHandlers``.
     public static func unary<Request, Reply>(
-        _ name: String, _ request: Request.Type, _ reply: Reply.Type
+        _ name: String, _ request: Request.Type, _ reply: Reply.Type,
+        _ traits: RPCMethodTraits = []
     ) -> UnaryMethod<Request, Reply> {
-        UnaryMethod(service: serviceName, name: name)
+        UnaryMethod(service: serviceName, name: name, traits: traits)
     }
 }
 
@@ -32,11 +34,14 @@ public struct UnaryMethod<Request: RPCMessage, Reply: RPCMessage>: Sendable {
     public let service: String
     /// Its bare name.
     public let name: String
+    /// What else is known of it.
+    public let traits: RPCMethodTraits
     let encoded: EncodedName
 
-    init(service: String, name: String) {
+    init(service: String, name: String, traits: RPCMethodTraits = []) {
         self.service = service
         self.name = name
+        self.traits = traits
         encoded = EncodedName(service: service, method: name)
     }
 }

@@ -4,6 +4,8 @@ public struct ServerStreamingMethod<Request: RPCMessage, Reply: RPCMessage>: Sen
     public let service: String
     /// Its bare name.
     public let name: String
+    /// What else is known of it.
+    public let traits: RPCMethodTraits
     let encoded: EncodedName
 }
 
@@ -13,6 +15,8 @@ public struct ClientStreamingMethod<Request: RPCMessage, Reply: RPCMessage>: Sen
     public let service: String
     /// Its bare name.
     public let name: String
+    /// What else is known of it.
+    public let traits: RPCMethodTraits
     let encoded: EncodedName
 }
 
@@ -22,6 +26,8 @@ public struct BidirectionalMethod<Request: RPCMessage, Reply: RPCMessage>: Senda
     public let service: String
     /// Its bare name.
     public let name: String
+    /// What else is known of it.
+    public let traits: RPCMethodTraits
     let encoded: EncodedName
 }
 
@@ -32,12 +38,14 @@ extension RPCService {
     ///   - name: The bare name on the wire.
     ///   - request: What it takes.
     ///   - reply: What each message of its replies is.
+    ///   - traits: What else is known of it. Default: nothing.
     /// - Returns: The method.
     public static func serverStreaming<Request, Reply>(
-        _ name: String, _ request: Request.Type, _ reply: Reply.Type
+        _ name: String, _ request: Request.Type, _ reply: Reply.Type,
+        _ traits: RPCMethodTraits = []
     ) -> ServerStreamingMethod<Request, Reply> {
         ServerStreamingMethod(
-            service: serviceName, name: name,
+            service: serviceName, name: name, traits: traits,
             encoded: EncodedName(service: serviceName, method: name))
     }
 
@@ -47,12 +55,14 @@ extension RPCService {
     ///   - name: The bare name on the wire.
     ///   - request: What each message of its requests is.
     ///   - reply: What it gives.
+    ///   - traits: What else is known of it. Default: nothing.
     /// - Returns: The method.
     public static func clientStreaming<Request, Reply>(
-        _ name: String, _ request: Request.Type, _ reply: Reply.Type
+        _ name: String, _ request: Request.Type, _ reply: Reply.Type,
+        _ traits: RPCMethodTraits = []
     ) -> ClientStreamingMethod<Request, Reply> {
         ClientStreamingMethod(
-            service: serviceName, name: name,
+            service: serviceName, name: name, traits: traits,
             encoded: EncodedName(service: serviceName, method: name))
     }
 
@@ -62,12 +72,14 @@ extension RPCService {
     ///   - name: The bare name on the wire.
     ///   - request: What each message of its requests is.
     ///   - reply: What each message of its replies is.
+    ///   - traits: What else is known of it. Default: nothing.
     /// - Returns: The method.
     public static func bidirectional<Request, Reply>(
-        _ name: String, _ request: Request.Type, _ reply: Reply.Type
+        _ name: String, _ request: Request.Type, _ reply: Reply.Type,
+        _ traits: RPCMethodTraits = []
     ) -> BidirectionalMethod<Request, Reply> {
         BidirectionalMethod(
-            service: serviceName, name: name,
+            service: serviceName, name: name, traits: traits,
             encoded: EncodedName(service: serviceName, method: name))
     }
 }

@@ -4,6 +4,8 @@
 struct HTTPFraming {
     private(set) var body = HTTPRequest.Body.none
     private(set) var keepsAlive: Bool
+    private(set) var expectsContinue = false
+    private var hasUnknownExpectation = false
     private var hosts = 0
     private var contentLengths = 0
     private var contentBytes: Int?
@@ -38,6 +40,14 @@ struct HTTPFraming {
             }
             body = contentBytes == 0 ? .none : .bytes(contentBytes)
         }
+        // An expectation of HTTP/1.0 is ignored, and one without a body asks for nothing (RFC 9110
+        // §10.1.1).
+        if version == .http10 || body == .none {
+            expectsContinue = false
+        }
+        guard version == .http10 || !hasUnknownExpectation else {
+            throw HTTPParseError(.unknownExpectation)
+        }
         keepsAlive = !hasClose && (keepsAlive || hasKeepAlive)
     }
 
@@ -45,6 +55,12 @@ struct HTTPFraming {
         switch name.count {
         case 4 where HTTPSyntax.matches(name, "host"):
             hosts += 1
+        case 6 where HTTPSyntax.matches(name, "expect"):
+            HTTPSyntax.forEachListElement(of: value) { expectation in
+                let isContinue = HTTPSyntax.matches(expectation, "100-continue")
+                expectsContinue = expectsContinue || isContinue
+                hasUnknownExpectation = hasUnknownExpectation || !isContinue
+            }
         case 10 where HTTPSyntax.matches(name, "connection"):
             HTTPSyntax.forEachListElement(of: value) { option in
                 hasClose = hasClose || HTTPSyntax.matches(option, "close")

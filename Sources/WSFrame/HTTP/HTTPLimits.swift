@@ -1,4 +1,4 @@
-/// What one HTTP request head may make this side read and hold.
+/// What one HTTP request may make this side read and hold.
 public struct HTTPLimits: Hashable, Sendable {
     /// The longest request line without its line end, in bytes; beyond it 414.
     ///
@@ -17,6 +17,19 @@ public struct HTTPLimits: Hashable, Sendable {
     ///
     /// 16 KiB by default.
     public var headBytesMax: Int
+    /// The longest body, in bytes; beyond it 413.
+    ///
+    /// 1 MiB by default. Who reads a body may set another for it.
+    public var bodyBytesMax: Int
+    /// The longest line of a chunk, its size and extensions without the line end, in bytes; beyond
+    /// it 400.
+    ///
+    /// 256 by default.
+    public var chunkLineBytesMax: Int
+    /// The most bytes of chunk extensions in one body; beyond it 400.
+    ///
+    /// 4 KiB by default.
+    public var chunkExtensionsBytesMax: Int
 
     /// Makes limits; every one has a default.
     ///
@@ -25,14 +38,23 @@ public struct HTTPLimits: Hashable, Sendable {
         requestLineBytesMax: Int = 8 << 10,
         headerLineBytesMax: Int = 8 << 10,
         headersMax: Int = 100,
-        headBytesMax: Int = 16 << 10
+        headBytesMax: Int = 16 << 10,
+        bodyBytesMax: Int = 1 << 20,
+        chunkLineBytesMax: Int = 256,
+        chunkExtensionsBytesMax: Int = 4 << 10
     ) {
-        for limit in [requestLineBytesMax, headerLineBytesMax, headersMax, headBytesMax] {
+        for limit in [
+            requestLineBytesMax, headerLineBytesMax, headersMax, headBytesMax, bodyBytesMax,
+            chunkLineBytesMax, chunkExtensionsBytesMax,
+        ] {
             precondition(limit >= 1 && limit <= Int32.max, "limit of \(limit)")
         }
         self.requestLineBytesMax = requestLineBytesMax
         self.headerLineBytesMax = headerLineBytesMax
         self.headersMax = headersMax
         self.headBytesMax = headBytesMax
+        self.bodyBytesMax = bodyBytesMax
+        self.chunkLineBytesMax = chunkLineBytesMax
+        self.chunkExtensionsBytesMax = chunkExtensionsBytesMax
     }
 }

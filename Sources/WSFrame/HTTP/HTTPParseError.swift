@@ -1,4 +1,4 @@
-/// A head that cannot be read; answer a request with ``status`` and close the connection.
+/// A message that cannot be read; answer a request with ``status`` and close the connection.
 public struct HTTPParseError: Error, Hashable, Sendable {
     /// The rule or limit that was broken.
     public enum Reason: Hashable, Sendable {
@@ -36,6 +36,17 @@ public struct HTTPParseError: Error, Hashable, Sendable {
         case excessiveHeaders(max: Int)
         /// The head is longer than ``HTTPLimits/headBytesMax``.
         case oversizedHead(max: Int)
+        /// A chunk's size is no hexadecimal number of at most 15 digits, or its data are not followed
+        /// by CRLF (RFC 9112 §7.1).
+        case malformedChunk
+        /// A chunk's size with its extensions is longer than ``HTTPLimits/chunkLineBytesMax``.
+        case oversizedChunkLine(max: Int)
+        /// The chunks' extensions are longer than ``HTTPLimits/chunkExtensionsBytesMax``.
+        case oversizedChunkExtensions(max: Int)
+        /// The body is longer than ``HTTPLimits/bodyBytesMax``, or what was set for it.
+        case oversizedBody(max: Int)
+        /// `Expect` asks for something other than `100-continue` (RFC 9110 §10.1.1).
+        case unknownExpectation
         /// The ``HTTPScreen`` refused the request with this status.
         case refused(HTTPStatus)
     }
@@ -51,13 +62,16 @@ public struct HTTPParseError: Error, Hashable, Sendable {
         switch reason {
         case .malformedRequestLine, .malformedStatusLine, .malformedTarget, .malformedHeader,
             .whitespaceBeforeColon,
-            .foldedHeader, .controlByte, .invalidHost, .invalidContentLength, .conflictingFraming:
+            .foldedHeader, .controlByte, .invalidHost, .invalidContentLength, .conflictingFraming,
+            .malformedChunk, .oversizedChunkLine, .oversizedChunkExtensions:
             .badRequest
         case .unsupportedVersion: .httpVersionNotSupported
         case .unsupportedTransferCoding: .notImplemented
         case .oversizedRequestLine: .uriTooLong
         case .oversizedHeaderLine, .excessiveHeaders, .oversizedHead:
             .requestHeaderFieldsTooLarge
+        case .oversizedBody: .contentTooLarge
+        case .unknownExpectation: .expectationFailed
         case .refused(let status): status
         }
     }
@@ -87,6 +101,11 @@ extension HTTPParseError: CustomStringConvertible {
         case .oversizedHeaderLine(let max): "header line exceeds \(max) bytes"
         case .excessiveHeaders(let max): "more than \(max) header lines"
         case .oversizedHead(let max): "head exceeds \(max) bytes"
+        case .malformedChunk: "malformed chunk"
+        case .oversizedChunkLine(let max): "line of a chunk exceeds \(max) bytes"
+        case .oversizedChunkExtensions(let max): "chunk extensions exceed \(max) bytes"
+        case .oversizedBody(let max): "body exceeds \(max) bytes"
+        case .unknownExpectation: "unknown expectation"
         case .refused(let status): "refused with \(status) before the head was whole"
         }
     }

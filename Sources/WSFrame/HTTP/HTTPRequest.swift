@@ -19,9 +19,11 @@ public struct HTTPRequest: Sendable {
     public let body: Body
     /// Whether the client is willing to send another request on the connection (RFC 9112 §9.3).
     ///
-    /// `false` also for a request with a body: whoever does not read the body cannot find the next
-    /// request.
+    /// Whoever does not read the body cannot find the next request, and has to close.
     public let keepsAlive: Bool
+    /// Whether the client waits for `100 Continue`, or a final answer, before it sends the body (RFC
+    /// 9110 §10.1.1).
+    public let expectsContinue: Bool
     private let fields: HTTPFields
     private let methodSlice: Slice
     private let targetSlice: Slice
@@ -39,7 +41,8 @@ public struct HTTPRequest: Sendable {
         targetSlice = target
         let framing = try HTTPFraming(head: head, fields: fields, version: version)
         body = framing.body
-        keepsAlive = framing.keepsAlive && framing.body == .none
+        keepsAlive = framing.keepsAlive
+        expectsContinue = framing.expectsContinue
     }
 
     public var method: HTTPMethod { HTTPMethod(rawValue: string(methodSlice)) }

@@ -31,6 +31,9 @@ public struct HTTPResponse: Hashable, Sendable {
         case close
     }
 
+    /// The answer to `Expect: 100-continue`: the body may come (RFC 9110 §15.2.1).
+    public static var continueLine: StaticString { "HTTP/1.1 100 Continue\r\n\r\n" }
+
     /// Encodes the answer to `request`.
     ///
     /// - Parameters:
@@ -41,25 +44,60 @@ public struct HTTPResponse: Hashable, Sendable {
     public func encoded(
         for request: HTTPRequest?, _ persistence: Persistence = .asRequested
     ) -> [UInt8] {
+        encoded(for: request, persistence, date: nil)
+    }
+
+    /// As ``encoded(for:_:)``, with a `Date` (RFC 9110 §6.6.1) where there is none among the headers.
+    package func encoded(
+        for request: HTTPRequest?, _ persistence: Persistence, date: String?
+    ) -> [UInt8] {
+        let hasBody = sendsBody(to: request)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(256 + body.count)
+        bytes.reserveCapacity(256 + (hasBody ? body.count : 0))
+        appendHead(for: request, persistence, length: .counted(body.count), date: date, to: &bytes)
+        if hasBody { bytes += body }
+        return bytes
+    }
+
+    /// Whether the answer to `request` has its body behind its head (RFC 9110 §6.4.1).
+    package func sendsBody(to request: HTTPRequest?) -> Bool {
+        !status.isBodiless && request?.method != .head
+    }
+
+    /// How a body behind a response's head is delimited (RFC 9112 §6).
+    package enum Length: Hashable, Sendable {
+        case counted(Int)
+        case chunked
+        /// Until the connection is closed, for clients of HTTP/1.0.
+        case untilClose
+    }
+
+    /// Appends status line and headers.
+    package func appendHead(
+        for request: HTTPRequest?, _ persistence: Persistence, length: Length, date: String?,
+        to bytes: inout [UInt8]
+    ) {
         appendStatusLine(to: &bytes)
+        if let date, !headers.contains(where: { $0.name.lowercased() == "date" }) {
+            bytes += "Date: \(date)\r\n".utf8
+        }
         for header in headers where !Self.isFraming(header.name) {
             Self.append(header, to: &bytes)
         }
         if !status.isBodiless {
-            bytes += "Content-Length: \(body.count)\r\n".utf8
+            switch length {
+            case .counted(let count): bytes += "Content-Length: \(count)\r\n".utf8
+            case .chunked: bytes += "Transfer-Encoding: chunked\r\n".utf8
+            case .untilClose: break
+            }
         }
-        let keepsAlive = persistence == .asRequested && request?.keepsAlive ?? false
+        let keepsAlive =
+            persistence == .asRequested && length != .untilClose && request?.keepsAlive ?? false
         bytes += (keepsAlive ? "Connection: keep-alive" : "Connection: close").utf8
         // An Upgrade header concerns this connection only, and Connection must say so (RFC 9110
         // §7.8).
         let offersUpgrade = headers.contains { $0.name.lowercased() == "upgrade" }
         bytes += (offersUpgrade ? ", Upgrade\r\n\r\n" : "\r\n\r\n").utf8
-        if !status.isBodiless, request?.method != .head {
-            bytes += body
-        }
-        return bytes
     }
 
     func appendStatusLine(to bytes: inout [UInt8]) {

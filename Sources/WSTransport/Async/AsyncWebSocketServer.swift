@@ -24,6 +24,8 @@ public final class AsyncWebSocketServer: Sendable {
             compression: WebSocketServer.CompressionRule = .asConfigured)
         /// Answer this.
         case respond(HTTPResponse)
+        /// Read the request's body, then let the responder answer.
+        case answer(HTTPResponder)
     }
 
     /// Decides about each request, on the loop of its connection.
@@ -59,6 +61,7 @@ public final class AsyncWebSocketServer: Sendable {
         ) { request, loop, address in
             switch accept(request, loop, address) {
             case .respond(let response): return .respond(response)
+            case .answer(let responder): return .answer(responder)
             case .upgrade(let wanted, let compression):
                 guard queue.hasRoom else {
                     return .respond(HTTPResponse(status: .serviceUnavailable))

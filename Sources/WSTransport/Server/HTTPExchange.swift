@@ -2,145 +2,231 @@ import NetPoll
 import Synchronization
 import WSFrame
 
-/// A connection before it is a WebSocket: reads request heads, answers plain ones, upgrades.
+/// A connection before it is a WebSocket: reads requests, answers them in their order, upgrades.
 ///
-///     reading ──plain request──▶ answered ──keep-alive──▶ reading
-///        │ └──upgrade──▶ WebSocketConnection takes the connection over
-///        └──malformed, refused, timed out──▶ answered, closing
+///     proxyHeader ──▶ head ──plain──▶ (body ──▶ responding) ──▶ sending ──keep-alive──▶ head
+///                      │ └──upgrade──▶ WebSocketConnection takes the connection over
+///                      └──malformed, refused, timed out──▶ answered, over
+///
+/// One request is served at a time. What arrives meanwhile is carried, within
+/// ``WebSocketServer/Configuration/pipelinedBytesMax``; beyond that reading pauses. The end of the
+/// connection is seen as long as reading goes on.
 final class HTTPExchange {
+    enum Phase: UInt8 {
+        /// A trusted proxy has to say who its client is.
+        case proxyHeader
+        case head
+        case body
+        /// A responder's task runs.
+        case responding
+        /// A responder's task writes a body.
+        case streaming
+        /// The client has not taken enough of its answer.
+        case sending
+        /// The connection became a WebSocket, or is closing.
+        case over
+    }
+
     let shard: ServerShard
-    private let remoteAddress: SocketAddress
-    private var parser: HTTPRequestParser
+    /// Who is connected, or who its PROXY header says.
+    var remoteAddress: SocketAddress
+    var reader: HTTPRequestReader
+    var phase = Phase.head
+    /// Set while a deadline runs; the loop's slot table holds the connection meanwhile.
+    var connection: Connection?
     private var timer: TimerID?
     private var isCounted = false
-    /// The connection became a WebSocket, or is closing.
-    private var isOver = false
-    /// Set while the deadline runs; the loop's slot table holds the connection meanwhile.
-    private var connection: Connection?
+    /// Where it is counted among its address's connections.
+    private var network: AddressCounts.Network?
+    /// Whether the peer is a proxy whose `X-Forwarded-For` counts.
+    var isForwarded = false
+    /// Whether a request was answered and the next is awaited.
+    var isKeptAlive = false
+    /// Whether the answer that is under way is the last.
+    var isLast = false
+    private(set) var hasPeerEnded = false
+    var requests = 0
+    /// Of the stream that is written.
+    var streamed = (status: HTTPStatus.ok, bodyBytes: 0)
+    var streamsChunks = true
+    var requestBegan = Instant(nanoseconds: 0)
+    private var proxyHeader: ProxyHeader?
+
+    var pending: PendingRequest?
+    /// An answer of which the client has not taken all, and how much of it was written.
+    var outgoing: [UInt8] = []
+    var outgoingStart = 0
+    /// What came behind the request that is served, and how much of that was read.
+    private var carried: [UInt8] = []
+    private var carriedStart = 0
 
     init(shard: ServerShard, remoteAddress: SocketAddress) {
         self.shard = shard
         self.remoteAddress = remoteAddress
-        parser = HTTPRequestParser(
-            limits: shard.configuration.http, screen: shard.screen)
+        reader = HTTPRequestReader(limits: shard.configuration.http, screen: shard.screen)
     }
 
-    /// Ends an exchange that is not about to become a WebSocket.
+    /// Ends an exchange that is not about to become a WebSocket; what is being served is finished, and
+    /// what writes a stream is asked to end it.
     func drain() {
-        guard let connection, !isOver else { return }
-        isOver = true
+        guard let connection else { return }
+        switch phase {
+        case .proxyHeader, .head: end(connection)
+        case .streaming: pending?.running?.cancel()
+        case .body, .responding, .sending, .over: break
+        }
+    }
+
+    func end(_ connection: Connection) {
+        phase = .over
         connection.close()
     }
 
-    private func answer(
-        _ response: HTTPResponse, to request: HTTPRequest?, _ connection: Connection
-    ) {
-        connection.write(response.encoded(for: request).span.bytes)
-    }
+    // MARK: - Deadlines
 
-    private func fail(
-        _ failure: WebSocketServer.HandshakeFailure, _ response: HTTPResponse,
-        _ connection: Connection
-    ) {
-        shard.observe(failure, remoteAddress)
-        answer(response, to: nil, connection)
-        isOver = true
-        connection.close()
-    }
-
-    private func startDeadline(_ connection: Connection) {
+    func arm(_ delay: Duration, _ connection: Connection) {
         let loop = connection.loop
-        if let timer, loop.reschedule(timer, after: shard.configuration.handshakeTimeout) { return }
-        timer = loop.schedule(after: shard.configuration.handshakeTimeout, self)
+        if let timer, loop.reschedule(timer, after: delay) { return }
+        timer = loop.schedule(after: delay, self)
     }
 
-    private func stopDeadline(_ loop: EventLoop) {
+    func stopTimer(_ loop: EventLoop) {
         if let timer { loop.cancel(timer) }
         timer = nil
+    }
+
+    func stopDeadline(_ loop: EventLoop) {
+        stopTimer(loop)
         connection = nil
     }
 
-    /// Serves one request whose head is whole.
+    // MARK: - Counting
+
+    /// Takes a place among the connections of `address`; `false` where there is none.
+    private func countAddress(_ address: SocketAddress) -> Bool {
+        guard let network = AddressCounts.Network(address) else { return true }
+        guard shard.counts.addresses.take(network) else { return false }
+        self.network = network
+        return true
+    }
+
+    /// Gives back what is counted for connections that are no WebSockets.
+    func giveBackPlaces() {
+        if isCounted { shard.counts.handshakes.subtract(1, ordering: .relaxed) }
+        isCounted = false
+        if let network { shard.counts.addresses.giveBack(network) }
+        network = nil
+        forgetPending()
+    }
+
+    /// Forgets the request that is served, if one is.
+    func forgetPending() {
+        guard let pending else { return }
+        if !pending.body.isEmpty {
+            shard.counts.bodyBytes.subtract(pending.body.count, ordering: .relaxed)
+        }
+        pending.running?.abandon()
+        self.pending = nil
+    }
+
+    // MARK: - Bytes
+
+    /// Reads requests from `start` on, until one has to be waited for.
     ///
-    /// - Returns: The WebSocket that took the connection over, if it did.
-    private func serve(
-        _ request: HTTPRequest, _ connection: Connection
-    ) -> WebSocketConnection? {
-        let isUpgrade = WebSocketHandshake.isRequested(by: request)
-        var upgrade: WebSocketUpgrade?
-        if isUpgrade {
-            do throws(HandshakeRejection) {
-                upgrade = try WebSocketHandshake.validate(
-                    request, origins: shard.configuration.origins)
-            } catch {
-                fail(.rejected(error), error.response, connection)
-                return nil
+    /// - Returns: How many bytes were read, all where a WebSocket took the connection over.
+    private func read(
+        _ bytes: inout MutableRawSpan, from start: Int, _ connection: Connection
+    ) -> Int {
+        var cursor = start
+        while phase == .head || phase == .body, !connection.isEnded {
+            guard let event = nextEvent(bytes.bytes, &cursor, connection) else { break }
+            switch event {
+            case .head(let request):
+                let isAllRead = cursor == bytes.byteCount
+                guard let webSocket = begin(request, isAllRead: isAllRead, connection) else {
+                    continue
+                }
+                // What came behind the request head are frames already.
+                if !isAllRead, !connection.isEnded { webSocket.receive(&bytes, from: cursor) }
+                return bytes.byteCount
+            case .body(let range): append(bytes.bytes.extracting(range), connection)
+            case .end: bodyEnded(connection)
             }
         }
-        switch shard.accept(request, connection.loop, remoteAddress) {
-        case .respond(let response):
-            if isUpgrade { shard.observe(.refused(response.status), remoteAddress) }
-            respond(response, to: request, closes: isUpgrade, connection)
-            return nil
-        case .upgrade(let handler, let subprotocol, let rule):
-            guard let upgrade else {
-                let response = HTTPResponse(
-                    status: .upgradeRequired,
-                    headers: [HTTPHeader("Upgrade", "websocket")])
-                respond(response, to: request, closes: false, connection)
-                return nil
+        if phase == .head, isKeptAlive, !reader.isIdle, !connection.ownsBuffers {
+            isKeptAlive = false
+            arm(shard.configuration.handshakeTimeout, connection)
+        }
+        return cursor
+    }
+
+    private func nextEvent(
+        _ bytes: RawSpan, _ cursor: inout Int, _ connection: Connection
+    ) -> HTTPRequestReader.Event? {
+        do throws(HTTPParseError) {
+            return try reader.next(in: bytes, at: &cursor)
+        } catch {
+            if case .refused(let status) = error.reason {
+                fail(.refused(status), error.response, connection)
+            } else {
+                fail(.malformed(error), error.response, connection)
             }
-            // What the client did not offer must not be chosen (RFC 6455 §4.2.2).
-            let chosen = subprotocol.flatMap { upgrade.subprotocols.contains($0) ? $0 : nil }
-            return open(upgrade, handler, chosen, rule, connection)
+            return nil
         }
     }
 
-    private func respond(
-        _ response: HTTPResponse, to request: HTTPRequest, closes: Bool, _ connection: Connection
-    ) {
-        // A request's body is not read: the connection cannot be used for another.
-        if closes || !request.keepsAlive || request.body != .none || shard.isDraining {
-            connection.write(response.encoded(for: request, .close).span.bytes)
-            isOver = true
-            connection.close()
-        } else {
-            // Who does not take its answers gets no more time by asking for others.
-            let isBehind = connection.ownsBuffers
-            answer(response, to: request, connection)
-            if !isBehind { startDeadline(connection) }
+    private func carry(_ bytes: RawSpan, _ connection: Connection) {
+        bytes.withUnsafeBytes { carried.append(contentsOf: $0) }
+        if carried.count - carriedStart > shard.configuration.pipelinedBytesMax {
+            connection.pauseReading()
         }
     }
 
-    private func open(
-        _ upgrade: WebSocketUpgrade, _ handler: any WebSocketHandler, _ subprotocol: String?,
-        _ rule: WebSocketServer.CompressionRule, _ connection: Connection
-    ) -> WebSocketConnection? {
-        let limit = shard.configuration.connectionsMax
-        guard !shard.isDraining, ServerCounts.take(shard.counts.webSockets, limit: limit) else {
-            let failure: WebSocketServer.HandshakeFailure =
-                shard.isDraining ? .refused(.serviceUnavailable) : .connectionsExhausted
-            fail(failure, HTTPResponse(status: .serviceUnavailable), connection)
-            return nil
-        }
-        isOver = true
-        stopDeadline(connection.loop)
-        shard.counts.handshakes.subtract(1, ordering: .relaxed)
-        let compression: CompressionConfiguration? =
-            switch rule {
-            case .asConfigured: shard.configuration.compression
-            case .off: nil
-            case .with(let other): other
+    /// Goes on with what was carried, once a request is answered.
+    func readCarried(_ connection: Connection) {
+        if phase == .head {
+            // Taken out, so that it is not copied; nothing is received meanwhile.
+            var bytes = carried
+            carried = []
+            var span = bytes.mutableSpan
+            var raw = span.mutableBytes
+            carriedStart = read(&raw, from: carriedStart, connection)
+            if carriedStart == bytes.count {
+                carriedStart = 0
+            } else {
+                // Requests are at least 16 bytes long; this moves each byte a few times at most.
+                if carriedStart > bytes.count / 2 {
+                    bytes.removeFirst(carriedStart)
+                    carriedStart = 0
+                }
+                carried = bytes
             }
-        let agreed = compression.flatMap { upgrade.compression($0) }
-        connection.write(
-            upgrade.response(subprotocol: subprotocol, compression: agreed).span.bytes)
-        let webSocket = ServedWebSocket(
-            connection: connection, handler: handler, shard: shard, remoteAddress: remoteAddress,
-            deflate: shard.codec(agreed, compression, connection.loop))
-        connection.handler = webSocket
-        webSocket.begin()
-        return webSocket
+        }
+        guard phase == .head, carried.isEmpty else { return }
+        if hasPeerEnded { return end(connection) }
+        if connection.isReadingPaused { connection.resumeReading() }
+    }
+
+    /// Whether what follows is HTTP.
+    private func readProxyHeader(
+        _ bytes: RawSpan, _ cursor: inout Int, _ connection: Connection
+    ) -> Bool {
+        do throws(ProxyHeaderError) {
+            guard case .client(let client) = try proxyHeader?.read(bytes, at: &cursor) else {
+                return false
+            }
+            proxyHeader = nil
+            phase = .head
+            guard let client else { return true }
+            remoteAddress = client
+            if countAddress(client) { return true }
+            fail(.addressExhausted, HTTPResponse(status: .tooManyRequests), connection)
+        } catch {
+            // It does not speak HTTP yet, so nothing is answered.
+            shard.observe(.malformedProxyHeader(error), remoteAddress)
+            end(connection)
+        }
+        return false
     }
 }
 
@@ -155,48 +241,50 @@ extension HTTPExchange: ConnectionHandler {
                 HTTPResponse(status: .serviceUnavailable), connection)
             return
         }
+        if let proxies = shard.configuration.proxies, proxies.isTrusted(remoteAddress) {
+            switch proxies.source {
+            case .forwardedFor: isForwarded = true
+            case .proxyProtocol:
+                phase = .proxyHeader
+                proxyHeader = ProxyHeader()
+            }
+        } else if !countAddress(remoteAddress) {
+            fail(.addressExhausted, HTTPResponse(status: .tooManyRequests), connection)
+            return
+        }
         self.connection = connection
-        startDeadline(connection)
+        arm(shard.configuration.handshakeTimeout, connection)
     }
 
     func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         var start = 0
-        while start < bytes.byteCount, !isOver, !connection.isEnded {
-            guard let request = parse(bytes.bytes, &start, connection) else { return }
-            if let webSocket = serve(request, connection) {
-                // What came behind the request head are frames already.
-                if start < bytes.byteCount, !connection.isEnded {
-                    webSocket.receive(&bytes, from: start)
-                }
-                return
-            }
+        if phase == .proxyHeader, !readProxyHeader(bytes.bytes, &start, connection) { return }
+        if carried.isEmpty { start = read(&bytes, from: start, connection) }
+        guard start < bytes.byteCount, phase != .over, !connection.isEnded else { return }
+        carry(bytes.bytes.extracting(droppingFirst: start), connection)
+    }
+
+    func receivedEnd(on connection: Connection) {
+        switch phase {
+        case .proxyHeader, .head, .body, .over: end(connection)
+        case .responding, .streaming, .sending:
+            // It may have ended its own side only: an answer that still comes is sent.
+            hasPeerEnded = true
+            pending?.running?.cancel()
         }
     }
 
-    /// The request whose head ends in `bytes`; `nil` where more is needed or it was refused.
-    private func parse(
-        _ bytes: RawSpan, _ start: inout Int, _ connection: Connection
-    ) -> HTTPRequest? {
-        do throws(HTTPParseError) {
-            switch try parser.parse(bytes.extracting(droppingFirst: start)) {
-            case .needsMore: return nil
-            case .request(let request, let consumed):
-                start += consumed
-                return request
-            }
-        } catch {
-            if case .refused(let status) = error.reason {
-                fail(.refused(status), error.response, connection)
-            } else {
-                fail(.malformed(error), error.response, connection)
-            }
-            return nil
-        }
+    func fellBelowLowWatermark(_ connection: Connection) {
+        if phase == .streaming { return streamFell(connection) }
+        guard phase == .sending else { return }
+        sendOn(connection, givesTime: true)
+        if phase == .head { readCarried(connection) }
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {
+        phase = .over
         stopDeadline(connection.loop)
-        if isCounted { shard.counts.handshakes.subtract(1, ordering: .relaxed) }
+        giveBackPlaces()
         shard.ended()
     }
 }
@@ -204,12 +292,20 @@ extension HTTPExchange: ConnectionHandler {
 extension HTTPExchange: TimerTarget {
     func timerFired(_ id: TimerID, on loop: EventLoop) {
         timer = nil
-        guard let connection, !isOver else { return }
-        if parser.isIdle {
-            isOver = true
-            connection.close()
-        } else {
-            fail(.timedOut, HTTPResponse(status: .requestTimeout), connection)
+        guard let connection else { return }
+        switch phase {
+        case .over: break
+        case .head where reader.isIdle: end(connection)
+        case .proxyHeader:
+            shard.observe(.timedOut, remoteAddress)
+            end(connection)
+        case .head, .body: fail(.timedOut, HTTPResponse(status: .requestTimeout), connection)
+        case .responding:
+            fail(.responderTimedOut, HTTPResponse(status: .serviceUnavailable), connection)
+        case .streaming, .sending:
+            forgetPending()
+            phase = .over
+            connection.abort()
         }
     }
 }

@@ -16,20 +16,38 @@ extension WebSocketServer {
         /// Default ``/WSFrame/OriginPolicy/any``: a server that knows its clients by cookies wants
         /// another.
         public var origins = OriginPolicy.any
-        /// Bounds of request heads; see ``/WSFrame/HTTPLimits``.
+        /// Bounds of requests; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Bounds of each connection's send queue. A peer that takes no messages is closed at
-        /// ``/NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB; an HTTP response has
-        /// to fit into it, too.
+        /// ``/NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB.
         public var connection = Connection.Limits()
         /// Connections that may wait to be accepted (listen(2)). Default 4,096.
         public var backlog = 4_096
         /// What to do when descriptors are exhausted. Default
         /// ``/NetPoll/Listener/ExhaustionPolicy/shed``.
         public var exhaustion = Listener.ExhaustionPolicy.shed
-        /// The time a client has for its whole request head, from its connection or from its last
-        /// request; then 408 is answered if it has begun one (RFC 9110 §15.5.9). Default 10 s.
+        /// The time a client has for its whole request head, from its connection or from the first
+        /// byte of a later request; then 408 is answered if it has begun one (RFC 9110 §15.5.9).
+        /// Default 10 s.
         public var handshakeTimeout = Duration.seconds(10)
+        /// How long a connection may wait for its next request before it is closed. Default 60 s.
+        public var keepAliveTimeout = Duration.seconds(60)
+        /// The time a client has for a request's whole body; then 408 is answered. Default 30 s.
+        public var bodyTimeout = Duration.seconds(30)
+        /// The time a ``HTTPResponder``'s task has; then it is cancelled, and 503 answered. Default
+        /// 60 s.
+        public var responseTimeout = Duration.seconds(60)
+        /// The time a client has to take each 48 KiB of an answer; then it is reset. Default 10 s.
+        public var sendTimeout = Duration.seconds(10)
+        /// The most requests of one connection; the last is answered with `Connection: close`.
+        /// Default 10,000.
+        public var requestsPerConnectionMax = 10_000
+        /// Bytes that may wait behind a request that is not answered yet, before reading pauses; one
+        /// receive more than that may wait. Default 64 KiB.
+        public var pipelinedBytesMax = 64 << 10
+        /// Bytes of bodies that all connections together may hold for responders; a request beyond is
+        /// answered 503. Default 64 MiB.
+        public var bodiesBytesMax = 64 << 20
         /// The time the peer has to answer a close frame. Default 5 s.
         public var closeTimeout = Duration.seconds(5)
         /// `nil`: never ping, never give up. Default 25 s and 60 s.
@@ -40,6 +58,12 @@ extension WebSocketServer {
         /// The most connections that are not WebSockets, or not yet; further ones are answered 503
         /// at once. Default 8,192.
         public var handshakesMax = 8_192
+        /// The most of those of one address, an IPv6 network of 64 bits counting as one; further ones
+        /// are answered 429 at once. Loopback, Unix sockets and proxies whose `X-Forwarded-For` is
+        /// trusted are not counted. Default 1,024.
+        public var handshakesPerAddressMax = 1_024
+        /// The proxies in front of the server, which say who their clients are; by default none.
+        public var proxies: TrustedProxies?
 
         public init() {}
     }
@@ -53,8 +77,12 @@ extension WebSocketServer {
         case upgrade(
             any WebSocketHandler, subprotocol: String? = nil,
             compression: CompressionRule = .asConfigured)
-        /// Answer this.
+        /// Answer this. A body of the request is dropped where it is short, and the connection closed
+        /// where it is not.
         case respond(HTTPResponse)
+        /// Read the request's body, then let the responder answer. A request for an upgrade is
+        /// answered so as well.
+        case answer(HTTPResponder)
     }
 
     /// Which compression a client may agree on.
@@ -68,18 +96,29 @@ extension WebSocketServer {
         case with(CompressionConfiguration)
     }
 
-    /// A client that got no WebSocket although it tried.
+    /// A client that got no WebSocket although it tried, or no answer of the application.
     public enum HandshakeFailure: Error, Hashable, Sendable {
         /// The request could not be parsed; the error's status was answered.
         case malformed(HTTPParseError)
         /// The request asked for a WebSocket in a wrong way (RFC 6455 §4.2.1).
         case rejected(HandshakeRejection)
-        /// The request was not whole within ``Configuration/handshakeTimeout``.
+        /// The request was not whole within ``Configuration/handshakeTimeout`` or
+        /// ``Configuration/bodyTimeout``.
         case timedOut
         /// ``Configuration/connectionsMax`` was reached.
         case connectionsExhausted
         /// ``Configuration/handshakesMax`` was reached.
         case handshakesExhausted
+        /// ``Configuration/handshakesPerAddressMax`` was reached.
+        case addressExhausted
+        /// ``Configuration/bodiesBytesMax`` was reached.
+        case bodiesExhausted
+        /// A trusted proxy did not begin its connection as agreed; it was closed without an answer.
+        case malformedProxyHeader(ProxyHeaderError)
+        /// The task of a ``HTTPResponder`` threw this.
+        case responderFailed(String)
+        /// The task of a ``HTTPResponder`` did not answer within ``Configuration/responseTimeout``.
+        case responderTimedOut
         /// The application answered with this status.
         case refused(HTTPStatus)
     }
@@ -92,7 +131,11 @@ extension WebSocketServer.HandshakeFailure: CustomStringConvertible {
         case .malformed(let error): error.status
         case .rejected(let rejection): rejection.status
         case .timedOut: .requestTimeout
-        case .connectionsExhausted, .handshakesExhausted: .serviceUnavailable
+        case .connectionsExhausted, .handshakesExhausted, .bodiesExhausted, .responderTimedOut:
+            .serviceUnavailable
+        case .addressExhausted: .tooManyRequests
+        case .malformedProxyHeader: .badRequest
+        case .responderFailed: .internalServerError
         case .refused(let status): status
         }
     }
@@ -106,6 +149,11 @@ extension WebSocketServer.HandshakeFailure: CustomStringConvertible {
         case .timedOut: "timed out before the request was whole"
         case .connectionsExhausted: "connectionsMax reached"
         case .handshakesExhausted: "handshakesMax reached"
+        case .addressExhausted: "handshakesPerAddressMax reached"
+        case .bodiesExhausted: "bodiesBytesMax reached"
+        case .malformedProxyHeader(let error): error.description
+        case .responderFailed(let error): "its responder failed: \(error)"
+        case .responderTimedOut: "its responder did not answer in time"
         case .refused: "refused by the application"
         }
     }

@@ -11,25 +11,36 @@ final class ServerShard: WebSocketShard {
     let accept: WebSocketServer.Accept
     let screen: HTTPScreen?
     let observe: WebSocketServer.Observe
+    let accessLog: WebSocketServer.AccessLog?
     let counts: ServerCounts
     private(set) var connections = 0
     private(set) var isDraining = false
     private var whenEmpty: [() -> Void] = []
+    private var dated: (text: String, until: Instant)?
 
     init(
         configuration: WebSocketServer.Configuration, framing: ProtocolConfiguration,
         screen: HTTPScreen?, observe: @escaping WebSocketServer.Observe,
-        accept: @escaping WebSocketServer.Accept,
+        accessLog: WebSocketServer.AccessLog?, accept: @escaping WebSocketServer.Accept,
         counts: ServerCounts
     ) {
         self.configuration = configuration
         self.screen = screen
         self.observe = observe
+        self.accessLog = accessLog
         self.accept = accept
         self.counts = counts
         super.init(
             role: .server, framing: framing, heartbeat: configuration.heartbeat,
             closeTimeout: configuration.closeTimeout)
+    }
+
+    /// What `Date` says, made anew once a second.
+    func date(at now: Instant) -> String {
+        if let dated, now < dated.until { return dated.text }
+        let text = HTTPDate.text(ofUnixTime: Platform.unixTime())
+        dated = (text, now + .seconds(1))
+        return text
     }
 
     // MARK: - Counting, TCP connections and WebSockets

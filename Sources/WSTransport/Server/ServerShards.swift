@@ -9,8 +9,9 @@ final class ServerShards: Sendable {
     let framing: ProtocolConfiguration
     let screen: HTTPScreen?
     let observe: WebSocketServer.Observe
+    let accessLog: WebSocketServer.AccessLog?
     let accept: WebSocketServer.Accept
-    let counts = ServerCounts()
+    let counts: ServerCounts
 
     /// A loop's shard, made by its first connection or by draining.
     private let shards: LoopCells<ServerShard>
@@ -18,12 +19,14 @@ final class ServerShards: Sendable {
     init(
         group: EventLoopGroup, configuration: WebSocketServer.Configuration,
         screen: HTTPScreen?, observe: @escaping WebSocketServer.Observe,
-        accept: @escaping WebSocketServer.Accept
+        accessLog: WebSocketServer.AccessLog?, accept: @escaping WebSocketServer.Accept
     ) {
         self.configuration = configuration
         self.screen = screen
         self.observe = observe
+        self.accessLog = accessLog
         self.accept = accept
+        counts = ServerCounts(handshakesPerAddressMax: configuration.handshakesPerAddressMax)
         framing = ProtocolConfiguration(
             limits: configuration.limits, delivery: configuration.delivery)
         shards = LoopCells(group.loops)
@@ -34,7 +37,7 @@ final class ServerShards: Sendable {
         shards.value(of: loop) {
             ServerShard(
                 configuration: configuration, framing: framing, screen: screen, observe: observe,
-                accept: accept, counts: counts)
+                accessLog: accessLog, accept: accept, counts: counts)
         }
     }
 }
@@ -43,12 +46,19 @@ final class ServerShards: Sendable {
 final class ServerCounts: Sendable {
     let webSockets = Atomic<Int>(0)
     let handshakes = Atomic<Int>(0)
+    /// Of requests' bodies that are kept.
+    let bodyBytes = Atomic<Int>(0)
+    let addresses: AddressCounts
 
-    /// Takes one of `limit` places; `false` where none is left.
-    static func take(_ count: borrowing Atomic<Int>, limit: Int) -> Bool {
-        let (before, _) = count.add(1, ordering: .relaxed)
-        if before < limit { return true }
-        count.subtract(1, ordering: .relaxed)
+    init(handshakesPerAddressMax: Int) {
+        addresses = AddressCounts(most: handshakesPerAddressMax)
+    }
+
+    /// Takes `wanted` of `limit` places; `false` where so many are not left.
+    static func take(_ count: borrowing Atomic<Int>, _ wanted: Int = 1, limit: Int) -> Bool {
+        let (_, after) = count.add(wanted, ordering: .relaxed)
+        if after <= limit { return true }
+        count.subtract(wanted, ordering: .relaxed)
         return false
     }
 }

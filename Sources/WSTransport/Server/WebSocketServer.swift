@@ -13,8 +13,12 @@ public final class WebSocketServer: Sendable {
     public typealias Accept =
         @Sendable (HTTPRequest, EventLoop, _ remoteAddress: SocketAddress) -> Decision
 
-    /// Is told of clients that got no WebSocket, on the loop of their connection.
+    /// Is told of clients that got no WebSocket and of requests that failed, on the loop of their
+    /// connection.
     public typealias Observe = @Sendable (HandshakeFailure, SocketAddress) -> Void
+
+    /// Is told of each request that was answered, on the loop of its connection.
+    public typealias AccessLog = @Sendable (HTTPAccess) -> Void
 
     /// The loops that serve.
     public let group: EventLoopGroup
@@ -29,18 +33,19 @@ public final class WebSocketServer: Sendable {
     ///   - configuration: Limits and timeouts.
     ///   - screen: May refuse a request while its head still arrives, with a status of its choice; on
     ///     the loop of its connection.
-    ///   - observe: Is told of failed handshakes, for logs and metrics.
+    ///   - observe: Is told of what failed, for logs and metrics.
+    ///   - accessLog: Is told of each request that was answered; by default nobody is.
     ///   - accept: Decides about each request whose head is whole and valid.
     public init(
         group: EventLoopGroup, configuration: Configuration = .init(),
         screen: HTTPScreen? = nil, observe: @escaping Observe = { _, _ in },
-        accept: @escaping Accept
+        accessLog: AccessLog? = nil, accept: @escaping Accept
     ) {
         self.group = group
         self.configuration = configuration
         shards = ServerShards(
             group: group, configuration: configuration, screen: screen, observe: observe,
-            accept: accept)
+            accessLog: accessLog, accept: accept)
     }
 
     /// How many WebSockets are open, over all loops.

@@ -72,6 +72,10 @@ struct CoreWorld {
         #expect(isTaken)
     }
 
+    mutating func setCapacity(_ id: PooledConnectionID, _ capacity: Int) {
+        feed { $0.capacityChanged(id, to: capacity, now: $1, into: &$2) }
+    }
+
     mutating func fail(_ id: PooledConnectionID) {
         feed { $0.dialFailed(id, now: $1, into: &$2) }
     }

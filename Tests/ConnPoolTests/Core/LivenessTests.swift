@@ -288,4 +288,29 @@ struct LivenessTests {
         }
         #expect(dials < 2_500)
     }
+
+    @Test(arguments: [true, false])
+    func `a server that accepts and takes no lease is no reason to spin`(early: Bool) throws {
+        var world = CoreWorld {
+            $0.idleMin = 1
+            $0.breaker = nil
+            $0.backoff = Backoff(base: .milliseconds(100), cap: .seconds(10))
+        }
+        world.feed { $0.adjustDials($1, into: &$2) }
+        var dials = 0
+        for _ in 0..<6_000 {
+            while true {
+                let begun = world.takeDials()
+                guard !begun.isEmpty, dials < 100_000 else { break }
+                for id in begun {
+                    dials += 1
+                    world.establish(id, capacity: early ? 0 : 1)
+                    if !early { world.setCapacity(id, 0) }
+                    world.closed(id)
+                }
+            }
+            world.pass(.milliseconds(10))
+        }
+        #expect((100..<2_500).contains(dials))
+    }
 }

@@ -82,6 +82,15 @@ final class EndpointWorld {
         return try #require(outcome.result).get()
     }
 
+    /// The names of the endpoints that so many requests, one after another, went to.
+    func names(_ count: Int, key: AffinityKey? = nil) throws -> String {
+        try run { pool, _ in
+            var names = ""
+            for _ in 0..<count { names += try await pool.withConnection(key: key) { $0.name } }
+            return names
+        }
+    }
+
     /// What a task came to.
     final class Outcome<Value: Sendable>: Sendable {
         private let state = Mutex<(task: Task<Void, Never>?, result: Result<Value, any Error>?)>(

@@ -10,6 +10,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case deflate
     case messagepack
     case request
+    case requests
     case response
     case rpcserver
     case rpcclient
@@ -23,6 +24,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
         case .messagepack: MessagePackCheck.finding(in: input)
         case .request: RequestCheck.finding(in: input)
+        case .requests: RequestsCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
         case .rpcserver: RPCCheck.finding(in: input, isServer: true)
         case .rpcclient: RPCCheck.finding(in: input, isServer: false)

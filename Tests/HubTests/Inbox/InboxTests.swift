@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPollTesting
 import Testing
 import WSFrame
@@ -119,7 +119,7 @@ struct InboxTests {
         var policy = InboxPolicy()
         policy.unacknowledgedMax = 4
         let bench = try await LineBench(seed: seed, faults: .cuts) { $0.inbox = policy }
-        var client: TextClient?
+        var client: SimulatedClient?
         var deposited = 0
         var seen: [Int: Int] = [:]
         var acknowledged: Set<Int> = []

@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPoll
 import NetPollTesting
 import Synchronization
@@ -138,8 +138,8 @@ struct DialogueTests {
         #expect(bench.application.heard.withLock { $0 } == ["hi21"])
         #expect(bench.ask(ann, "pub 8 a stored - no") == ["fail 8 7"])
         let peer = try #require(bench.network.connect(to: bench.address))
-        let client = TextClient(peer: peer)
-        client.requestUpgrade(query: "refused", subprotocol: "lines.1")
+        let client = SimulatedClient(peer: peer)
+        client.requestUpgrade("/ws?refused", subprotocol: "lines.1")
         bench.network.run(for: .milliseconds(100))
         #expect(!client.isUpgraded)
     }

@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPollTesting
 import Testing
 import WSFrame
@@ -9,7 +9,7 @@ import WSTransport
 struct CampaignTests {
     private let news = HubMessage(Payload(text: "news"), event: "e")
 
-    private func heard(_ clients: [TextClient]) -> Int {
+    private func heard(_ clients: [SimulatedClient]) -> Int {
         clients.count { $0.texts.contains("msg e news") }
     }
 

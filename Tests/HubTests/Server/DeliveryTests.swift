@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPoll
 import NetPollTesting
 import Testing

@@ -1,9 +1,10 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPollTesting
 import Synchronization
 import Testing
 import WSFrame
+import WSTransport
 
 @Suite("The HTTP edge")
 struct HTTPEdgeTests {
@@ -58,6 +59,7 @@ struct HTTPEdgeTests {
 
     @Test(arguments: [
         ("GET /?x=1", "200"), ("GET /healthz", "200"), ("HEAD /healthz", "200"),
+        ("GET /readyz", "200"),
         ("GET /nothing", "404"), ("GET //", "404"), ("POST /", "405"), ("DELETE /healthz", "405"),
         ("POST /nothing", "404"), ("GET /ws", "426"), ("GET /../etc/passwd", "404"),
     ])

@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPoll
 import NetPollTesting
 import Synchronization
@@ -189,7 +189,7 @@ struct HubServerTests {
     func `nothing is left after everybody has gone, however they went`(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
         let bench = try await HubBench(seed: seed, faults: .cuts, loops: 3)
-        var clients: [TextClient] = []
+        var clients: [SimulatedClient] = []
         for number in 0..<100 {
             let client = try bench.join(user: "u\(number % 20)")
             client.say("join a")

@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPollTesting
 import Synchronization
 import Testing
@@ -12,8 +12,8 @@ struct SlowSubscriberTests {
     /// a kilobyte.
     private struct Scene {
         let bench: HubBench
-        let slow: TextClient
-        let quick: TextClient
+        let slow: SimulatedClient
+        let quick: SimulatedClient
         let topic: Topic
 
         init(
@@ -46,7 +46,7 @@ struct SlowSubscriberTests {
                 Publication(PreparedMessage(text: text), durability: durability, key: key))
         }
 
-        func numbers(_ client: TextClient) -> [Int] {
+        func numbers(_ client: SimulatedClient) -> [Int] {
             client.takeTexts().compactMap { $0.split(separator: " ").first.flatMap { Int($0) } }
         }
 

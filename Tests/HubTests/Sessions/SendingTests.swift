@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import NetPoll
 import NetPollTesting
 import Synchronization
@@ -11,7 +11,7 @@ import WSTransport
 struct SendingTests {
     private let hello = HubMessage(Payload(text: "hello"), event: "e")
 
-    private func heard(_ bench: LineBench, _ clients: [TextClient]) -> [Bool] {
+    private func heard(_ bench: LineBench, _ clients: [SimulatedClient]) -> [Bool] {
         bench.network.run(for: .milliseconds(100))
         return clients.map { $0.takeTexts().contains("msg e hello") }
     }

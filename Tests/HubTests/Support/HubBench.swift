@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import Logging
 import NetPoll
 import NetPollTesting
@@ -30,9 +30,9 @@ final class HubBench {
     }
 
     /// A client with a session, which is of `user` if one is given.
-    func join(user: String? = nil, windowBytes: Int = 64 << 10) throws -> TextClient {
+    func join(user: String? = nil, windowBytes: Int = 64 << 10) throws -> SimulatedClient {
         let peer = try #require(network.connect(to: address, windowBytes: windowBytes))
-        let client = TextClient(peer: peer)
+        let client = SimulatedClient(peer: peer)
         client.requestUpgrade()
         let isUpgraded = network.run(within: .seconds(5)) { client.isUpgraded }
         try #require(isUpgraded)

@@ -1,5 +1,5 @@
 import Hub
-import HubTestSupport
+import HubTesting
 import Logging
 import NetPoll
 import NetPollTesting
@@ -36,10 +36,10 @@ final class LineBench {
     }
 
     /// A client with a session, after its welcome.
-    func join(_ who: String, windowBytes: Int = 64 << 10) throws -> TextClient {
+    func join(_ who: String, windowBytes: Int = 64 << 10) throws -> SimulatedClient {
         let peer = try #require(network.connect(to: address, windowBytes: windowBytes))
-        let client = TextClient(peer: peer)
-        client.requestUpgrade(query: who, subprotocol: "lines.1")
+        let client = SimulatedClient(peer: peer)
+        client.requestUpgrade("/ws?\(who)", subprotocol: "lines.1")
         let isUpgraded = network.run(within: .seconds(5)) { client.isUpgraded }
         try #require(isUpgraded)
         network.run(for: .milliseconds(50))
@@ -48,7 +48,7 @@ final class LineBench {
     }
 
     /// Lets `line` be said and answered.
-    func ask(_ client: TextClient, _ line: String) -> [String] {
+    func ask(_ client: SimulatedClient, _ line: String) -> [String] {
         client.say(line)
         network.run(for: .milliseconds(100))
         return client.takeTexts()

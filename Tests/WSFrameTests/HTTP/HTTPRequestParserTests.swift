@@ -142,14 +142,37 @@ struct HTTPRequestParserTests {
         ("HTTP/1.1", "Connection: x, Close\r\n", false), ("HTTP/1.0", "", false),
         ("HTTP/1.0", "Connection: Keep-Alive\r\n", true),
         ("HTTP/1.1", "Connection: keep-alive\r\nConnection: close\r\n", false),
-        ("HTTP/1.1", "Content-Length: 5\r\n", false), ("HTTP/1.1", "Content-Length: 0\r\n", true),
-        ("HTTP/1.1", "Transfer-Encoding: chunked\r\n", false),
+        ("HTTP/1.1", "Content-Length: 5\r\n", true), ("HTTP/1.1", "Content-Length: 0\r\n", true),
+        ("HTTP/1.1", "Transfer-Encoding: chunked\r\n", true),
     ])
-    func `keep-alive follows version, Connection and body`(
+    func `keep-alive follows version and Connection`(
         version: String, headers: String, keepsAlive: Bool
     ) throws {
         let request = try parsed("GET / \(version)\r\nHost: h\r\n\(headers)\r\n")
         #expect(request.keepsAlive == keepsAlive)
+    }
+
+    @Test(arguments: [
+        ("HTTP/1.1", "Content-Length: 5\r\nExpect: 100-continue\r\n", true),
+        ("HTTP/1.1", "Content-Length: 5\r\nexpect: 100-Continue\r\n", true),
+        ("HTTP/1.1", "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n", true),
+        ("HTTP/1.1", "Content-Length: 0\r\nExpect: 100-continue\r\n", false),
+        ("HTTP/1.1", "Content-Length: 5\r\n", false),
+        ("HTTP/1.0", "Content-Length: 5\r\nExpect: 100-continue\r\n", false),
+        ("HTTP/1.0", "Content-Length: 5\r\nExpect: else\r\n", false),
+    ])
+    func `a continue is expected for a body of HTTP 1.1 only (RFC 9110 §10.1.1)`(
+        version: String, headers: String, expectsContinue: Bool
+    ) throws {
+        let request = try parsed("POST / \(version)\r\nHost: h\r\n\(headers)\r\n")
+        #expect(request.expectsContinue == expectsContinue)
+    }
+
+    @Test(arguments: ["200-ok", "100-continue, x"])
+    func `another expectation gets 417`(value: String) {
+        let head = "POST / HTTP/1.1\r\nHost: h\r\nExpect: \(value)\r\n\r\n"
+        #expect(refusal(of: head) == .unknownExpectation)
+        #expect(HTTPParseError(.unknownExpectation).status == .expectationFailed)
     }
 
     @Test(arguments: 0...255 as ClosedRange<UInt8>)

@@ -1,71 +1,73 @@
-package import NetPollTesting
-package import WSFrame
+public import NetPollTesting
+public import WSFrame
 
-/// A WebSocket client on a simulated peer: sends text, and takes received frames apart.
-package final class TextClient {
-    private static let upgrade = Array(
-        """
-        GET /ws HTTP/1.1\r
-        Host: localhost\r
-        Upgrade: websocket\r
-        Connection: Upgrade\r
-        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r
-        Sec-WebSocket-Version: 13\r
-        \r\n
-        """.utf8)
-
-    package let peer: SimulatedPeer
-    package private(set) var isUpgraded = false
+/// A WebSocket client on a simulated peer: sends messages, and takes received frames apart.
+public final class SimulatedClient {
+    /// The connection's end, for what goes wrong with it: to stall, reset, vanish.
+    public let peer: SimulatedPeer
+    /// Whether the server agreed to the WebSocket.
+    public private(set) var isUpgraded = false
     /// Text messages, in the order they came.
-    package private(set) var texts: [String] = []
+    public private(set) var texts: [String] = []
+    /// Binary messages, in the order they came.
+    public private(set) var binaries: [[UInt8]] = []
     /// The code of the server's close frame.
-    package private(set) var closeCode: UInt16?
+    public private(set) var closeCode: UInt16?
     /// Whether a close frame is answered, as the protocol demands.
-    package var answersClose = true
+    public var answersClose = true
     /// Whether pings are answered.
-    package var answersPings = true
-
-    /// What to say to a message, if anything.
-    package var answer: ((String) -> String?)?
+    public var answersPings = true
+    /// What to say to a text message, if anything.
+    public var answer: ((String) -> String?)?
 
     private var bytes: [UInt8] = []
 
-    package init(peer: SimulatedPeer) {
+    /// Takes over a peer that was connected to where a hub listens.
+    public init(peer: SimulatedPeer) {
         self.peer = peer
         peer.onReceive = { [weak self] in self?.take($0) }
     }
 
-    package func requestUpgrade() {
-        peer.send(Self.upgrade)
+    /// Asks for a WebSocket.
+    ///
+    /// - Parameters:
+    ///   - target: Path and query.
+    ///   - subprotocol: What to ask for.
+    ///   - headers: Lines of further fields, without their ends.
+    public func requestUpgrade(
+        _ target: String = "/ws", subprotocol: String? = nil, headers: [String] = []
+    ) {
+        var lines = [
+            "GET \(target) HTTP/1.1", "Host: localhost", "Upgrade: websocket",
+            "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+        ]
+        if let subprotocol { lines.append("Sec-WebSocket-Protocol: \(subprotocol)") }
+        lines += headers + ["", ""]
+        peer.send(Array(lines.joined(separator: "\r\n").utf8))
     }
 
-    /// Asks for a WebSocket with a query and a subprotocol.
-    package func requestUpgrade(query: String, subprotocol: String) {
-        let head = String(decoding: Self.upgrade, as: UTF8.self)
-            .split(separator: "\r\n", maxSplits: 1, omittingEmptySubsequences: false)
-        let rest = head.count > 1 ? head[1] : ""
-        let lines =
-            "GET /ws?\(query) HTTP/1.1\r\nSec-WebSocket-Protocol: \(subprotocol)\r\n\(rest)"
-        peer.send(Array(lines.utf8))
-    }
-
-    package func dropFirstText() { texts.removeFirst() }
-
-    package func say(_ text: String) {
+    /// Sends a text message.
+    public func say(_ text: String) {
         send(Array(text.utf8), .text)
     }
 
-    package func send(_ payload: [UInt8], _ opcode: Opcode) {
+    /// Sends one frame.
+    public func send(_ payload: [UInt8], _ opcode: Opcode) {
         guard closeCode == nil || opcode == .close else { return }
         peer.send(
             FrameEncoder.frame(
                 payload.span.bytes, opcode: opcode, maskingKey: MaskingKey(1, 2, 3, 4)))
     }
 
-    package func takeTexts() -> [String] {
+    /// The text messages that came since the last call.
+    public func takeTexts() -> [String] {
         defer { texts = [] }
         return texts
     }
+
+    /// Forgets the first text message, such as a greeting.
+    public func dropFirstText() { texts.removeFirst() }
 
     private func take(_ received: [UInt8]) {
         bytes += received
@@ -79,6 +81,7 @@ package final class TextClient {
             case 0x1:
                 texts.append(String(decoding: payload, as: UTF8.self))
                 if let reply = texts.last.flatMap({ answer?($0) }) { say(reply) }
+            case 0x2: binaries.append(payload)
             case 0x8:
                 if payload.count >= 2 { closeCode = UInt16(payload[0]) << 8 | UInt16(payload[1]) }
                 guard answersClose else { break }

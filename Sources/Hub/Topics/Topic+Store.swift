@@ -1,0 +1,145 @@
+import Logging
+import NetPoll
+import Synchronization
+
+// How a topic's history is kept by a durable store: read when the topic is made, and written before
+// a message is delivered.
+extension Topic {
+    private static let retryAfter = Duration.seconds(1)
+
+    /// Whether what the store knows of it has been read.
+    var isLoaded: Bool { state.withLock { $0.isLoaded } }
+
+    /// Reads what the store knows of the topic, and tries again where that fails.
+    func load(from store: any MessageStore, on loop: EventLoop) {
+        let calendar = shards[0].configuration.calendar
+        let limit = PageLimit(
+            messagesMax: max(limits.historyMessagesMax, 1), bytesMax: limits.historyBytesMax)
+        Task(executorPreference: loop) {
+            while true {
+                do {
+                    let page = try await store.history(
+                        of: self.name, after: nil, limit: limit, at: calendar())
+                    return self.wasLoaded(page)
+                } catch {
+                    self.shards[0].logger.warning(
+                        "a topic could not be read", metadata: ["error": "\(error)"])
+                }
+                // A loop that has ended sleeps no more.
+                do { try await loop.sleep(for: Self.retryAfter) } catch { return }
+            }
+        }
+    }
+
+    /// Runs `body` once the topic is loaded: at once, or later on `loop`.
+    func whenLoaded(on loop: EventLoop, _ body: @escaping @Sendable () -> Void) {
+        let isLoaded = state.withLock { state in
+            if !state.isLoaded { state.waiting.append { loop.execute(body) } }
+            return state.isLoaded
+        }
+        if isLoaded { body() }
+    }
+
+    func loaded() async {
+        await withCheckedContinuation { continuation in
+            let isLoaded = state.withLock { state in
+                if !state.isLoaded { state.waiting.append { continuation.resume() } }
+                return state.isLoaded
+            }
+            if isLoaded { continuation.resume() }
+        }
+    }
+
+    private func wasLoaded(_ page: HistoryPage?) {
+        let waiting = state.withLock { state in
+            if let page {
+                state.log.load(
+                    page.end,
+                    page.messages.map { stored in
+                        let position = TopicPosition(epoch: page.end.epoch, offset: stored.offset)
+                        let entry = TopicEntry(
+                            Publication(stored.message), topic: name, position: position,
+                            time: stored.time, protocols: protocols)
+                        return (entry, stored.message.bytes)
+                    })
+            }
+            state.isLoaded = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for body in waiting { body() }
+    }
+
+    /// What the store keeps of a publication.
+    func entry(for publication: Publication, offset: UInt64) -> HistoryAppend {
+        var kept = HistoryLimits()
+        kept.messagesMax = limits.historyMessagesMax
+        kept.bytesMax = limits.historyBytesMax
+        kept.age = limits.historyAge
+        return HistoryAppend(
+            topic: name, message: publication.stored(offset: offset), epochIfNew: epoch,
+            limits: kept, idempotencyKey: publication.idempotencyKey)
+    }
+
+    /// Gives a publication to the store, and to the subscribers once that has it.
+    func store(
+        _ publication: Publication, by writer: HistoryWriter,
+        whenDone: (@Sendable (Result<PublishOutcome, StoreError>) -> Void)?
+    ) -> PublishOutcome {
+        guard state.withLock({ $0.log.hasRoom(for: publication.bytes) }) else {
+            state.withLock { $0.metrics.refused += 1 }
+            return .overloaded
+        }
+        writer.batches.submit(.init(topic: self, publication: publication)) { result in
+            switch result {
+            case .success(.appended(let position)):
+                self.commit(publication, at: position)
+                whenDone?(.success(.published(position)))
+            case .success(.duplicate(let position)):
+                whenDone?(.success(.published(position)))
+            case .failure(let error):
+                self.shards[0].logger.warning(
+                    "a message was not stored", metadata: ["error": "\(error)"])
+                whenDone?(.failure(error))
+            }
+        }
+        return .accepted
+    }
+
+    private func commit(_ publication: Publication, at position: TopicPosition) {
+        let now = shards[0].configuration.calendar()
+        let wake = state.withLock { state -> LoopSet in
+            state.log.expect(position)
+            let entry = TopicEntry(
+                publication, topic: name, position: position, time: now, protocols: protocols)
+            state.metrics.published += 1
+            defer { count(&state) }
+            return state.log.appendStored(entry, bytes: publication.bytes)
+        }
+        for loop in wake { shards[loop].post(self) }
+    }
+
+    /// Publishes, and waits until the store has it, where the hub's store is durable.
+    ///
+    /// - Parameter publication: What to publish.
+    /// - Returns: As for ``publish(_:)``, but for ``PublishOutcome/accepted``.
+    /// - Throws: ``StoreError``, and nobody gets it.
+    public func publishStored(
+        _ publication: Publication
+    ) async throws(StoreError) -> PublishOutcome {
+        let result = await withCheckedContinuation { continuation in
+            publish(publication) { continuation.resume(returning: $0) }
+        }
+        return try result.get()
+    }
+
+    /// Publishes, and tells when it is done: at once, or when the store has it, on any thread.
+    func publish(
+        _ publication: Publication,
+        whenDone: @escaping @Sendable (Result<PublishOutcome, StoreError>) -> Void
+    ) {
+        let onion = shards[0].directories.onion
+        let outcome = onion.publish(publication, to: self) { append($0, whenDone: whenDone) }
+        if outcome != .accepted { whenDone(.success(outcome)) }
+    }
+}

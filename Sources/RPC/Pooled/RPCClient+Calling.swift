@@ -1,0 +1,230 @@
+import ConnPool
+import NetPoll
+
+// Unary calls.
+extension RPCClient {
+    /// Calls a method and waits for its reply.
+    ///
+    /// Repeated where that is safe, as ``RPCClientConfiguration/retry`` says. When the caller's task is
+    /// cancelled the call ends at once; a server that knows the extensions is told, and cancels its
+    /// handler.
+    ///
+    /// - Parameters:
+    ///   - method: A method of both sides.
+    ///   - request: Encoded in the caller's task.
+    ///   - options: Timeout, which bounds all attempts together, and metadata.
+    /// - Returns: The reply, decoded in the caller's task.
+    /// - Throws: ``RPCError``; its ``RPCError/execution`` says whether the handler may have run. What
+    ///   an interceptor throws that is no ``RPCError`` is ``StatusCode/unknown``.
+    public func call<Request, Reply>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request,
+        options: CallOptions = .init()
+    ) async throws(RPCError) -> Reply {
+        guard !chain.isEmpty else { return try await attempt(method, request, options) }
+        do {
+            return try await intercepted(method.service, method.name, .unary, options) { options in
+                try await self.attempt(method, request, options)
+            }
+        } catch {
+            throw RPCError(ofCaller: error)
+        }
+    }
+
+    /// Sends a request that nobody answers. Whether it is served is not known.
+    ///
+    /// A peer that does not know the extensions answers all the same; its answer is dropped.
+    ///
+    /// - Parameters:
+    ///   - method: A method of both sides.
+    ///   - request: Encoded in the caller's task.
+    ///   - options: Timeout and metadata.
+    /// - Throws: ``RPCError`` where the request could not be sent.
+    public func send<Request, Reply>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request,
+        options: CallOptions = .init()
+    ) async throws(RPCError) {
+        do {
+            try await withLine(method.service, method.name, .unary, options, isOneWay: true) {
+                connection, options in
+                try await connection.send(method, request, options: options)
+            }
+        } catch {
+            throw RPCError(ofCaller: error)
+        }
+    }
+
+    private func attempt<Request, Reply>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions
+    ) async throws(RPCError) -> Reply {
+        guard configuration.hedging == nil || !method.traits.contains(.idempotent) else {
+            return try await hedge(method, request, options)
+        }
+        return try await repeating(method, request, options)
+    }
+
+    /// Makes attempts, one after another, until one ends the call.
+    func repeating<Request, Reply>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions
+    ) async throws(RPCError) -> Reply {
+        let begin = pool.now
+        var retries = RetryCore()
+        var (rest, moment) = (options, begin)
+        while true {
+            let failure: RPCError
+            // Whoever waited for a connection in vain has waited long enough.
+            var wasAttempted = false
+            do throws(RPCError) {
+                return try await once(method, request, rest, moment, &wasAttempted)
+            } catch {
+                failure = error
+            }
+            guard wasAttempted, let policy = configuration.retry,
+                retries.mayRepeat(failure, method.traits, policy), !Task.isCancelled,
+                effort.mayRepeat()
+            else { throw failure }
+            let deadline = deadline(of: options, since: begin)
+            let left = deadline.map { ($0 - pool.now).inNanoseconds } ?? .max
+            var random = SystemRandomNumberGenerator()
+            switch retries.failed(failure, policy, left: left, using: &random) {
+            case .giveUp: throw failure
+            case .again(let wait):
+                if wait > 0 {
+                    // Cancelled, it is the failure that counts.
+                    do { try await loop.clock.sleep(for: .nanoseconds(wait)) } catch {
+                        throw failure
+                    }
+                }
+            }
+            moment = pool.now
+            if let deadline { rest.timeout = deadline - moment }
+        }
+    }
+
+    /// Makes one attempt, whose time begins at `moment`; `wasAttempted` says whether it came to a
+    /// connection.
+    @inline(__always)
+    func once<Request, Reply>(
+        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions,
+        _ moment: Instant, _ wasAttempted: inout Bool
+    ) async throws(RPCError) -> Reply {
+        let permit = try effort.hasBreaker ? effort.begin(at: pool.now) : nil
+        var options = options
+        let line = try await line(&options, since: moment, permit)
+        wasAttempted = true
+        do throws(RPCError) {
+            let reply = try await line.link.connection.call(method, request, options: options)
+            lines.giveBack(line, .success)
+            effort.succeeded()
+            if permit != nil { effort.ended(permit, .success, at: pool.now) }
+            return reply
+        } catch {
+            let outcome = effort.outcome(of: error)
+            lines.giveBack(line, outcome)
+            if permit != nil { effort.ended(permit, outcome, at: pool.now) }
+            throw error
+        }
+    }
+
+    // MARK: - Lines
+
+    /// The latest moment at which a call that began at `begin` may end.
+    func deadline(of options: CallOptions, since begin: Instant) -> Instant? {
+        guard let timeout = options.timeout ?? configuration.connection.callTimeout else {
+            return RPCDeadline.current
+        }
+        let end = begin + timeout
+        guard let outer = RPCDeadline.current else { return end }
+        return min(outer, end)
+    }
+
+    /// A line for a call, which is in flight from then on.
+    ///
+    /// - Parameters:
+    ///   - options: The call's; where it has to wait, its timeout is shortened by that.
+    ///   - begin: When the call's time began; it waits until its deadline.
+    ///   - permit: The breaker's; it is told where there is no line.
+    /// - Returns: The line, to be given back.
+    /// - Throws: Why there is none.
+    @inline(__always)
+    func line(
+        _ options: inout CallOptions, since begin: Instant, _ permit: ErrorRateBreaker.Permit?
+    ) async throws(RPCError) -> Line {
+        var taken = lines.take(wantsKept: options.affinity == nil)
+        if case .line(let line) = taken {
+            guard line.link.isLeaving else { return line }
+            line.end()
+            taken = .lease(epoch: line.epoch)
+        }
+        do throws(RPCError) {
+            let deadline = deadline(of: options, since: begin)
+            let line = try await lease(taken, options, deadline)
+            if let deadline { options.timeout = deadline - pool.now }
+            return line
+        } catch {
+            effort.ended(permit, .neutral, at: pool.now)
+            throw error
+        }
+    }
+
+    private func lease(
+        _ taken: LineShelf.OnTake, _ options: CallOptions, _ deadline: Instant?
+    ) async throws(RPCError) -> Line {
+        let epoch: Int
+        switch taken {
+        case .line(let line): return line
+        case .lease(let current): epoch = current
+        case .wait(let seat): epoch = try await lines.wait(seat, until: deadline)
+        case .refuse(let error): throw error
+        }
+        let isShared = options.affinity == nil
+        let patience = pool.now + configuration.pool.pool.leaseTimeout
+        do throws(EndpointPoolError) {
+            let lease = try await pool.lease(
+                key: options.affinity, deadline: min(patience, deadline ?? patience))
+            return Line(lease, epoch: epoch, isShared: isShared)
+        } catch {
+            lines.giveBack(nil, .neutral)
+            throw RPCError(error, isLate: deadline.map { $0 <= patience } ?? false)
+        }
+    }
+}
+
+extension RPCError {
+    /// What a caller is told of an error that an interceptor of its own threw.
+    init(ofCaller error: any Error) {
+        if let error = error as? RPCError {
+            self = error
+        } else if error is CancellationError {
+            self.init(.cancelled, "the call was cancelled", execution: .unknown)
+        } else {
+            self.init(.unknown, "\(error)", execution: .unknown)
+        }
+    }
+
+    /// What it means for a call that a pool has no connection for it.
+    ///
+    /// - Parameters:
+    ///   - error: The pool's.
+    ///   - isLate: Whether it was the call's deadline that bounded the wait.
+    init(_ error: EndpointPoolError, isLate: Bool) {
+        let code: StatusCode =
+            switch error.reason {
+            case .cancelled: .cancelled
+            case .noEndpoints, .closed: .unavailable
+            case .exhausted:
+                isLate && error.attempts.last?.error.isOfTime == true
+                    ? .deadlineExceeded : .unavailable
+            }
+        self.init(code, "\(error)", execution: .notRun)
+    }
+}
+
+extension PoolError {
+    /// Whether the deadline came first.
+    fileprivate var isOfTime: Bool {
+        switch reason {
+        case .timedOut, .deadlineTooShort: true
+        case .queueFull, .cancelled, .draining, .closed: false
+        }
+    }
+}

@@ -1,0 +1,171 @@
+public import ConnPool
+public import NetPoll
+import Synchronization
+
+/// Calls one or several servers that serve the same, over few connections that all calls share.
+///
+///     let client = RPCClient(to: .host("greeter.internal", port: 4000), on: group.loops)
+///     let reply = try await client.call(Greeter.sayHello, HelloRequest(name: "Ada"))
+///
+/// Connections are made when calls need them, and again, with backoff, when they are lost. A server
+/// that goes away (GOAWAY) gets no more calls while those it has end, and is connected to anew. A call
+/// whose connection is lost fails at once, and ``RPCError/execution`` says whether it may have run;
+/// where repeating is safe it is repeated.
+///
+/// Any thread may use it. Letting go of it closes its connections, at once and with the calls on them.
+public final class RPCClient: Sendable {
+    /// The settings in force.
+    public let configuration: RPCClientConfiguration
+
+    let pool: EndpointPool<RPCLink>
+    let lines: LineShelf
+    let effort: EffortLedger
+    let chain: InterceptorChain
+    let loop: EventLoop
+    private let seat: ShelfSeat
+
+    /// Makes a client of several endpoints.
+    ///
+    /// - Parameters:
+    ///   - endpoints: Where to connect; of one name only the first is taken.
+    ///   - loops: Serve the connections, in turn; timers are the first one's.
+    ///   - configuration: Bounds, times and policies.
+    ///   - handlers: What the servers may call here, where they know the extensions.
+    ///   - address: Where an endpoint is.
+    /// - Precondition: There is a loop, and the configuration's values make sense.
+    public init(
+        endpoints: [Endpoint], on loops: [EventLoop],
+        configuration: RPCClientConfiguration = .init(), handlers: RPCHandlers = .init(),
+        address: @escaping @Sendable (Endpoint) -> TCPEndpoint
+    ) {
+        precondition(!loops.isEmpty, "a client on no loop")
+        configuration.check()
+        self.configuration = configuration
+        loop = loops[0]
+        lines = LineShelf(
+            callsMax: configuration.callsMax, whenFull: configuration.whenFull, loop: loops[0])
+        let seat = ShelfSeat(lines)
+        self.seat = seat
+        effort = EffortLedger(configuration)
+        chain = InterceptorChain(interceptors: configuration.interceptors)
+        let dialling = RPCDialling(
+            loops: loops, configuration: configuration.connection,
+            connecting: configuration.connecting, resolver: configuration.resolver,
+            table: handlers.table)
+        let turn = LoopTurn(loops)
+        pool = EndpointPool(
+            endpoints: endpoints, configuration: configuration.endpoints, on: loops[0]
+        ) { endpoint in
+            PoolConnector { reporter in
+                try await dialling.connect(
+                    to: address(endpoint), on: turn.next(), reporter: reporter
+                ) { seat.renew() }
+            } close: { link, reason in
+                link.end(reason)
+            }
+        }
+    }
+
+    /// Makes a client of one endpoint.
+    ///
+    /// - Parameters:
+    ///   - endpoint: Where to connect.
+    ///   - loops: Serve the connections, in turn.
+    ///   - configuration: Bounds, times and policies.
+    ///   - handlers: What the server may call here, where it knows the extensions.
+    public convenience init(
+        to endpoint: TCPEndpoint, on loops: [EventLoop],
+        configuration: RPCClientConfiguration = .init(), handlers: RPCHandlers = .init()
+    ) {
+        self.init(
+            endpoints: [Endpoint(name: "\(endpoint)")], on: loops, configuration: configuration,
+            handlers: handlers
+        ) { _ in endpoint }
+    }
+
+    deinit {
+        seat.leave()
+        lines.close()
+    }
+
+    // MARK: - Endpoints
+
+    /// Adds an endpoint.
+    ///
+    /// - Returns: Whether it was added: not where its name is taken or the client is drained.
+    @discardableResult
+    public func add(_ endpoint: Endpoint) -> Bool {
+        defer { lines.renew() }
+        return pool.add(endpoint)
+    }
+
+    /// Removes an endpoint: it gets no more calls, and those it has are awaited for `deadline`; then
+    /// its connections are closed. Returns when none is left.
+    ///
+    /// - Returns: Whether there was one of this name.
+    @discardableResult
+    public func remove(_ name: String, deadline: Duration = .seconds(10)) async -> Bool {
+        async let removed = pool.remove(name, drainUntil: pool.now + deadline)
+        lines.renew()
+        return await removed
+    }
+
+    // MARK: - The end
+
+    /// Takes no more calls, and awaits those in flight for `deadline`; then connections are closed,
+    /// and calls that are left fail. Servers that know the extensions are told. Returns when no
+    /// connection is left.
+    ///
+    /// - Parameter deadline: How long calls may take to end. Default 10 s.
+    public func drain(deadline: Duration = .seconds(10)) async {
+        lines.close()
+        await pool.drain(until: pool.now + deadline)
+    }
+
+    /// Closes all connections at once; calls in flight fail.
+    public func close() async {
+        lines.close()
+        await pool.close()
+    }
+
+    // MARK: - Observation
+
+    /// What it holds and did; O(connections).
+    public var snapshot: RPCClientSnapshot {
+        let counts = lines.counts
+        let effort = effort.counts
+        return RPCClientSnapshot(
+            inFlight: counts.inFlight, waiting: counts.waiting, refused: counts.refused,
+            retries: effort.retries, hedges: effort.hedges, budget: effort.budget,
+            isBroken: effort.isBroken, pool: pool.snapshot)
+    }
+}
+
+/// Where a pool's connections find the lines of their client, while it is there: the lines hold leases,
+/// which hold the pool.
+final class ShelfSeat: Sendable {
+    private let lines: Mutex<LineShelf?>
+
+    init(_ lines: LineShelf) {
+        self.lines = Mutex(lines)
+    }
+
+    func renew() { lines.withLock { $0 }?.renew() }
+
+    func leave() { lines.withLock { $0 = nil } }
+}
+
+/// Takes loops in turn.
+private final class LoopTurn: Sendable {
+    private let loops: [EventLoop]
+    private let number = Atomic<Int>(0)
+
+    init(_ loops: [EventLoop]) {
+        self.loops = loops
+    }
+
+    func next() -> EventLoop {
+        let index = number.wrappingAdd(1, ordering: .relaxed).oldValue
+        return loops[Int(UInt(bitPattern: index) % UInt(loops.count))]
+    }
+}

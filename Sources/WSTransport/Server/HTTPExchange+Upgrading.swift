@@ -1,0 +1,58 @@
+import NetPoll
+import Synchronization
+import WSFrame
+
+// Becoming a WebSocket, and telling of what was answered.
+extension HTTPExchange {
+    func open(
+        _ upgrade: WebSocketUpgrade, of request: HTTPRequest, _ handler: any WebSocketHandler,
+        _ subprotocol: String?, _ rule: WebSocketServer.CompressionRule, _ client: SocketAddress,
+        _ connection: Connection
+    ) -> WebSocketConnection? {
+        let limit = shard.configuration.connectionsMax
+        guard !shard.isDraining, ServerCounts.take(shard.counts.webSockets, limit: limit) else {
+            let failure: WebSocketServer.HandshakeFailure =
+                shard.isDraining ? .refused(.serviceUnavailable) : .connectionsExhausted
+            fail(failure, HTTPResponse(status: .serviceUnavailable), connection)
+            return nil
+        }
+        phase = .over
+        stopDeadline(connection.loop)
+        giveBackPlaces()
+        // Too much may have come behind an earlier request.
+        if connection.isReadingPaused { connection.resumeReading() }
+        let compression: CompressionConfiguration? =
+            switch rule {
+            case .asConfigured: shard.configuration.compression
+            case .off: nil
+            case .with(let other): other
+            }
+        let agreed = compression.flatMap { upgrade.compression($0) }
+        connection.write(
+            upgrade.response(subprotocol: subprotocol, compression: agreed).span.bytes)
+        log(request, .switchingProtocols, bodyBytes: 0, connection.loop)
+        let webSocket = ServedWebSocket(
+            connection: connection, handler: handler, shard: shard, remoteAddress: client,
+            deflate: shard.codec(agreed, compression, connection.loop))
+        connection.handler = webSocket
+        webSocket.begin()
+        return webSocket
+    }
+
+    func log(_ request: HTTPRequest, _ response: HTTPResponse, _ loop: EventLoop) {
+        guard shard.accessLog != nil else { return }
+        let bodyBytes = response.sendsBody(to: request) ? response.body.count : 0
+        log(request, response.status, bodyBytes: bodyBytes, loop)
+    }
+
+    func log(
+        _ request: HTTPRequest, _ status: HTTPStatus, bodyBytes: Int, _ loop: EventLoop
+    ) {
+        guard let accessLog = shard.accessLog else { return }
+        accessLog(
+            HTTPAccess(
+                request: request, remoteAddress: clientAddress(of: request), status: status,
+                requestBodyBytes: pending?.bodyBytes ?? 0, responseBodyBytes: bodyBytes,
+                duration: loop.now - requestBegan))
+    }
+}

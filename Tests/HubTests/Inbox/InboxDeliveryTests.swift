@@ -1,0 +1,61 @@
+import NetPoll
+import Testing
+
+@testable import Hub
+
+@Suite("InboxDelivery")
+struct InboxDeliveryTests {
+    private func message(_ id: UInt64, attempts: Int = 0) -> InboxMessage {
+        InboxMessage(
+            id: InboxID(rawValue: id), message: HubMessage(text: "m"),
+            time: Timestamp(milliseconds: 0), expiry: nil, attempts: attempts)
+    }
+
+    private func at(_ seconds: Int64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
+
+    @Test func `the time to acknowledge doubles up to its bound`() {
+        let policy = InboxPolicy()
+        #expect(policy.patience(afterAttempt: 1) == .seconds(5))
+        #expect(policy.patience(afterAttempt: 2) == .seconds(10))
+        #expect(policy.patience(afterAttempt: 6) == .seconds(160))
+        #expect(policy.patience(afterAttempt: 7) == .seconds(300))
+        #expect(policy.patience(afterAttempt: 1_000) == .seconds(300))
+    }
+
+    @Test func `a message is sent again when it is due, and left until then`() {
+        var delivery = InboxDelivery(policy: InboxPolicy())
+        #expect(delivery.read(message(1), at: at(0)) == .send)
+        #expect(delivery.read(message(1, attempts: 1), at: at(4)) == .leave)
+        #expect(delivery.firstDue(at: at(4)) == nil)
+        #expect(delivery.firstDue(at: at(5)) == InboxID(rawValue: 1))
+        #expect(delivery.read(message(1, attempts: 1), at: at(5)) == .send)
+        #expect(delivery.nextDue == at(15))
+    }
+
+    @Test func `what was acknowledged while it was read is not sent`() {
+        var delivery = InboxDelivery(policy: InboxPolicy())
+        _ = delivery.read(message(3), at: at(0))
+        let acknowledged = (1...2).map { _ in delivery.acknowledged(InboxID(rawValue: 3)) }
+        #expect(acknowledged == [true, false])
+        #expect(delivery.read(message(3), at: at(9)) == .leave)
+        #expect(delivery.read(message(4), at: at(9)) == .send)
+    }
+
+    @Test func `what was delivered too often is quarantined`() {
+        var policy = InboxPolicy()
+        policy.attemptsMax = 2
+        var delivery = InboxDelivery(policy: policy)
+        #expect(delivery.read(message(1, attempts: 1), at: at(0)) == .send)
+        #expect(delivery.read(message(1, attempts: 2), at: at(99)) == .quarantine)
+        #expect(delivery.count == 0)
+    }
+
+    @Test func `what is due and gone is forgotten, up to where the page reached`() {
+        var delivery = InboxDelivery(policy: InboxPolicy())
+        for id: UInt64 in 1...4 { _ = delivery.read(message(id), at: at(Int64(id))) }
+        delivery.forget(dueAt: at(7), upTo: InboxID(rawValue: 1))
+        #expect(delivery.count == 3)
+        delivery.forget(dueAt: at(7), upTo: nil)
+        #expect(delivery.count == 2)
+    }
+}

@@ -1,0 +1,103 @@
+import Hub
+import Synchronization
+
+/// Says that it is as durable as it is told, answers when it is let, and fails when it is told to.
+final class SlowStore: MessageStore {
+    private struct State {
+        var isHeld = false
+        var fails = false
+        var batches = 0
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let store = MemoryMessageStore()
+    private let state = Mutex(State())
+
+    let durability: StoreDurability
+    var batches: Int { state.withLock { $0.batches } }
+    var fails: Bool {
+        get { state.withLock { $0.fails } }
+        set { state.withLock { $0.fails = newValue } }
+    }
+
+    init(durability: StoreDurability = .durable) {
+        self.durability = durability
+    }
+
+    func hold() { state.withLock { $0.isHeld = true } }
+
+    func release() {
+        let waiting = state.withLock { state in
+            state.isHeld = false
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func pass() async throws(StoreError) {
+        await withCheckedContinuation { continuation in
+            let isHeld = state.withLock { state in
+                if state.isHeld { state.waiting.append(continuation) }
+                return state.isHeld
+            }
+            if !isHeld { continuation.resume() }
+        }
+        if fails { throw StoreError(.unavailable, detail: "told to") }
+    }
+
+    func append(
+        _ batch: [HistoryAppend], at now: Timestamp
+    ) async throws(StoreError) -> [HistoryAppended] {
+        try await pass()
+        state.withLock { $0.batches += 1 }
+        return try await store.append(batch, at: now)
+    }
+
+    func history(
+        of topic: String, after position: TopicPosition?, limit: PageLimit, at now: Timestamp
+    ) async throws(StoreError) -> HistoryPage? {
+        try await pass()
+        return try await store.history(of: topic, after: position, limit: limit, at: now)
+    }
+
+    func removeHistory(of topic: String) async throws(StoreError) {
+        try await store.removeHistory(of: topic)
+    }
+
+    func deposit(
+        _ batch: [InboxDeposit], at now: Timestamp
+    ) async throws(StoreError) -> [InboxDeposited] {
+        try await store.deposit(batch, at: now)
+    }
+
+    func unacknowledged(
+        of user: String, after id: InboxID?, limit: PageLimit, at now: Timestamp
+    ) async throws(StoreError) -> InboxPage {
+        try await store.unacknowledged(of: user, after: id, limit: limit, at: now)
+    }
+
+    func acknowledge(_ batch: [InboxReference]) async throws(StoreError) {
+        try await store.acknowledge(batch)
+    }
+
+    func countAttempts(_ batch: [InboxReference]) async throws(StoreError) {
+        try await store.countAttempts(batch)
+    }
+
+    func quarantine(_ batch: [InboxReference]) async throws(StoreError) {
+        try await store.quarantine(batch)
+    }
+
+    func quarantined(
+        of user: String, limit: PageLimit, at now: Timestamp
+    ) async throws(StoreError) -> InboxPage {
+        try await store.quarantined(of: user, limit: limit, at: now)
+    }
+
+    func removeExpired(at now: Timestamp) async throws(StoreError) -> Int {
+        try await store.removeExpired(at: now)
+    }
+
+    func close() async { await store.close() }
+}

@@ -1,0 +1,76 @@
+import Hub
+import HubTesting
+import NetPollTesting
+import Synchronization
+import Testing
+import WSFrame
+import WSTransport
+
+@Suite("Topics of a durable store, on the simulated network")
+struct DurableTopicTests {
+    @Test func `a message is delivered once the store has it, and in the store's order`()
+        async throws
+    {
+        let store = SlowStore()
+        let bench = try await LineBench { $0.store = store }
+        let ann = try bench.join("ann")
+        let first = bench.ask(ann, "sub 1 a")
+        #expect(first.first?.hasPrefix("sub a ") ?? false)
+        bench.network.run(for: .seconds(1))
+        _ = ann.takeTexts()
+        store.hold()
+        for number in 1...3 { ann.say("pub \(number) a stored - m\(number)") }
+        #expect(bench.ask(ann, "pub 4 a transient - now") == ["pub a 0 ann now", "published 4 0"])
+        store.release()
+        bench.network.run(for: .seconds(1))
+        let texts = ann.takeTexts()
+        #expect(
+            texts.filter { $0.hasPrefix("pub ") } == (1...3).map { "pub a \($0) ann m\($0)" })
+        #expect(texts.filter { $0.hasPrefix("published") }.count == 3)
+        #expect(store.batches < 4)
+    }
+
+    @Test func `clients go on across a restart of the hub`() async throws {
+        let store = SlowStore()
+        let before = try await LineBench { $0.store = store }
+        let ann = try before.join("ann")
+        let words = before.ask(ann, "sub 1 a")[0].split(separator: " ").map(String.init)
+        for number in 1...5 { _ = before.ask(ann, "pub \(number) a stored - m\(number)") }
+        let after = try await LineBench { $0.store = store }
+        let again = try after.join("ann")
+        #expect(
+            after.ask(again, "sub 1 a \(words[2]) 3").prefix(3)
+                == ["sub a \(words[2]) 3 true", "pub a 4 ann m4", "pub a 5 ann m5"])
+        #expect(after.ask(again, "pub 9 a stored - m6").contains("pub a 6 ann m6"))
+    }
+
+    @Test func `who asks while a topic is read gets its answer then`() async throws {
+        let store = SlowStore()
+        store.hold()
+        let bench = try await LineBench { $0.store = store }
+        let ann = try bench.join("ann")
+        ann.say("sub 1 a")
+        ann.say("pub 2 a stored - hi")
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts() == [])
+        store.release()
+        bench.network.run(for: .seconds(1))
+        let texts = ann.takeTexts()
+        #expect(texts.first?.hasPrefix("sub a ") ?? false)
+        #expect(texts.contains("pub a 1 ann hi"))
+        #expect(texts.contains("published 2 1"))
+    }
+
+    @Test func `what the store refuses nobody gets, and the publisher is told`() async throws {
+        let store = SlowStore()
+        let bench = try await LineBench { $0.store = store }
+        let ann = try bench.join("ann")
+        _ = bench.ask(ann, "sub 1 a")
+        bench.network.run(for: .seconds(1))
+        _ = ann.takeTexts()
+        store.fails = true
+        #expect(bench.ask(ann, "pub 2 a stored - lost") == ["fail 2 9"])
+        store.fails = false
+        #expect(bench.ask(ann, "pub 3 a stored - kept").contains("pub a 1 ann kept"))
+    }
+}
