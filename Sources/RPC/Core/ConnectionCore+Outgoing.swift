@@ -127,6 +127,7 @@ extension ConnectionCore {
     mutating func nextLost(_ cursor: inout UInt32) -> (slot: UInt32, wasSent: Bool)? {
         isClosing = true
         (waitingHead, waitingTail, waitingCount) = (.max, .max, 0)
+        partials = PartialMessages()
         while cursor < outgoing.used {
             let slot = cursor
             cursor += 1

@@ -12,15 +12,19 @@ extension ConnectionCore {
         _ header: FrameHeader, _ data: UnsafeRawBufferPointer
     ) throws(ProtocolViolation) -> CoreEvent {
         let side: CallSide = isOwn(header.stream) ? .outgoing : .incoming
+        let hasMessage = !header.flags.contains(.noData)
         let found =
             side == .outgoing
             ? outgoing.slot(id: header.stream) : incoming.slot(id: header.stream)
-        guard let slot = found else { return lateData(header, side, Self.cost(data.count)) }
+        guard let slot = found else {
+            return lateData(header, side, hasMessage ? Self.cost(data.count) : 0)
+        }
         let entry = table(side, slot)
         guard entry.pointee.flags.isDisjoint(with: .takesNoData),
             header.flags.isDisjoint(with: .extensions)
         else { return misplacedData(header, side, slot) }
-        if entry.pointee.flags.contains(.credited), !isWhole {
+        // What only ends a stream costs nothing, and may come without credit.
+        if entry.pointee.flags.contains(.credited), hasMessage, !isWhole {
             // One message may pass what was left; the next may not come before there is more.
             guard entry.pointee.receiveCredit > 0, receiveCredit > 0 else {
                 throw ProtocolViolation(.creditExceeded)
@@ -29,7 +33,6 @@ extension ConnectionCore {
             receiveCredit -= Self.cost(data.count)
         }
         let isEnd = header.flags.contains(.remoteClosed)
-        let hasMessage = !header.flags.contains(.noData)
         if isEnd { entry.pointee.flags.insert(.remoteClosed) }
         let isOver = isEnd && side == .outgoing && entry.pointee.flags.contains(.localClosed)
         if isOver { outgoing.remove(slot) }
@@ -43,6 +46,7 @@ extension ConnectionCore {
     ) -> CoreEvent {
         if peer != nil {
             // Nobody consumes them: the connection's credit is given back at once.
+            guard cost > 0 else { return .none }
             receiveCredit -= cost
             consumed(cost)
             return .none

@@ -65,7 +65,7 @@ struct FaultTests {
 
     /// Streams and long messages beside calls, over connections that are slow, silent, lost or drained;
     /// half of the worlds compress.
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: 0..<40 as Range<UInt64>)
     func `streams and long messages leave nothing behind either`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed &+ 1_000)
         var configuration = RPCConfiguration()
@@ -79,10 +79,12 @@ struct FaultTests {
             for try await message in inbound { try await outbound.send(message.reversed()) }
         }
         handlers.handle(Mixed.count, on: .loop) { request, outbound, _ in
-            for _ in 0..<20 { try await outbound.send(request) }
+            for _ in 0..<5 { try await outbound.send(request) }
         }
         let world = try RPCWorld(seed: seed, configuration: configuration, handlers: handlers)
         let connections = try (0..<3).map { _ in try world.connect(configuration) }
+        // A peer that is lost before it is known to understand pings is not found out.
+        for connection in connections { try world.negotiate(connection) }
         var faults = Faults.cuts
         faults.delayMax = .milliseconds(5)
         faults.lostConnections = seed % 5 == 0 ? 0.01 : 0
@@ -91,8 +93,8 @@ struct FaultTests {
         var running: [Running<Void>] = []
         for _ in 0..<60 {
             let connection = connections[Int.random(in: 0..<3, using: &random)]
-            let bytes = Int.random(in: 0...30_000, using: &random)
-            let request = (0..<bytes).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+            let bytes = Int.random(in: 0...10_000, using: &random)
+            let request = Sample.text(bytes)
             let options = CallOptions(timeout: .seconds(Int.random(in: 1...3, using: &random)))
             let kind = Int.random(in: 0..<3, using: &random)
             running.append(

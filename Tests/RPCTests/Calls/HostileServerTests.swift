@@ -63,7 +63,7 @@ private final class HostileServer: ConnectionHandler {
 
 @Suite("Calls to servers that break the rules, simulated", .timeLimit(.minutes(10)))
 struct HostileServerTests {
-    @Test(arguments: 0..<200 as Range<UInt64>)
+    @Test(arguments: 0..<100 as Range<UInt64>)
     func `every call ends once, in its time, and all memory comes back`(seed: UInt64) throws {
         let world = try RPCWorld(seed: seed)
         let any = try SocketAddress(host: "127.0.0.1", port: 0)

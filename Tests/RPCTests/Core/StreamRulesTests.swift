@@ -144,6 +144,25 @@ struct StreamRulesTests {
         }
     }
 
+    @Test func `the end of a stream costs nothing and needs no credit`() throws {
+        var limits = CoreLimits()
+        limits.settings.streamCredit = 100
+        var pair = CorePair(.init(), limits)
+        try pair.negotiate()
+        _ = try pair.server.take(Sample.request(3, flags: .remoteOpen))
+        _ = try pair.server.take(data(3, [], [UInt8](repeating: 0, count: 100)))
+        let before = pair.server.receiveCredit
+        let event = try pair.server.take(data(3, .closing))
+        guard case .data(_, _, false, true, _) = event else {
+            Issue.record("\(event)")
+            return
+        }
+        // Nor does one that comes late.
+        _ = try pair.server.take(data(1, .closing))
+        #expect(pair.server.receiveCredit == before)
+        #expect(pair.server.consumed == 0)
+    }
+
     @Test func `a stream that was opened before the settings came is not counted`() throws {
         var pair = CorePair()
         let call = try pair.client.sent(.bidirectional)

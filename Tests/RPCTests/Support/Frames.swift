@@ -53,6 +53,13 @@ extension FrameDecoder {
 
 /// Frames that hold calls, as the library itself writes them.
 enum Sample {
+    /// So many bytes that differ from each other; made by doubling, which is fast unoptimised too.
+    static func text(_ count: Int) -> [UInt8] {
+        var text = (0..<251).map { UInt8($0) }
+        while text.count < count { text += text }
+        return Array(text[..<count])
+    }
+
     static func request(
         _ stream: UInt32, flags: FrameFlags = [], service: String = "a.B", method: String = "C",
         timeout: Int64 = 0, metadata: RPCMetadata = [:], announces: Bool = false,

@@ -6,12 +6,12 @@ import Testing
 @Suite("FrameDecoder, ttrpc 1.2")
 struct FrameDecoderTests {
     @Test(arguments: Vectors.all.keys.sorted())
-    func `every vector is one frame that is written as it was read`(name: String) throws {
+    func `every vector is of whole frames that are written as they were read`(name: String) throws {
         let bytes = try Vectors.frame(name)
         var decoder = FrameDecoder()
         let frames = try decoder.frames(in: bytes)
-        try #require(frames.count == 1)
-        #expect(frames[0].bytes == bytes)
+        #expect(!frames.isEmpty)
+        #expect(frames.flatMap(\.bytes) == bytes)
         #expect(decoder.heldBytes == 0)
     }
 
