@@ -133,6 +133,7 @@ struct BoundsTests {
         let drained = world.start { [server = world.server] in
             await server.drain(deadline: .seconds(3))
         }
+        world.network.runUntilIdle()
         let error = try failure(world) { try await client.call("nothing") }
         #expect(
             error.reason == .answered(MessagePackRPCFault("no more requests are taken")))

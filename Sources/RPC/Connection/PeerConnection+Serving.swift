@@ -73,7 +73,7 @@ extension PeerConnection {
         if let entry = call.entry {
             shelf.records.ended(
                 entry.index, nanoseconds: loop.now.nanoseconds - call.startedAt,
-                failed: call.failure != nil)
+                failed: call.failure != nil || call.isCancelled)
         }
         let slot = Int(call.slot)
         if !isClosed, slot < served.count, served[slot] === call {

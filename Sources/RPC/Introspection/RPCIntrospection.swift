@@ -63,12 +63,12 @@ extension RPCHandlers {
             }
         }
         if which.contains(.methods) {
-            handle(RPCReflectionService.listMethods) { _, _ in
+            handle(RPCReflectionService.listMethods, on: .loop) { _, _ in
                 RPCMethodList(methods: source.methods)
             }
         }
         if which.contains(.statistics) {
-            handle(RPCReflectionService.statistics) { _, _ in
+            handle(RPCReflectionService.statistics, on: .loop) { _, _ in
                 RPCStatisticsReply(await source.statistics())
             }
         }

@@ -11,7 +11,7 @@ public struct RPCMethodStatistics: Hashable, Sendable {
     public internal(set) var started = 0
     /// Those that ended, in whatever way.
     public internal(set) var ended = 0
-    /// Those that ended with an error.
+    /// Those that ended with an error, or after nobody waited for them any more.
     public internal(set) var failed = 0
     /// How long calls took, from the event that brought the request to the one that sends the
     /// answer; as exact as the turns of their loop. Inline handlers are counted and not measured,

@@ -82,7 +82,7 @@ public struct RPCStatisticsReply: RPCMessage, Hashable {
         public var started = 0
         /// Those that ended, in whatever way.
         public var ended = 0
-        /// Those that ended with an error.
+        /// Those that ended with an error, or after nobody waited for them any more.
         public var failed = 0
         /// How long half of them took at most; `nil`: not measured.
         public var median: Duration?
