@@ -37,6 +37,7 @@ def extract(module: str, binaries: Path, output: Path) -> list[Path]:
     output.mkdir(parents=True, exist_ok=True)
     # Those the build made for C targets, and those of system libraries.
     paths = [*sorted(binaries.glob("*.build/module.modulemap")), *sorted(ROOT.glob("Sources/*/module.modulemap"))]
+    paths += sorted(ROOT.glob(".build/checkouts/*/Sources/GRDBSQLite/module.modulemap"))
     maps = [f"-fmodule-map-file={path}" for path in paths]
     run(
         ["swift", "symbolgraph-extract", "-module-name", module]

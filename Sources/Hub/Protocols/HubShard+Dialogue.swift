@@ -38,8 +38,7 @@ extension HubShard {
         case .subscribe(let id, let topic, let position):
             follow(topic, after: position, id, for: session)
         case .unsubscribe(let id, let topic):
-            if let known = session.topic(named: topic) { session.unsubscribe(from: known) }
-            session.tell(.unsubscribed(id, topic: topic))
+            leave(topic, id, for: session)
         case .publish(let publish):
             self.publish(publish, for: session)
         case .acknowledge(let ids):
@@ -140,6 +139,21 @@ extension HubShard {
                     session.fail(id, .limitReached)
                 }
             }
+        }
+    }
+
+    private func leave(_ name: String, _ id: RequestID, for session: Session) {
+        let (shard, sessionID) = (session.shard, session.id)
+        let end: @Sendable () -> Void = {
+            guard let session = shard.sessions[sessionID] else { return }
+            if let known = session.topic(named: name) { session.unsubscribe(from: known) }
+            session.tell(.unsubscribed(id, topic: name))
+        }
+        // The subscription may still wait until its topic is read; its end comes after it.
+        if let topic = directories.hub?.existingTopic(name) {
+            topic.whenLoaded(on: shard.loop, end)
+        } else {
+            end()
         }
     }
 

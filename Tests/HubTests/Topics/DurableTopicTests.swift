@@ -46,6 +46,22 @@ struct DurableTopicTests {
         #expect(after.ask(again, "pub 9 a stored - m6").contains("pub a 6 ann m6"))
     }
 
+    @Test func `who leaves while a topic is read has left when it is read`() async throws {
+        let store = SlowStore()
+        store.hold()
+        let bench = try await LineBench(loops: 1) { $0.store = store }
+        let ann = try bench.join("ann")
+        ann.say("sub 1 a")
+        ann.say("unsub 2 a")
+        bench.network.run(for: .seconds(1))
+        store.release()
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts().map { String($0.prefix(5)) } == ["sub a", "unsub"])
+        ann.say("pub 3 a stored - hi")
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts() == ["published 3 1"])
+    }
+
     @Test func `who asks while a topic is read gets its answer then`() async throws {
         let store = SlowStore()
         store.hold()
