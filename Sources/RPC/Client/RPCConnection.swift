@@ -90,7 +90,7 @@ public struct RPCConnection: Sendable {
         return try reply(of: call)
     }
 
-    /// As ``call(_:_:options:)``, with the reply's bytes lent and not copied: on the connection's loop
+    /// As `call`, with the reply's bytes lent and not copied: on the connection's loop
     /// a call allocates nothing.
     ///
     /// - Parameters:

@@ -23,7 +23,7 @@ extension RPCClient {
         }
     }
 
-    /// Calls a method whose requests stream; see ``RPCConnection/call(_:options:_:)``.
+    /// Calls a method whose requests stream; see ``RPCConnection``.
     ///
     /// - Parameters:
     ///   - method: A method of both sides.
