@@ -8,7 +8,7 @@ enum RequestsCheck {
         guard input.count > 2 else { return nil }
         let stream = Array(input[2...])
         let whole = said(of: stream, isSmall: input[0] & 1 != 0, .none)
-        if let stuck = whole.first(where: { $0.hasPrefix("!") }) { return stuck }
+        if let stuck = whole.first(where: { $0.hasPrefix("\n") }) { return stuck }
         for cuts in [Cuts.everywhere, .seeded(input[1])] {
             let parts = said(of: stream, isSmall: input[0] & 1 != 0, cuts)
             if parts != whole { return "\(cuts): \(parts) but whole \(whole)" }
@@ -24,6 +24,7 @@ enum RequestsCheck {
                 requestLineBytesMax: 40, headerLineBytesMax: 50, headersMax: 4, headBytesMax: 120,
                 bodyBytesMax: 20, chunkLineBytesMax: 10, chunkExtensionsBytesMax: 15)
             : HTTPLimits()
+        // A line break begins what must not be: no method begins with one.
         var said: [String] = []
         var reader = HTTPRequestReader(limits: limits)
         var (body, consumed) = ([UInt8](), 0)
@@ -35,7 +36,7 @@ enum RequestsCheck {
                     guard let event = try reader.next(in: piece.span.bytes, at: &cursor) else {
                         consumed += piece.count
                         if cursor != piece.count {
-                            said.append("!\(cursor) of \(piece.count) read")
+                            said.append("\n\(cursor) of \(piece.count) read")
                         }
                         return true
                     }
@@ -43,13 +44,13 @@ enum RequestsCheck {
                     case .head(let request):
                         body = []
                         said.append("\(request.method) \(request.target) at \(consumed + cursor)")
-                        if cursor == before { said.append("!a head that consumed nothing") }
+                        if cursor == before { said.append("\na head that consumed nothing") }
                     case .body(let range):
                         body += piece[range]
                         if range.isEmpty || range.upperBound > cursor || range.lowerBound < before {
-                            said.append("!a body in \(range) between \(before) and \(cursor)")
+                            said.append("\na body in \(range) between \(before) and \(cursor)")
                         }
-                        if body.count > limits.bodyBytesMax { said.append("!an oversized body") }
+                        if body.count > limits.bodyBytesMax { said.append("\nan oversized body") }
                     case .end:
                         let trailers = reader.trailers.map { "\($0.name): \($0.value)" }
                         said.append("\(body), \(trailers), to \(consumed + cursor)")
