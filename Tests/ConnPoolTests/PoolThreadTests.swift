@@ -160,7 +160,7 @@ struct PoolThreadTests {
         _ tally: Tally
     ) async throws -> (events: AsyncStream<PoolEvent>, lease: Handed) {
         let pool = makePool(tally)
-        let lease = try await pool.lease()
+        let lease = try await pool.lease(deadline: pool.now + .seconds(600))
         return (pool.events, Handed(lease))
     }
 

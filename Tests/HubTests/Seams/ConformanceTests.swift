@@ -12,7 +12,7 @@ struct ConformanceTests {
         try await check.run(MemoryMessageStore())
     }
 
-    @Test(.timeLimit(.minutes(1)), arguments: BrokerSuite.checks)
+    @Test(.timeLimit(.minutes(10)), arguments: BrokerSuite.checks)
     func `the broker of one process keeps the rule`(
         check: ConformanceCheck<any Broker>
     ) async throws {
