@@ -49,6 +49,26 @@ struct ConnectionPoolTests {
         #expect(world.server.reasons == [.discarded])
     }
 
+    @Test(arguments: [Duration.zero, .seconds(60)])
+    func `a first idle period is watched like all others, however long the lease was`(
+        held: Duration
+    ) throws {
+        let world = PoolWorld(keepAlive: true) {
+            $0.idleTimeout = nil
+            $0.keepAliveInterval = .seconds(1)
+            $0.keepAliveTimeout = .seconds(1)
+        }
+        try world.run { pool, loop in
+            let lease = try await pool.lease()
+            try await loop.pause(held)
+            lease.release()
+        }
+        world.server.set(\.answerTime, nil)
+        world.network.run(for: .milliseconds(2_500))
+        #expect(world.server.reasons == [.unanswered])
+        #expect(world.pool.snapshot.idle == 0)
+    }
+
     @Test func `tryLease takes what is idle and causes no dial`() throws {
         let world = PoolWorld()
         if world.pool.tryLease() != nil { Issue.record("there is none") }

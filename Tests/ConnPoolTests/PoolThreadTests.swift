@@ -53,6 +53,10 @@ struct PoolThreadTests {
         configuration.connectionsMax = 3
         configuration.idleMin = 1
         configuration.breaker = nil
+        // However busy the machine is: nothing ends by the clock but what a test lets end.
+        configuration.dialTimeout = .seconds(3_600)
+        configuration.idleTimeout = nil
+        configuration.lifetimeMax = nil
         configuration.backoff = Backoff(base: .nanoseconds(1), cap: .nanoseconds(1))
         return ConnectionPool(configuration: configuration, connector: tally.connector())
     }

@@ -248,14 +248,20 @@ final class PoolDriver: Sendable {
     ) -> Result {
         let now = moment ?? now
         var effects: PoolEffects?
+        // Also the usual may have something due: a connection that is idle for the first time.
+        var wakeAt: Instant?
         let result = state.withLock { state in
-            if let result = usual(&state, now) { return result }
+            if let result = usual(&state, now) {
+                wakeAt = state.wakeToAskFor
+                return result
+            }
             var actions = PoolActions()
             let result = input(&state, now, &actions)
             effects = state.effects(of: actions, now)
             return result
         }
         if let effects { carryOut(effects) }
+        if let wakeAt { clock.wake(self, at: wakeAt) }
         return result
     }
 }
