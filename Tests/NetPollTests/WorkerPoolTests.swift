@@ -1,17 +1,20 @@
-import NetPoll
 import Synchronization
 import Testing
+
+@testable import NetPoll
 
 @Suite("WorkerPool", .timeLimit(.minutes(10)))
 struct WorkerPoolTests {
     /// Keeps a worker busy until it is told to go on.
     private final class Latch: Sendable {
-        private let isOpen = Atomic<Bool>(false)
+        private let semaphore = Semaphore()
 
-        func open() { isOpen.store(true, ordering: .releasing) }
+        func open() { semaphore.signal() }
 
         func hold() {
-            while !isOpen.load(ordering: .acquiring) {}
+            semaphore.wait()
+            // For the next one who is held.
+            semaphore.signal()
         }
     }
 
