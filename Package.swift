@@ -291,7 +291,9 @@ let package = Package(
         .testTarget(
             name: "HubSQLiteTests",
             dependencies: [
-                "Hub", "HubSQLite", "HubTesting", .product(name: "GRDB", package: "GRDB.swift"),
+                "Hub", "HubSQLite", "HubTesting", "HubWorlds", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
