@@ -10,6 +10,8 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
     name: "longwire",
+    // Of what is meant for Darwin nothing was ever compiled there.
+    platforms: [.macOS(.v26)],
     products: [
         .library(name: "NetPoll", targets: ["NetPoll"]),
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
