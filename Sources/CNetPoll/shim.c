@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #if defined(__linux__)
+#include <signal.h>
 #include <sys/sendfile.h>
 
 int cnetpoll_socket(int family, int kind) {
@@ -26,9 +27,23 @@ int cnetpoll_sendmmsg(int fd, void *messages, unsigned count) {
     return (int)syscall(SYS_sendmmsg, fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+// sendfile(2) has no flag against SIGPIPE, which by default ends the process.
 long cnetpoll_sendfile(int socket, int file, int64_t offset, unsigned long count) {
+    sigset_t broken, before;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, &before);
     off_t from = offset;
-    return sendfile(socket, file, &from, count);
+    long sent = sendfile(socket, file, &from, count);
+    int code = errno;
+    // Where it was blocked before, one that is pending is the caller's affair.
+    if (!sigismember(&before, SIGPIPE)) {
+        struct timespec none = {0, 0};
+        sigtimedwait(&broken, NULL, &none);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+    errno = code;
+    return sent;
 }
 
 static void close_on_exec(int descriptor) { (void)descriptor; }

@@ -33,7 +33,8 @@ static inline void cnetpoll_prefetch(const void *memory) {
 /// so afterwards, and raises no SIGPIPE.
 int cnetpoll_socket(int family, int kind);
 
-/// sendfile(2) from an offset; the file's own position stays as it is.
+/// sendfile(2) from an offset; the file's own position stays as it is, and a peer that is gone raises no
+/// SIGPIPE.
 long cnetpoll_sendfile(int socket, int file, int64_t offset, unsigned long count);
 
 /// recvmmsg(2) without waiting; `messages` are struct mmsghdr, whose header would take the socket
