@@ -9,6 +9,8 @@ extension Platform {
     static func resolve(
         _ host: String, port: UInt16, family: AddressFamily
     ) -> Result<[SocketAddress], ResolveError> {
+        // getaddrinfo would end the name there, and whoever checked it did not.
+        guard !host.utf8.contains(0) else { return .failure(.notFound) }
         var hints = addrinfo()
         hints.ai_family = family == .v4 ? AF_INET : AF_INET6
         hints.ai_socktype = SystemCall.streamSocket

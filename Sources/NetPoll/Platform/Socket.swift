@@ -82,6 +82,10 @@ enum Socket {
             guard !isAbstract || Platform.hasAbstractNames else {
                 throw SystemError(code: EAFNOSUPPORT, operation: "\(operation) \(address)")
             }
+            // The kernel would end the path there.
+            guard isAbstract || !path.utf8.contains(0) else {
+                throw SystemError(code: EINVAL, operation: "\(operation) \(address)")
+            }
         }
         let fd = cnetpoll_socket(family, kind)
         guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }

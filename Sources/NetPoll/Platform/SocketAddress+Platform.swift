@@ -22,6 +22,8 @@ extension Platform {
     }
 
     static func parse(host: String, port: UInt16) -> SocketAddress? {
+        // The C library would end the text there, and whoever checked it did not.
+        guard !host.utf8.contains(0) else { return nil }
         var v4 = in_addr()
         if inet_pton(AF_INET, host, &v4) == 1 { return .v4(v4.s_addr, port: port) }
         var v6 = in6_addr()
@@ -97,9 +99,11 @@ extension Platform {
         }
     }
 
-    /// The address in `storage`, of `length` bytes.
+    /// The address in `storage`, of `length` bytes; a socket without a name has none.
     static func address(from storage: sockaddr_storage, length: socklen_t) -> SocketAddress {
-        withUnsafeBytes(of: storage) { bytes in
+        // The kernel has written nothing; what stands there is of somebody before.
+        guard Int(length) >= unixPathOffset else { return .unix(path: "") }
+        return withUnsafeBytes(of: storage) { bytes in
             switch Int32(storage.ss_family) {
             case AF_INET:
                 let value = bytes.load(as: sockaddr_in.self)
@@ -114,7 +118,7 @@ extension Platform {
                 }
             default:
                 let offset = unixPathOffset
-                let raw = bytes[min(offset, Int(length))..<Int(length)]
+                let raw = bytes[offset..<Int(length)]
                 let name = raw.first == 0 ? raw : raw.prefix { $0 != 0 }
                 return .unix(path: String(decoding: name, as: UTF8.self))
             }
