@@ -1,17 +1,20 @@
+import Dispatch
 import NetPoll
 import Synchronization
 import Testing
 
 @Suite("WorkerPool", .timeLimit(.minutes(10)))
 struct WorkerPoolTests {
-    /// Keeps a worker busy until it is told to go on.
+    /// Keeps workers occupied until they are told to go on, without taking a processor from the tests
+    /// that run beside.
     private final class Latch: Sendable {
-        private let isOpen = Atomic<Bool>(false)
+        private let gate = DispatchSemaphore(value: 0)
 
-        func open() { isOpen.store(true, ordering: .releasing) }
+        func open() { gate.signal() }
 
         func hold() {
-            while !isOpen.load(ordering: .acquiring) {}
+            gate.wait()
+            gate.signal()
         }
     }
 
