@@ -51,7 +51,9 @@ let package = Package(
     ],
     targets: [
         .target(name: "CNetPoll"),
-        .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
+        .target(
+            name: "NetPoll", dependencies: ["CNetPoll"], exclude: ["README.md"],
+            swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
         .target(name: "ConnPool", dependencies: ["NetPoll"], swiftSettings: settings),
         .target(
