@@ -1,5 +1,3 @@
-internal import CNetPoll
-
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Darwin)
