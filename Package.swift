@@ -10,6 +10,8 @@ let settings: [SwiftSetting] = [
 
 let package = Package(
     name: "longwire",
+    // Of what is meant for Darwin nothing was ever compiled there.
+    platforms: [.macOS(.v26)],
     products: [
         .library(name: "NetPoll", targets: ["NetPoll"]),
         .library(name: "NetPollTesting", targets: ["NetPollTesting"]),
@@ -52,7 +54,9 @@ let package = Package(
     ],
     targets: [
         .target(name: "CNetPoll"),
-        .target(name: "NetPoll", dependencies: ["CNetPoll"], swiftSettings: settings),
+        .target(
+            name: "NetPoll", dependencies: ["CNetPoll"], exclude: ["README.md"],
+            swiftSettings: settings),
         .target(name: "NetPollTesting", dependencies: ["NetPoll"], swiftSettings: settings),
         .target(name: "ConnPool", dependencies: ["NetPoll"], swiftSettings: settings),
         .target(

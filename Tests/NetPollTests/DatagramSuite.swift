@@ -311,6 +311,25 @@ struct DatagramSuite {
             listening.close()
         }
     }
+
+    /// The kernel writes no address for it, into memory that another socket's senders were named in.
+    @Test(arguments: DriverKind.kernels)
+    func `a sender without a name is not taken for one before it`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let (near, far) = (Catcher(), Catcher())
+        let host = try SocketAddress(host: "127.0.0.1", port: 0)
+        let named = try world.loop.openDatagramSocket(on: host, handler: near)
+        let listening = try world.loop.openDatagramSocket(on: host, handler: near)
+        named.send(bytes: [1], to: listening.address)
+        #expect(world.run { near.received == [[1]] })
+
+        let path = "/tmp/netpoll-\(UInt64.random(in: 0...(.max)))"
+        defer { removeFile(path) }
+        _ = try world.loop.openDatagramSocket(on: .unix(path: path), handler: far)
+        #expect(sendWithoutName([2], to: path) == 1)
+        #expect(world.run { far.received == [[2]] })
+        #expect(far.arrivals.first?.source == .unix(path: ""))
+    }
 }
 
 extension DatagramSocket {

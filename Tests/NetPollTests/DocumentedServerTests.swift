@@ -20,8 +20,8 @@ struct DocumentedServerTests {
     @Test func `the echo server of twelve lines is the example`() throws {
         let example = try text("Examples/Echo/Echo.swift")
         #expect(example.split(separator: "\n", omittingEmptySubsequences: false).count == 13)
-        for page in ["NetPoll", "TasksOnLoops"] {
-            let article = try text("Sources/NetPoll/NetPoll.docc/\(page).md")
+        for page in ["README.md", "NetPoll.docc/NetPoll.md", "NetPoll.docc/TasksOnLoops.md"] {
+            let article = try text("Sources/NetPoll/\(page)")
             #expect(article.contains("```swift\n\(example)```"), "\(page)")
         }
     }

@@ -33,6 +33,26 @@ struct DriverSuite {
         #expect(world.loop.registrations == 1)
     }
 
+    /// io_uring's bound is its provided buffers.
+    @Test(arguments: [DriverKind.epoll, .kqueue, .simulated])
+    func `a turn reads from one connection no more often than it may`(driver: DriverKind) throws {
+        var configuration = EventLoop.Configuration()
+        configuration.receiveBufferBytes = 1 << 10
+        configuration.readsPerConnectionMax = 2
+        let world = try driver.makeWorld(configuration: configuration)
+        let recorders = Recorders()
+        let address = try listen(world, recorders)
+        let client = try #require(world.connect(to: address))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        client.send([UInt8](repeating: 1, count: 10 << 10))
+        let recorder = try #require(recorders.all.first)
+        let before = world.loop.metrics
+        #expect(world.run { recorder.received.count == 10 << 10 })
+        let after = world.loop.metrics
+        #expect(after.receives - before.receives >= 10)
+        #expect(after.receives - before.receives <= 2 * (after.turns - before.turns))
+    }
+
     @Test(arguments: DriverKind.allCases)
     func `the receive buffer may be changed in place`(driver: DriverKind) throws {
         let world = try driver.makeWorld()

@@ -129,6 +129,23 @@ struct EventLoopTests {
         #expect(network.openDescriptors == 1)
     }
 
+    @Test(arguments: 0..<7)
+    func `a turn in which something is never done traps`(bound: Int) async {
+        await #expect(processExitsWith: .failure) { [bound] in
+            var configuration = EventLoop.Configuration()
+            switch bound {
+            case 0: configuration.acceptsPerTurnMax = 0
+            case 1: configuration.readsPerConnectionMax = 0
+            case 2: configuration.jobsPerTurnMax = 0
+            case 3: configuration.timersPerTurnMax = 0
+            case 4: configuration.closesPerTurnMax = 0
+            case 5: configuration.receiveBufferBytes = 1_023
+            default: configuration.gatherBufferBytes = 1_023
+            }
+            _ = SimulatedNetwork().makeLoop(configuration: configuration)
+        }
+    }
+
     @Test func `use from another thread traps`() async {
         await #expect(processExitsWith: .failure) {
             let loop = EventLoop(driver: try Platform.makeDriver())

@@ -121,6 +121,46 @@ struct HostConnectionTests {
         #expect(connect("192.0.2.1") == ("connected", .zero))
     }
 
+    @Test func `a host with a zero byte is none, whatever stands before it`() async throws {
+        #expect(throws: SocketAddressError.self) {
+            try SocketAddress(host: "127.0.0.1\0.example", port: 80)
+        }
+        let found = await withCheckedContinuation { continuation in
+            SystemResolver.shared.resolve("localhost\0.example", port: 80, family: .v4) {
+                continuation.resume(returning: $0)
+            }
+        }
+        #expect(found == .failure(.notFound))
+    }
+
+    /// Asks again with each answer, so that questions wait all the time.
+    private final class Inquirer: Sendable {
+        let resolver = SystemResolver(threadsMax: 1)
+        private let state = Mutex((left: 2_000, heldMax: 0))
+
+        var heldMax: Int { state.withLock { $0.heldMax } }
+
+        func ask(_ done: @escaping @Sendable () -> Void) {
+            resolver.resolve("127.0.0.1", port: 80, family: .v4) { [self] _ in
+                let held = resolver.questionsHeld
+                let left = state.withLock { state in
+                    state.heldMax = max(state.heldMax, held)
+                    state.left -= 1
+                    return state.left
+                }
+                if left > 0 { ask(done) } else if left == 0 { done() }
+            }
+        }
+    }
+
+    @Test func `a resolver that is never without questions forgets those it answered`() async {
+        let inquirer = Inquirer()
+        await withCheckedContinuation { continuation in
+            for _ in 0..<10 { inquirer.ask { continuation.resume() } }
+        }
+        #expect(inquirer.heldMax < 200)
+    }
+
     @Test func `the system's resolver knows localhost and refuses what it cannot queue`() async {
         let resolver = SystemResolver(threadsMax: 2, waitingMax: 500)
         let found = await withCheckedContinuation { continuation in

@@ -1,3 +1,4 @@
+import Glibc
 import NetPoll
 import NetPollTesting
 import Testing
@@ -66,6 +67,23 @@ struct SendFileSuite {
         setup.connection.close()
         #expect(setup.world.run { setup.client.isEnded })
         #expect(setup.client.received.count == 21_000_003)
+    }
+
+    /// A peer that ended its side and is gone is told by EPIPE, with which the kernel raises SIGPIPE.
+    @Test(arguments: DriverKind.kernels)
+    func `a file for a peer that is gone ends the connection and not the process`(
+        driver: DriverKind
+    ) async {
+        await #expect(processExitsWith: .success) { [driver] in
+            signal(SIGPIPE, SIG_DFL)
+            let setup = try SendFileSuite.Setup(driver)
+            let file = try makeFile(SendFileSuite.content(100_000))
+            setup.client.sendEnd()
+            precondition(setup.world.run { setup.recorder.events.contains("end") })
+            setup.client.reset()
+            setup.connection.send(file, offset: 0, count: 100_000)
+            precondition(setup.world.run { setup.recorder.closeReason == .reset })
+        }
     }
 
     @Test(arguments: DriverKind.allCases)

@@ -85,6 +85,14 @@ struct UnixSocketTests {
         #expect(fileExists(path))
     }
 
+    @Test func `a path with a zero byte in it is refused, and so is one that is too long`() throws {
+        let world = try DriverKind.system.makeWorld()
+        for path in ["\(path)\0.other", String(repeating: "a", count: 108)] {
+            #expect(throws: SystemError.self) { _ = try listen(world, .unix(path: path)) }
+        }
+        try listen(world, .unix(path: path)).close()
+    }
+
     @Test(arguments: DriverKind.kernels)
     func `nobody behind a file is a refusal`(driver: DriverKind) throws {
         let world = try driver.makeWorld()

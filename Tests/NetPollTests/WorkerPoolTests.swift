@@ -1,20 +1,20 @@
+import Dispatch
+import NetPoll
 import Synchronization
 import Testing
 
-@testable import NetPoll
-
 @Suite("WorkerPool", .timeLimit(.minutes(10)))
 struct WorkerPoolTests {
-    /// Keeps a worker busy until it is told to go on.
+    /// Keeps workers occupied until they are told to go on, without taking a processor from the tests
+    /// that run beside.
     private final class Latch: Sendable {
-        private let semaphore = Semaphore()
+        private let gate = DispatchSemaphore(value: 0)
 
-        func open() { semaphore.signal() }
+        func open() { gate.signal() }
 
         func hold() {
-            semaphore.wait()
-            // For the next one who is held.
-            semaphore.signal()
+            gate.wait()
+            gate.signal()
         }
     }
 

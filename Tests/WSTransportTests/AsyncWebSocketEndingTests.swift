@@ -197,6 +197,34 @@ struct AsyncWebSocketEndingTests {
         #expect(peer.closeCode == 1001)
     }
 
+    @Test func `cancelling a child that sends ends its wait`() async throws {
+        let bench = try await AsyncBench { $0.heartbeat = nil }
+        let seen = Mutex<WebSocketError?>(nil)
+        let gate = AsyncGate()
+        bench.serve { connection in
+            let writer = Task(executorPreference: connection.loop) { () -> WebSocketError? in
+                let message = [UInt8](repeating: 7, count: 50_000)
+                do throws(WebSocketError) {
+                    while true { try await connection.send(message.span.bytes, kind: .binary) }
+                } catch {
+                    return error
+                }
+            }
+            await gate.pass()
+            writer.cancel()
+            let error = await writer.value
+            seen.withLock { $0 = error }
+        }
+        let peer = try #require(bench.network.connect(to: bench.address, windowBytes: 16 << 10))
+        peer.send(Bench.upgrade)
+        peer.stall()
+        bench.network.runUntilIdle()
+        #expect(seen.withLock { $0 } == nil)
+        gate.open()
+        bench.network.run(for: .seconds(1))
+        #expect(seen.withLock { $0 } == .cancelled)
+    }
+
     @Test func `upgrades are refused while a thousand WebSockets wait to be taken`() async throws {
         let bench = try await AsyncBench()
         var peers: [SimulatedPeer] = []

@@ -44,34 +44,29 @@ final class TCPDial: @unchecked Sendable {
             waiter.resume(returning: .failure(ConnectError(.cancelled, to: nil)))
             return
         }
-        let completion = { [self] (result: Result<Connection, ConnectError>) in
+        let completion = { [self] (result: Result<ConnectedHost, ConnectError>) in
             attempt = nil
             waiter.resume(returning: result.map(watch))
         }
         attempt =
             switch endpoint {
             case .address(let address):
-                loop.connect(to: address, configuration: configuration, completion: completion)
+                loop.connect(to: address, configuration: configuration) { result in
+                    completion(result.map { ConnectedHost(connection: $0, address: address) })
+                }
             case .host(let host, let port):
-                loop.connect(
-                    host: host, port: port, configuration: configuration, resolver: resolver,
+                loop.connectToHost(
+                    host, port: port, configuration: configuration, resolver: resolver,
                     completion: completion)
             }
     }
 
     /// Sees to it that the pool hears of the connection from the first event on.
-    private func watch(_ connection: Connection) -> AsyncConnection {
-        let core = AsyncConnectionCore(connection, from: peer)
-        connection.handler = WatchedConnection(core, reporter, tellsUnasked: tellsUnasked)
+    private func watch(_ connected: ConnectedHost) -> AsyncConnection {
+        let core = AsyncConnectionCore(connected.connection, from: connected.address)
+        connected.connection.handler = WatchedConnection(
+            core, reporter, tellsUnasked: tellsUnasked)
         return AsyncConnection(core)
-    }
-
-    private var peer: SocketAddress {
-        switch endpoint {
-        case .address(let address): address
-        // Which of the host's addresses answered is known to the kernel only.
-        case .host(_, let port): .v4(0, port: port)
-        }
     }
 
     private func cancel() {

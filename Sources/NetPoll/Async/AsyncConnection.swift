@@ -9,8 +9,10 @@
 /// From anywhere else the same calls work, each with a way to the loop and back.
 public struct AsyncConnection: Sendable {
     package let core: AsyncConnectionCore
-    /// Whether ``withLifetime(_:)`` sees to it that cancellation ends the connection.
-    @usableFromInline var isScoped = false
+    /// The task that ``withLifetime(_:)`` runs in, whose cancellation ends the connection.
+    private var scope: Int?
+    /// Whether the current task is that one; a child's own cancellation is not seen there.
+    @usableFromInline var isScoped: Bool { scope != nil && scope == Self.currentTask }
 
     package init(_ core: AsyncConnectionCore) {
         self.core = core
@@ -31,7 +33,8 @@ public struct AsyncConnection: Sendable {
     /// Writes a copy of `bytes`, and waits while more is queued than
     /// ``Connection/Limits/highWatermark``.
     ///
-    /// Bytes of any number may be written at once. Writes of several tasks never mix.
+    /// Bytes of any number may be written at once. Writes of several tasks never mix. Cancelling a task
+    /// that waits aborts the connection.
     ///
     /// - Throws: ``ConnectionError`` where the connection is closed.
     @inlinable
@@ -84,7 +87,7 @@ public struct AsyncConnection: Sendable {
         _ body: (AsyncConnection) async throws -> Result
     ) async rethrows -> Result {
         var scoped = self
-        scoped.isScoped = true
+        scoped.scope = Self.currentTask
         do {
             let result = try await withTaskCancellationHandler {
                 try await body(scoped)
@@ -133,26 +136,37 @@ public struct AsyncConnection: Sendable {
     @usableFromInline
     func finish(_ progress: WriteProgress, _ bytes: RawSpan) async throws(ConnectionError) {
         // What was taken is written, even where the connection ends meanwhile.
-        guard progress == .notBegun else { return await core.waitForRoomAlone() }
+        guard progress == .notBegun else { return await waitForRoom() }
         try await writeLong(bytes.withUnsafeBytes { Array($0) })
     }
 
     @usableFromInline
     func finish(_ progress: WriteProgress, _ bytes: ReceivedBytes) async throws(ConnectionError) {
-        guard progress == .notBegun else { return await core.waitForRoomAlone() }
+        guard progress == .notBegun else { return await waitForRoom() }
         try await writeLong(Array(bytes))
     }
 
+    private func waitForRoom() async { await cancellable { await core.waitForRoomAlone() } }
+
     private func writeLong(_ bytes: [UInt8]) async throws(ConnectionError) {
-        if loop.isCurrent { return try await core.writeInPieces(bytes) }
-        let task = Task(executorPreference: loop) { [core] () -> ConnectionError? in
-            do throws(ConnectionError) {
-                try await core.writeInPieces(bytes)
-                return nil
-            } catch {
-                return error
-            }
+        let error = await cancellable {
+            if loop.isCurrent { return await core.writeInPieces(bytes) }
+            return await Task(executorPreference: loop) { [core] in
+                await core.writeInPieces(bytes)
+            }.value
         }
-        if let error = await task.value { throw error }
+        if let error { throw error }
     }
+
+    /// Lets the cancellation of a task that waits end the connection, unless its scope does.
+    private func cancellable<Result: Sendable>(_ body: () async -> Result) async -> Result {
+        if isScoped { return await body() }
+        return await withTaskCancellationHandler {
+            await body()
+        } onCancel: { [core] in
+            core.loop.execute { core.cancel() }
+        }
+    }
+
+    private static var currentTask: Int? { withUnsafeCurrentTask { $0?.hashValue } }
 }

@@ -13,7 +13,10 @@ extension AsyncConnectionCore {
         return connection.isAboveHighWatermark() ? .aboveHighWatermark : .accepted
     }
 
-    func writeInPieces(_ bytes: [UInt8]) async throws(ConnectionError) {
+    /// Writes in turn, behind what other tasks write.
+    ///
+    /// - Returns: What kept some of the bytes from being written.
+    func writeInPieces(_ bytes: [UInt8]) async -> ConnectionError? {
         if !mayWrite {
             repeat {
                 await withUnsafeContinuation { (waiter: Waiter) in
@@ -29,7 +32,7 @@ extension AsyncConnectionCore {
             let end = min(bytes.count, written + pieceBytesMax)
             let outcome = writePiece(bytes.span.bytes.extracting(written..<end))
             switch outcome {
-            case .closed: throw writeError
+            case .closed: return writeError
             case .accepted: written = end
             case .aboveHighWatermark:
                 written = end
@@ -37,6 +40,7 @@ extension AsyncConnectionCore {
             case .refused: await waitForRoom()
             }
         }
+        return nil
     }
 
     /// Waits for room after a write of one piece, while other tasks' writes wait too.

@@ -53,11 +53,16 @@ struct InboundBufferPool: ~Copyable {
 
     private var buffers: [InboundBuffer] = []
     private var next = 0
+    /// Where ``sweepOne()`` looked last.
+    private var swept = 0
 
     /// How many buffers somebody else holds, too; O(buffers).
     mutating func lentCount() -> Int {
         buffers.indices.count { !isKnownUniquelyReferenced(&buffers[$0]) }
     }
+
+    /// The memory that is kept to be used again, lent or not; O(buffers).
+    var keptBytes: Int { buffers.reduce(0) { $0 + $1.capacity } }
 
     /// A buffer that holds a copy of `bytes`.
     mutating func buffer(_ bytes: UnsafeRawBufferPointer) -> InboundBuffer {
@@ -69,6 +74,7 @@ struct InboundBufferPool: ~Copyable {
     /// A buffer that holds nothing yet and is about to hold `count` bytes.
     mutating func empty(for count: Int) -> InboundBuffer {
         guard count <= Self.capacityMax else { return InboundBuffer(capacity: count) }
+        sweepOne()
         for _ in 0..<min(Self.looksMax, buffers.count) {
             if isKnownUniquelyReferenced(&buffers[next]) {
                 // One that grew in its connection's hands gives its place to a usual one.
@@ -87,5 +93,15 @@ struct InboundBufferPool: ~Copyable {
             buffers.append(made)
         }
         return made
+    }
+
+    /// Gives the memory of one buffer back that grew in its connection's hands and is free again: little
+    /// traffic after a peak needs the same few buffers, and would keep all the others as they are.
+    private mutating func sweepOne() {
+        guard !buffers.isEmpty else { return }
+        swept = swept + 1 < buffers.count ? swept + 1 : 0
+        if buffers[swept].capacity > Self.capacityMax, isKnownUniquelyReferenced(&buffers[swept]) {
+            buffers[swept] = InboundBuffer(capacity: 0)
+        }
     }
 }

@@ -33,6 +33,17 @@ public final class EventLoop: @unchecked Sendable {
         public var closesPerTurnMax = 512
 
         public init() {}
+
+        /// A turn in which something is never done would end nothing.
+        fileprivate func checkBounds() {
+            let bounds = [
+                ("acceptsPerTurnMax", acceptsPerTurnMax),
+                ("readsPerConnectionMax", readsPerConnectionMax),
+                ("jobsPerTurnMax", jobsPerTurnMax), ("timersPerTurnMax", timersPerTurnMax),
+                ("closesPerTurnMax", closesPerTurnMax),
+            ]
+            for (name, bound) in bounds { precondition(bound > 0, "\(name) of \(bound)") }
+        }
     }
 
     /// The loop's position in its group.
@@ -101,6 +112,7 @@ public final class EventLoop: @unchecked Sendable {
         precondition(
             configuration.gatherBufferBytes >= 1 << 10,
             "gather buffer of \(configuration.gatherBufferBytes) bytes is below 1024")
+        configuration.checkBounds()
         self.driver = driver
         self.index = index
         self.configuration = configuration
@@ -244,6 +256,9 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Inbound buffers that tasks have not given back.
     package var buffersLent: Int { inboundBuffers.lentCount() }
+
+    /// The memory of inbound buffers that is kept to be used again.
+    package var inboundBytesKept: Int { inboundBuffers.keptBytes }
 
     /// When the next timer is due.
     package var nextTimer: Instant? { wheel.nextDeadline }

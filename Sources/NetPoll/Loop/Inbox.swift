@@ -19,6 +19,7 @@ final class Inbox: Sendable {
         var since: Instant?
         /// Jobs of tasks that came after the inbox was closed.
         var late: [LoopJob] = []
+        var firstLate = 0
         var runsLate = false
     }
 
@@ -94,7 +95,16 @@ final class Inbox: Sendable {
     }
 
     func takeLate() -> LoopJob? {
-        state.withLock { $0.late.isEmpty ? nil : $0.late.removeFirst() }
+        state.withLock { state in
+            guard state.firstLate < state.late.count else { return nil }
+            let job = state.late[state.firstLate]
+            state.firstLate += 1
+            if state.firstLate == state.late.count {
+                state.late = []
+                state.firstLate = 0
+            }
+            return job
+        }
     }
 
     /// Ends running late jobs if there are none; calls `then` before another thread can begin.

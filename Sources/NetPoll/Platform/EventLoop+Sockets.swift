@@ -2,6 +2,8 @@ internal import CNetPoll
 
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 // What drivers that are told of readiness do with a ready socket, all in the same way.

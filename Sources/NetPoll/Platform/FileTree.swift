@@ -1,5 +1,7 @@
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 /// Reads a directory's files into memory, once.
@@ -86,7 +88,7 @@ package enum FileTree {
             var piece = [UInt8](repeating: 0, count: 64 << 10)
             while true {
                 let count = piece.withUnsafeMutableBytes {
-                    Glibc.read(descriptor, $0.baseAddress, $0.count)
+                    SystemCall.readBytes(descriptor, $0)
                 }
                 if count < 0 {
                     if errno == EINTR { continue }

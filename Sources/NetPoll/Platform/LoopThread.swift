@@ -1,5 +1,7 @@
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 /// Starts threads of loops.
@@ -12,18 +14,32 @@ enum LoopThread {
     /// Runs `body` on a new detached thread.
     static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let argument = Unmanaged.passRetained(Body(body))
-        var thread = pthread_t()
-        let code = pthread_create(
-            &thread, nil,
-            { raw in
-                guard let raw else { return nil }
-                Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run()
-                return nil
-            }, argument.toOpaque())
+        #if canImport(Glibc)
+            var thread = pthread_t()
+            let code = pthread_create(
+                &thread, nil,
+                { raw in
+                    guard let raw else { return nil }
+                    Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run()
+                    return nil
+                }, argument.toOpaque())
+        #elseif canImport(Darwin)
+            var thread: pthread_t?
+            let code = pthread_create(
+                &thread, nil,
+                { raw in
+                    Unmanaged<Body>.fromOpaque(raw).takeRetainedValue().run()
+                    return nil
+                }, argument.toOpaque())
+        #endif
         guard code == 0 else {
             argument.release()
             throw SystemError(code: code, operation: "pthread_create")
         }
-        pthread_detach(thread)
+        #if canImport(Glibc)
+            pthread_detach(thread)
+        #elseif canImport(Darwin)
+            if let thread { pthread_detach(thread) }
+        #endif
     }
 }

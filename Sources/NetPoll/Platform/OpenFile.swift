@@ -1,5 +1,7 @@
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 /// A file to be sent, closed when nobody holds it any more; see
@@ -18,7 +20,7 @@ public final class OpenFile: Sendable {
         self.descriptor = descriptor
     }
 
-    deinit { Glibc.close(descriptor) }
+    deinit { SystemCall.closeDescriptor(descriptor) }
 
     /// The file's present length.
     public var byteCount: Int {

@@ -1,5 +1,7 @@
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 extension Platform {
@@ -7,9 +9,11 @@ extension Platform {
     static func resolve(
         _ host: String, port: UInt16, family: AddressFamily
     ) -> Result<[SocketAddress], ResolveError> {
+        // getaddrinfo would end the name there, and whoever checked it did not.
+        guard !host.utf8.contains(0) else { return .failure(.notFound) }
         var hints = addrinfo()
         hints.ai_family = family == .v4 ? AF_INET : AF_INET6
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_socktype = SystemCall.streamSocket
         var list: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, nil, &hints, &list)
         guard code == 0 else { return .failure(resolveError(code)) }

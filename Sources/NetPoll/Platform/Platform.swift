@@ -2,6 +2,8 @@ internal import CNetPoll
 
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 /// What the rest of the module needs of the C library; the only place, with the drivers beside it,

@@ -2,6 +2,8 @@ internal import CNetPoll
 
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 /// Catching signals (sigaction(2)).

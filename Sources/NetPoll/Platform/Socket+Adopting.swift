@@ -1,5 +1,7 @@
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 extension Socket {
@@ -7,7 +9,7 @@ extension Socket {
     /// that a driver can use; returns where it listens.
     static func adoptListener(_ fd: Int32) throws(SystemError) -> SocketAddress {
         let operation = "adopt descriptor \(fd)"
-        guard try option(fd, SO_TYPE, operation) == Int32(SOCK_STREAM.rawValue),
+        guard try option(fd, SO_TYPE, operation) == SystemCall.streamSocket,
             try option(fd, SO_ACCEPTCONN, operation) == 1
         else { throw SystemError(code: EINVAL, operation: operation) }
         guard let address = localAddress(fd) else {

@@ -1,5 +1,7 @@
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 extension Socket {
@@ -7,7 +9,7 @@ extension Socket {
     static func openDatagram(
         on address: SocketAddress, _ configuration: DatagramSocket.Configuration
     ) throws(SystemError) -> (SocketHandle, SocketAddress) {
-        let fd = try open(address, Int32(SOCK_DGRAM.rawValue), "bind")
+        let fd = try open(address, SystemCall.datagramSocket, "bind")
         do throws(SystemError) {
             if configuration.sharesPort {
                 set(fd, SOL_SOCKET, SO_REUSEADDR)
@@ -16,24 +18,28 @@ extension Socket {
             if configuration.packetInfo {
                 switch address {
                 case .v4: set(fd, Int32(IPPROTO_IP), IP_PKTINFO)
-                case .v6: set(fd, Int32(IPPROTO_IPV6), IPV6_RECVPKTINFO)
+                case .v6: set(fd, Int32(IPPROTO_IPV6), SystemCall.receivePacketInfo6)
                 case .unix: break
                 }
             }
-            // Otherwise a socket hears groups that others of the machine joined (ip(7)).
-            switch address {
-            case .v4: set(fd, Int32(IPPROTO_IP), IP_MULTICAST_ALL, 0)
-            case .v6: set(fd, Int32(IPPROTO_IPV6), IPV6_MULTICAST_ALL, 0)
-            case .unix: break
-            }
-            try bindReplacingStale(fd, address, Int32(SOCK_DGRAM.rawValue))
+            #if os(Linux)
+                // Otherwise a socket hears groups that others of the machine joined (ip(7)).
+                switch address {
+                case .v4: set(fd, Int32(IPPROTO_IP), IP_MULTICAST_ALL, 0)
+                case .v6: set(fd, Int32(IPPROTO_IPV6), IPV6_MULTICAST_ALL, 0)
+                case .unix: break
+                }
+            #endif
+            try bindReplacingStale(fd, address, SystemCall.datagramSocket)
             if let peer = configuration.peer {
                 try check(
-                    Platform.withKernelAddress(peer) { Glibc.connect(fd, $0, $1) },
+                    Platform.withKernelAddress(peer) {
+                        SystemCall.connectSocket(fd, $0, $1)
+                    },
                     "connect \(peer)")
             }
         } catch {
-            Glibc.close(fd)
+            close(fd)
             throw error
         }
         return (SocketHandle(rawValue: fd), localAddress(fd) ?? address)
@@ -60,7 +66,7 @@ extension Socket {
                 $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
             }
             request.ipv6mr_interface = interfaceIndex
-            let option = joins ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP
+            let option = joins ? IPV6_JOIN_GROUP : IPV6_LEAVE_GROUP
             try check(
                 setsockopt(
                     fd, Int32(IPPROTO_IPV6), option, &request,
@@ -91,8 +97,10 @@ extension Socket {
         guard !path.isEmpty, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK,
             let probe = try? open(address, kind, "connect")  // Without a probe it counts as alive.
         else { return false }
-        defer { Glibc.close(probe) }
-        let result = Platform.withKernelAddress(address) { Glibc.connect(probe, $0, $1) }
+        defer { close(probe) }
+        let result = Platform.withKernelAddress(address) {
+            SystemCall.connectSocket(probe, $0, $1)
+        }
         return result != 0 && errno == ECONNREFUSED
     }
 }

@@ -2,11 +2,13 @@ internal import CNetPoll
 
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 // What drivers do with open sockets.
 extension Socket {
-    static func close(_ fd: Int32) { _ = Glibc.close(fd) }
+    static func close(_ fd: Int32) { SystemCall.closeDescriptor(fd) }
 
     /// Sends without waiting; returns how many bytes the kernel took, or a negative errno.
     static func send(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
@@ -21,14 +23,14 @@ extension Socket {
 
     private static func sendOnce(_ fd: Int32, _ segments: UnsafeBufferPointer<Segment>) -> Int {
         if segments.count == 1 {
-            return Glibc.send(fd, segments[0].base, segments[0].count, Int32(MSG_NOSIGNAL))
+            return SystemCall.sendBytes(fd, segments[0].base, segments[0].count)
         }
         var message = msghdr()
         // Segment is laid out as iovec, and the kernel only reads through it.
         let raw = UnsafeMutableRawPointer(mutating: UnsafeRawPointer(segments.baseAddress))
         message.msg_iov = raw?.assumingMemoryBound(to: iovec.self)
-        message.msg_iovlen = segments.count
-        return sendmsg(fd, &message, Int32(MSG_NOSIGNAL))
+        message.msg_iovlen = .init(segments.count)
+        return sendmsg(fd, &message, SystemCall.withoutSignal)
     }
 
     private static var fileBytesPerTurnMax: Int { 1 << 20 }

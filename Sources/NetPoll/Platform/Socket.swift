@@ -2,6 +2,8 @@ internal import CNetPoll
 
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 /// Socket calls shared by the drivers of real kernels.
@@ -14,7 +16,7 @@ enum Socket {
     static func listen(
         on address: SocketAddress, _ options: ListenOptions
     ) throws(SystemError) -> (SocketHandle, SocketAddress) {
-        let fd = try open(address, Int32(SOCK_STREAM.rawValue), "bind")
+        let fd = try open(address, SystemCall.streamSocket, "bind")
         do {
             if address.port != nil {
                 set(fd, SOL_SOCKET, SO_REUSEADDR)
@@ -22,11 +24,12 @@ enum Socket {
                 apply(options.socket, fd)
             }
             if options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
-            try bindReplacingStale(fd, address, Int32(SOCK_STREAM.rawValue))
+            try bindReplacingStale(fd, address, SystemCall.streamSocket)
             if options.sharesPort, !options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
-            try check(Glibc.listen(fd, options.backlog), "listen \(address)")
+            try check(
+                SystemCall.listenOnSocket(fd, options.backlog), "listen \(address)")
         } catch {
-            Glibc.close(fd)
+            close(fd)
             throw error
         }
         return (SocketHandle(rawValue: fd), localAddress(fd) ?? address)
@@ -36,23 +39,27 @@ enum Socket {
     static func connect(
         to address: SocketAddress, _ options: ConnectOptions
     ) throws(SystemError) -> SocketHandle {
-        let fd = try open(address, Int32(SOCK_STREAM.rawValue), "connect")
+        let fd = try open(address, SystemCall.streamSocket, "connect")
         do throws(SystemError) {
             if address.port != nil { apply(options.socket, fd) }
             if let local = options.localAddress {
-                // The port is chosen when the other end is known, so that ephemeral ports of
-                // different destinations may be shared (ip(7)).
-                if local.port == 0 { set(fd, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT) }
+                #if os(Linux)
+                    // The port is chosen when the other end is known, so that ephemeral ports of
+                    // different destinations may be shared (ip(7)).
+                    if local.port == 0 { set(fd, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT) }
+                #endif
                 if local.port != nil { set(fd, SOL_SOCKET, SO_REUSEADDR) }
                 try check(Platform.withKernelAddress(local) { bind(fd, $0, $1) }, "bind \(local)")
             }
-            let result = Platform.withKernelAddress(address) { Glibc.connect(fd, $0, $1) }
+            let result = Platform.withKernelAddress(address) {
+                SystemCall.connectSocket(fd, $0, $1)
+            }
             // An interrupted connect goes on by itself.
             if result != 0, errno != EINPROGRESS, errno != EINTR {
                 throw SystemError(code: errno, operation: "connect")
             }
         } catch {
-            Glibc.close(fd)
+            close(fd)
             throw error
         }
         return SocketHandle(rawValue: fd)
@@ -68,12 +75,19 @@ enum Socket {
         case .v6: family = AF_INET6
         case .unix(let path):
             family = AF_UNIX
-            guard path.utf8.count < 108 else {
+            guard path.utf8.count < Platform.unixPathRoom else {
                 throw SystemError(code: ENAMETOOLONG, operation: "\(operation) \(address)")
             }
+            let isAbstract = path.utf8.first == 0
+            guard !isAbstract || Platform.hasAbstractNames else {
+                throw SystemError(code: EAFNOSUPPORT, operation: "\(operation) \(address)")
+            }
+            // The kernel would end the path there.
+            guard isAbstract || !path.utf8.contains(0) else {
+                throw SystemError(code: EINVAL, operation: "\(operation) \(address)")
+            }
         }
-        let kind = kind | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
-        let fd = socket(family, kind, 0)
+        let fd = cnetpoll_socket(family, kind)
         guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }
         return fd
     }
@@ -84,7 +98,7 @@ enum Socket {
         if options.noDelay { set(fd, tcp, TCP_NODELAY) }
         guard let keepAlive = options.keepAlive else { return }
         set(fd, SOL_SOCKET, SO_KEEPALIVE)
-        set(fd, tcp, TCP_KEEPIDLE, seconds(keepAlive.idle))
+        set(fd, tcp, SystemCall.keepAliveIdle, seconds(keepAlive.idle))
         set(fd, tcp, TCP_KEEPINTVL, seconds(keepAlive.interval))
         set(fd, tcp, TCP_KEEPCNT, Int32(clamping: max(1, keepAlive.probesMax)))
     }

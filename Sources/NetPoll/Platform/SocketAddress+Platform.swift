@@ -1,9 +1,29 @@
 #if canImport(Glibc)
     internal import Glibc
+#elseif canImport(Darwin)
+    internal import Darwin
 #endif
 
 extension Platform {
+    /// Where in a sockaddr_un its path begins: behind the family, which has two bytes on Linux, and on
+    /// Darwin one behind a length of one.
+    static var unixPathOffset: Int { 2 }
+
+    /// The bytes a sockaddr_un has for a path and its end.
+    static var unixPathRoom: Int { MemoryLayout<sockaddr_un>.size - unixPathOffset }
+
+    /// Whether Unix sockets may have names that are no files (Linux, unix(7)).
+    static var hasAbstractNames: Bool {
+        #if os(Linux)
+            true
+        #else
+            false
+        #endif
+    }
+
     static func parse(host: String, port: UInt16) -> SocketAddress? {
+        // The C library would end the text there, and whoever checked it did not.
+        guard !host.utf8.contains(0) else { return nil }
         var v4 = in_addr()
         if inet_pton(AF_INET, host, &v4) == 1 { return .v4(v4.s_addr, port: port) }
         var v6 = in6_addr()
@@ -43,27 +63,29 @@ extension Platform {
             let length: Int
             switch address {
             case .v4(let raw, let port):
-                let value = sockaddr_in(
-                    sin_family: sa_family_t(AF_INET), sin_port: port.bigEndian,
-                    sin_addr: in_addr(s_addr: raw), sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
+                var value = sockaddr_in()
+                value.sin_family = sa_family_t(AF_INET)
+                value.sin_port = port.bigEndian
+                value.sin_addr = in_addr(s_addr: raw)
                 bytes.storeBytes(of: value, as: sockaddr_in.self)
                 length = MemoryLayout<sockaddr_in>.size
             case .v6(let high, let low, let port, let scope):
-                var raw = in6_addr()
-                withUnsafeMutableBytes(of: &raw) {
+                var value = sockaddr_in6()
+                value.sin6_family = sa_family_t(AF_INET6)
+                value.sin6_port = port.bigEndian
+                value.sin6_scope_id = scope
+                withUnsafeMutableBytes(of: &value.sin6_addr) {
                     $0.storeBytes(of: high.bigEndian, as: UInt64.self)
                     $0.storeBytes(of: low.bigEndian, toByteOffset: 8, as: UInt64.self)
                 }
-                let value = sockaddr_in6(
-                    sin6_family: sa_family_t(AF_INET6), sin6_port: port.bigEndian,
-                    sin6_flowinfo: 0, sin6_addr: raw, sin6_scope_id: scope)
                 bytes.storeBytes(of: value, as: sockaddr_in6.self)
                 length = MemoryLayout<sockaddr_in6>.size
             case .unix(let path):
-                bytes.storeBytes(of: sa_family_t(AF_UNIX), as: sa_family_t.self)
-                let offset = MemoryLayout<sa_family_t>.size
-                let room = MemoryLayout<sockaddr_un>.size - offset - 1
-                let name = Array(path.utf8.prefix(room))
+                var value = sockaddr_un()
+                value.sun_family = sa_family_t(AF_UNIX)
+                bytes.storeBytes(of: value, as: sockaddr_un.self)
+                let offset = unixPathOffset
+                let name = Array(path.utf8.prefix(unixPathRoom - 1))
                 bytes[offset..<offset + name.count].copyBytes(from: name)
                 // An abstract name (unix(7)) is as long as the address says, and not terminated.
                 length = offset + name.count + (name.first == 0 ? 0 : 1)
@@ -77,9 +99,11 @@ extension Platform {
         }
     }
 
-    /// The address in `storage`, of `length` bytes.
+    /// The address in `storage`, of `length` bytes; a socket without a name has none.
     static func address(from storage: sockaddr_storage, length: socklen_t) -> SocketAddress {
-        withUnsafeBytes(of: storage) { bytes in
+        // The kernel has written nothing; what stands there is of somebody before.
+        guard Int(length) >= unixPathOffset else { return .unix(path: "") }
+        return withUnsafeBytes(of: storage) { bytes in
             switch Int32(storage.ss_family) {
             case AF_INET:
                 let value = bytes.load(as: sockaddr_in.self)
@@ -93,8 +117,8 @@ extension Platform {
                         port: UInt16(bigEndian: value.sin6_port), scope: value.sin6_scope_id)
                 }
             default:
-                let offset = MemoryLayout<sa_family_t>.size
-                let raw = bytes[min(offset, Int(length))..<Int(length)]
+                let offset = unixPathOffset
+                let raw = bytes[offset..<Int(length)]
                 let name = raw.first == 0 ? raw : raw.prefix { $0 != 0 }
                 return .unix(path: String(decoding: name, as: UTF8.self))
             }

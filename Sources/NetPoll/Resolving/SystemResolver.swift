@@ -24,6 +24,9 @@ public final class SystemResolver: Resolver {
     private let waitingMax: Int
     private let state = Mutex(State())
 
+    /// Questions that are held, waiting or answered a short while ago.
+    package var questionsHeld: Int { state.withLock { $0.waiting.count } }
+
     /// - Parameters:
     ///   - threadsMax: Questions asked at one time. Default 4.
     ///   - waitingMax: Questions that may wait for a thread; further ones fail with
@@ -72,14 +75,17 @@ public final class SystemResolver: Resolver {
                     state.threads -= 1
                     return nil
                 }
-                defer {
-                    state.first += 1
-                    if state.first == state.waiting.count {
-                        state.waiting = []
-                        state.first = 0
-                    }
+                let question = state.waiting[state.first]
+                state.first += 1
+                if state.first == state.waiting.count {
+                    state.waiting = []
+                    state.first = 0
+                } else if state.first > 64, state.first * 2 > state.waiting.count {
+                    // Now and then, so that a queue that never empties forgets what was answered.
+                    state.waiting.removeFirst(state.first)
+                    state.first = 0
                 }
-                return state.waiting[state.first]
+                return question
             }
         }
     }

@@ -55,7 +55,8 @@ public struct AsyncWebSocket: Sendable {
     /// Sends one message, and waits while more is queued than
     /// ``/NetPoll/Connection/Limits/highWatermark``.
     ///
-    /// Messages of several tasks are sent one after the other.
+    /// Messages of several tasks are sent one after the other. Cancelling a task that waits closes the
+    /// WebSocket with 1001.
     ///
     /// - Parameters:
     ///   - message: Copied; text must be valid UTF-8 (RFC 6455 §5.6), which is not checked here.
@@ -118,29 +119,40 @@ public struct AsyncWebSocket: Sendable {
         switch outcome {
         case .accepted: return
         // What was taken is sent, even where the WebSocket ends meanwhile.
-        case .aboveHighWatermark: await core.waitForRoomAlone()
+        case .aboveHighWatermark: await cancellable { await core.waitForRoomAlone() }
         case .closed, .refused: throw core.error
         }
     }
 
     private func sendInTurn(_ message: Outgoing) async throws(WebSocketError) {
-        if loop.isCurrent { return try await core.send(message) }
-        let task = Task(executorPreference: loop) { [core, self] () -> WebSocketError? in
-            do throws(WebSocketError) {
-                let count =
-                    switch message {
-                    case .copy(let bytes, _): bytes.count
-                    case .received(let message): message.bytes.count
-                    case .prepared(let message): message.payload.count
-                    }
-                try checkLength(count)
-                try await core.send(message)
-                return nil
-            } catch {
-                return error
-            }
+        let error = await cancellable {
+            if loop.isCurrent { return await sent(message) }
+            return await Task(executorPreference: loop) { await sent(message) }.value
         }
-        if let error = await task.value { throw error }
+        if let error { throw error }
+    }
+
+    /// Sends on the loop.
+    ///
+    /// - Returns: What kept the message from being sent.
+    private func sent(_ message: Outgoing) async -> WebSocketError? {
+        do throws(WebSocketError) {
+            try checkLength(message.byteCount)
+            try await core.send(message)
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// Lets the cancellation of a task that waits close the WebSocket, unless its scope does.
+    private func cancellable<Result: Sendable>(_ body: () async -> Result) async -> Result {
+        if isScoped { return await body() }
+        return await withTaskCancellationHandler {
+            await body()
+        } onCancel: { [core] in
+            core.loop.execute { core.cancel() }
+        }
     }
 
     // MARK: - Pinging

@@ -6,6 +6,14 @@ enum Outgoing: Sendable {
     case copy([UInt8], MessageKind)
     case received(WebSocketMessage)
     case prepared(PreparedMessage)
+
+    var byteCount: Int {
+        switch self {
+        case .copy(let bytes, _): bytes.count
+        case .received(let message): message.bytes.count
+        case .prepared(let message): message.payload.count
+        }
+    }
 }
 
 // Sending from tasks, on the loop.

@@ -9,7 +9,7 @@ final class ClientShard: WebSocketShard {
         self.configuration = configuration
         super.init(
             role: .client, framing: framing, heartbeat: configuration.heartbeat,
-            closeTimeout: configuration.closeTimeout)
+            closeTimeout: configuration.closeTimeout, connection: configuration.connect.limits)
     }
 }
 

@@ -193,6 +193,7 @@ public class WebSocketConnection {
         carried.borrow(&shard.spareAssembly)
         let end = deliver(&bytes, from: start, &carried, isActive)
         carried.giveBack(to: &shard.spareAssembly)
+        if shard.hasInputTimeout { connection.inputIsIncomplete = !carried.isEmpty }
         if !carried.isEmpty, !connection.isEnded { coldState.carried = carried }
         return end
     }

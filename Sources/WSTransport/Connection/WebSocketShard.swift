@@ -7,6 +7,8 @@ class WebSocketShard {
     let framing: ProtocolConfiguration
     let heartbeat: Heartbeat?
     let closeTimeout: Duration
+    /// Whether frames and messages have to be whole in time.
+    let hasInputTimeout: Bool
     /// Whether a task has ever used one of its WebSockets.
     var servesTasks = false
     /// Memory that incomplete input needed, for the next; short accesses of the loop's.
@@ -17,12 +19,14 @@ class WebSocketShard {
     private(set) var compressors: Compressors?
 
     init(
-        role: Role, framing: ProtocolConfiguration, heartbeat: Heartbeat?, closeTimeout: Duration
+        role: Role, framing: ProtocolConfiguration, heartbeat: Heartbeat?, closeTimeout: Duration,
+        connection: Connection.Limits
     ) {
         self.role = role
         self.framing = framing
         self.heartbeat = heartbeat
         self.closeTimeout = closeTimeout
+        hasInputTimeout = connection.inputTimeout != nil
     }
 
     /// A fresh key for a frame of a client.

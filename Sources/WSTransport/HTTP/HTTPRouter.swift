@@ -12,13 +12,14 @@ public import WSFrame
 /// ```
 ///
 /// A pattern's segments are text, which has to be equal, or `:name`, which any segment that is not
-/// empty, `.` or `..` takes the place of. Segments are compared percent-decoded; a decoded slash
-/// separates nothing. Where both fit, text goes before a parameter. What is routed for GET answers
+/// empty, `.` or `..` takes the place of. Segments are compared percent-decoded, byte by byte; a
+/// decoded slash separates nothing. Where both fit, text goes before a parameter. What is routed for GET answers
 /// HEAD too. Another path is answered 404, another method 405 with `Allow`, OPTIONS 204 with it, and
 /// a path that cannot be decoded 400.
 public struct HTTPRouter: Sendable {
     private struct Node: Sendable {
-        var children: [String: Node] = [:]
+        /// By the bytes of the segments: to compare texts of a client's would mean to normalise them.
+        var children: [[UInt8]: Node] = [:]
         /// At most one; boxed, because a node cannot hold itself.
         var parameter: [Node] = []
         var routes: [Route] = []
@@ -97,7 +98,7 @@ public struct HTTPRouter: Sendable {
         } else {
             insert(
                 route, pattern, rest.dropFirst(),
-                into: &node.children[String(segment), default: Node()])
+                into: &node.children[Array(segment.utf8), default: Node()])
         }
     }
 
@@ -106,14 +107,14 @@ public struct HTTPRouter: Sendable {
         _ rest: ArraySlice<String>, in node: Node, _ values: inout [String]
     ) -> Node? {
         guard let segment = rest.first else { return node.routes.isEmpty ? nil : node }
-        if let child = node.children[segment],
+        if let child = node.children[Array(segment.utf8)],
             let found = find(rest.dropFirst(), in: child, &values)
         {
             return found
         }
-        guard let parameter = node.parameter.first, !["", ".", ".."].contains(segment) else {
-            return nil
-        }
+        guard let parameter = node.parameter.first,
+            segment.utf8.count > 2 || !["", ".", ".."].contains(segment)
+        else { return nil }
         values.append(segment)
         if let found = find(rest.dropFirst(), in: parameter, &values) { return found }
         values.removeLast()

@@ -4,13 +4,15 @@ public import WSFrame
 /// Files by their paths, all in memory: a request's path is looked up and never opened, so that it
 /// reaches nothing else.
 public struct StaticFiles: Sendable {
-    private var files: [String: StaticFile]
+    /// By the bytes of the paths: to compare texts of a client's would mean to normalise them.
+    private var files: [[UInt8]: StaticFile] = [:]
 
     /// Creates a set of files that the program holds.
     ///
-    /// - Parameter files: By path, such as `/page.css`; percent-decoded.
+    /// - Parameter files: By path, such as `/page.css`; percent-decoded, and the same as another only
+    ///   byte by byte.
     public init(_ files: [String: StaticFile] = [:]) {
-        self.files = files
+        for (path, file) in files { self[path] = file }
     }
 
     /// Reads every file below a directory, once; later changes are not seen.
@@ -29,27 +31,26 @@ public struct StaticFiles: Sendable {
         directory root: String, prefix: String = "/", headers: [HTTPHeader] = [],
         filesMax: Int = 10_000, bytesMax: Int = 64 << 20
     ) throws(SystemError) {
-        files = [:]
         for (path, bytes) in try FileTree.read(root, filesMax: filesMax, bytesMax: bytesMax) {
             let file = StaticFile(
                 contentType: ContentType.header(ofName: path), body: bytes, headers: headers)
-            files[prefix + path] = file
+            self[prefix + path] = file
             if path == "index.html" || path.hasSuffix("/index.html") {
-                files[prefix + path.dropLast("index.html".count)] = file
+                self[prefix + path.dropLast("index.html".count)] = file
             }
         }
     }
 
     /// The file at a path, percent-decoded.
     public subscript(path: String) -> StaticFile? {
-        get { files[path] }
-        set { files[path] = newValue }
+        get { files[Array(path.utf8)] }
+        set { files[Array(path.utf8)] = newValue }
     }
 
     /// The answer to `request`; `nil` where its path names no file.
     public func response(to request: HTTPRequest) -> HTTPResponse? {
         let path = request.path
-        let file = files[path] ?? PercentDecoding.decode(path[...]).flatMap { files[$0] }
+        let file = self[path] ?? PercentDecoding.decode(path[...]).flatMap { self[$0] }
         return file?.response(to: request)
     }
 }

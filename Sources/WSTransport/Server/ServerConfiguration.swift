@@ -19,7 +19,9 @@ extension WebSocketServer {
         /// Bounds of requests; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Bounds of each connection's send queue. A peer that takes no messages is closed at
-        /// ``/NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB.
+        /// ``/NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB. With an
+        /// ``/NetPoll/Connection/Limits/inputTimeout``, `nil` by default, a frame or message that is
+        /// not whole in that time ends its connection.
         public var connection = Connection.Limits()
         /// Connections that may wait to be accepted (listen(2)). Default 4,096.
         public var backlog = 4_096

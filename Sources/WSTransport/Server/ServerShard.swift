@@ -32,7 +32,7 @@ final class ServerShard: WebSocketShard {
         self.counts = counts
         super.init(
             role: .server, framing: framing, heartbeat: configuration.heartbeat,
-            closeTimeout: configuration.closeTimeout)
+            closeTimeout: configuration.closeTimeout, connection: configuration.connection)
     }
 
     /// What `Date` says, made anew once a second.

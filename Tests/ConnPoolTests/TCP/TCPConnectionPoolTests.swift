@@ -151,6 +151,17 @@ struct TCPConnectionPoolTests {
         #expect(tries.load(ordering: .relaxed) == 1)
     }
 
+    @Test func `a connection to a host knows which of its addresses it leads to`() throws {
+        let world = try TCPWorld(host: "db.example") { _ in
+        } tcp: { tcp, loop in
+            let resolver = SimulatedResolver(loop: loop)
+            try resolver.answer("db.example", .v4, ["127.0.0.9", "127.0.0.1"])
+            tcp.resolver = resolver
+        }
+        let peer = try world.run { try await $0.withConnection { $0.peer } }
+        #expect(peer == world.listener.address)
+    }
+
     @Test func `connections are replaced as they come back when a host's addresses change`() throws
     {
         var resolver: SimulatedResolver?

@@ -158,6 +158,21 @@ func makeEmptyFile(_ path: String) {
     close(descriptor)
 }
 
+/// Sends a datagram to a Unix socket from one that is bound to nothing; returns how many bytes went.
+func sendWithoutName(_ bytes: [UInt8], to path: String) -> Int {
+    let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+    return withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            sendto(
+                descriptor, bytes, bytes.count, 0, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        }
+    }
+}
+
 /// Reads a file from its start, and closes it.
 func readAll(_ descriptor: Int32) -> String {
     defer { close(descriptor) }

@@ -37,6 +37,8 @@ struct HTTPRouterTests {
         ("GET /users/%0A", "400"),
         ("GET /users/%00", "400"), ("GET /%FF", "400"), ("PUT /a", "405"), ("POST /", "405"),
         ("OPTIONS /a", "204"),
+        // The same text to a reader, and other bytes.
+        ("PUT /u%CC%88", "404"),
     ])
     func `a request finds its route`(line: String, expected: String) async throws {
         let bench = try await RouterBench(router())
