@@ -26,6 +26,7 @@ let package = Package(
         .library(name: "RPCMessagePack", targets: ["RPCMessagePack"]),
         .library(name: "RPCMetrics", targets: ["RPCMetrics"]),
         .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
+        .library(name: "RPCTracing", targets: ["RPCTracing"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
@@ -43,6 +44,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
@@ -82,6 +84,15 @@ let package = Package(
         .target(
             name: "RPCProtobuf",
             dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RPCTracing",
+            dependencies: [
+                "RPC",
+                .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -256,6 +267,14 @@ let package = Package(
             dependencies: [
                 "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCMessagePack", "RPCProtobuf",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCTracingTests",
+            dependencies: [
+                "NetPoll", "NetPollTesting", "RPC", "RPCTesting", "RPCTracing",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
             ],
             swiftSettings: settings),
         .testTarget(

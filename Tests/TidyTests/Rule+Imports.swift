@@ -34,6 +34,7 @@ extension Rule {
             "ArgumentParser", "MessagePack", "MessagePackRPC", "NetPoll", "Synchronization",
         ],
         "RPCMessagePack": ["MessagePack", "RPC"],
+        "RPCTracing": ["Instrumentation", "RPC", "Tracing"],
         "RPCMetrics": ["ConnPool", "CoreMetrics", "RPC", "Synchronization"],
         "RPCCLI": ["ArgumentParser", "FoundationEssentials", "NetPoll", "RPC"],
         "RPCProtobuf": ["RPC", "SwiftProtobuf"],
