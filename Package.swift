@@ -23,6 +23,7 @@ let package = Package(
         .library(name: "MessagePackRPC", targets: ["MessagePackRPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "RPCTesting", targets: ["RPCTesting"]),
+        .library(name: "RPCDistributed", targets: ["RPCDistributed"]),
         .library(name: "RPCMessagePack", targets: ["RPCMessagePack"]),
         .library(name: "RPCMetrics", targets: ["RPCMetrics"]),
         .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
@@ -79,6 +80,8 @@ let package = Package(
         .target(
             name: "RPCTesting", dependencies: ["ConnPool", "NetPoll", "NetPollTesting", "RPC"],
             swiftSettings: settings),
+        .target(
+            name: "RPCDistributed", dependencies: ["MessagePack", "RPC"], swiftSettings: settings),
         .target(
             name: "RPCMessagePack", dependencies: ["MessagePack", "RPC"], swiftSettings: settings),
         .target(
@@ -166,7 +169,7 @@ let package = Package(
         .executableTarget(
             name: "RPCGreeter",
             dependencies: [
-                "ConnPool", "NetPoll", "RPC", "RPCJSON",
+                "ConnPool", "NetPoll", "RPC", "RPCDistributed", "RPCJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCGreeter",
@@ -267,6 +270,12 @@ let package = Package(
             dependencies: [
                 "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCMessagePack", "RPCProtobuf",
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCDistributedTests",
+            dependencies: [
+                "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCDistributed", "RPCTesting",
             ],
             swiftSettings: settings),
         .testTarget(

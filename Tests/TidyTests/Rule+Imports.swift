@@ -33,6 +33,7 @@ extension Rule {
         "MessagePackPeer": [
             "ArgumentParser", "MessagePack", "MessagePackRPC", "NetPoll", "Synchronization",
         ],
+        "RPCDistributed": ["Distributed", "MessagePack", "RPC", "Synchronization"],
         "RPCMessagePack": ["MessagePack", "RPC"],
         "RPCTracing": ["Instrumentation", "RPC", "Tracing"],
         "RPCMetrics": ["ConnPool", "CoreMetrics", "RPC", "Synchronization"],
@@ -40,7 +41,10 @@ extension Rule {
         "RPCProtobuf": ["RPC", "SwiftProtobuf"],
         "RPCJSON": ["FoundationEssentials", "RPC"],
         "RPCTesting": ["ConnPool", "NetPoll", "NetPollTesting", "RPC", "Synchronization"],
-        "RPCGreeter": ["ArgumentParser", "ConnPool", "NetPoll", "RPC", "RPCJSON"],
+        "RPCGreeter": [
+            "ArgumentParser", "ConnPool", "Distributed", "NetPoll", "RPC", "RPCDistributed",
+            "RPCJSON",
+        ],
         "RPCBench": ["ArgumentParser", "ConnPool", "NetPoll", "RPC"],
         "Echo": ["NetPoll"],
         "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
