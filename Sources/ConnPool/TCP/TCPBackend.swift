@@ -34,9 +34,15 @@ final class TCPBackend: PoolBackend {
     func connect(_ reporter: ConnectionReporter) async throws -> PooledObject {
         let index = nextLoop.wrappingAdd(1, ordering: .relaxed).oldValue
         let loop = loops[Int(UInt(bitPattern: index) % UInt(loops.count))]
-        let dial = TCPDial(
-            endpoint, loop, configuration.connect, configuration.resolver, reporter,
-            tellsUnasked: configuration.unasked == .close)
+        let (endpoint, tellsUnasked) = (endpoint, configuration.unasked == .close)
+        let dial = EndpointDial(
+            to: endpoint, on: loop, configuration.connect, configuration.resolver
+        ) { connection in
+            let core = AsyncConnectionCore(connection, from: endpoint.peer)
+            // The pool hears of the connection from the first event on.
+            connection.handler = WatchedConnection(core, reporter, tellsUnasked: tellsUnasked)
+            return AsyncConnection(core)
+        }
         let connection = try await dial.connect().get()
         if let prepare = configuration.prepare {
             do {
@@ -76,4 +82,15 @@ final class TCPBackend: PoolBackend {
     func watchAddresses(_ driver: PoolDriver) { watch?.start(driver) }
 
     func ended() { watch?.stop() }
+}
+
+extension TCPEndpoint {
+    /// What its connections say of their other end.
+    fileprivate var peer: SocketAddress {
+        switch self {
+        case .address(let address): address
+        // Which of the host's addresses answered is known to the kernel only.
+        case .host(_, let port): .v4(0, port: port)
+        }
+    }
 }

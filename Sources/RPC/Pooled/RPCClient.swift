@@ -49,9 +49,8 @@ public final class RPCClient: Sendable {
         effort = EffortLedger(configuration)
         chain = InterceptorChain(interceptors: configuration.interceptors)
         let dialling = RPCDialling(
-            loops: loops, configuration: configuration.connection,
-            connecting: configuration.connecting, resolver: configuration.resolver,
-            table: handlers.table)
+            configuration: configuration.connection, connecting: configuration.connecting,
+            resolver: configuration.resolver, table: handlers.table)
         let turn = LoopTurn(loops)
         pool = EndpointPool(
             endpoints: endpoints, configuration: configuration.endpoints, on: loops[0]
