@@ -289,7 +289,7 @@ let package = Package(
         .testTarget(
             name: "RPCMetricsTests",
             dependencies: [
-                "NetPoll", "RPC", "RPCMetrics",
+                "NetPoll", "NetPollTesting", "RPC", "RPCMetrics", "RPCTesting",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
@@ -339,7 +339,8 @@ let package = Package(
             name: "messagepack-run", dependencies: ["MessagePack"], path: "Tests/MessagePackRun",
             swiftSettings: settings),
         .executableTarget(
-            name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],
+            name: "allocation-run",
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "RPC"],
             path: "Tests/AllocationRun", swiftSettings: settings),
         .executableTarget(
             name: "store-run", dependencies: ["Hub", "HubSQLite"], path: "Tests/StoreRun",

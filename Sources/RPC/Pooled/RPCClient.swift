@@ -20,6 +20,7 @@ public final class RPCClient: Sendable {
     let pool: EndpointPool<RPCLink>
     let lines: LineShelf
     let effort: EffortLedger
+    let ledger = CallLedger()
     let chain: InterceptorChain
     let loop: EventLoop
     private let seat: ShelfSeat
