@@ -304,7 +304,7 @@ let package = Package(
         .testTarget(
             name: "HubTests",
             dependencies: [
-                "Hub", "HubTesting", "NetPoll", "NetPollTesting", "Seeds",
+                "Hub", "HubTesting", "HubWorlds", "NetPoll", "NetPollTesting", "Seeds",
                 "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -335,6 +335,16 @@ let package = Package(
         .executableTarget(
             name: "lifetime-run", dependencies: ["Lifetimes"], path: "Tests/LifetimeRun",
             swiftSettings: settings),
+        .target(
+            name: "HubWorlds",
+            dependencies: [
+                "Hub", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Support/HubWorlds", swiftSettings: settings),
+        .executableTarget(
+            name: "hub-simulation-run", dependencies: ["HubWorlds"],
+            path: "Tests/HubSimulationRun", swiftSettings: settings),
         .executableTarget(
             name: "messagepack-run", dependencies: ["MessagePack"], path: "Tests/MessagePackRun",
             swiftSettings: settings),

@@ -66,7 +66,7 @@ struct PoolThreadTests {
         _ pool: ConnectionPool<Link>, _ tally: Tally, _ random: inout SeededGenerator
     ) async {
         let choice = Int.random(in: 0..<20, using: &random)
-        let deadline = pool.now + (choice == 0 ? .microseconds(20) : .seconds(60))
+        let deadline = pool.now + (choice == 0 ? .microseconds(20) : .seconds(3_600))
         let lease: ConnectionPool<Link>.Lease
         do {
             lease = try await pool.lease(deadline: deadline)
@@ -148,7 +148,7 @@ struct PoolThreadTests {
                 }
                 group.addTask {
                     while tally.served.load(ordering: .relaxed) < 100 { await Task.yield() }
-                    if drains { await pool.drain(until: pool.now + .seconds(60)) }
+                    if drains { await pool.drain(until: pool.now + .seconds(3_600)) }
                     await pool.close()
                 }
             }

@@ -77,7 +77,7 @@ struct DriverSuite {
         #expect(world.loop.metrics.sends - afterwards == 1)
     }
 
-    @Test(arguments: DriverKind.allCases, [1, 1_000, 100_000, 3_000_000])
+    @Test(arguments: DriverKind.allCases, [1, 1_000, 16_384, 100_000, 3_000_000])
     func `a write of any length arrives whole and in order`(driver: DriverKind, count: Int) throws {
         let world = try driver.makeWorld()
         var limits = Connection.Limits()

@@ -64,7 +64,7 @@ extension Rule {
                     Finding(path: file.path, line: 1, text: "its module has no list of imports")
                 ]
             }
-            return file.lines.indices.filter { index in
+            return file.lines(with: ["import"]).filter { index in
                 guard let imported = importedModule(file.code(at: index)) else { return false }
                 if file.path.contains("/Platform/"), system.contains(imported) { return false }
                 return !allowed.contains(imported)
@@ -98,8 +98,8 @@ extension Rule {
         findings: {
             $0.findings(
                 of:
-                    /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|Mutex|Task)\b|\.random\((?!.*\busing: )/
-            )
+                    /\b(ContinuousClock|SuspendingClock|SystemRandomNumberGenerator|Mutex|Task)\b|\.random\((?!.*\busing: )/,
+                with: "Clock", "SystemRandomNumberGenerator", "Mutex", "Task", ".random(")
         },
         bad: [
             sample("Sources/WSFrame/A.swift", "let now = ContinuousClock.now"),

@@ -31,7 +31,7 @@ extension Rule {
     static let platformConditions = Rule(
         description: "only Platform asks for the system it is on",
         covers: { $0.isUnder("Sources") && $0.isSwift && !$0.path.contains("/Platform/") },
-        findings: { $0.findings(of: /^\s*#(if|elseif)\b.*\b(os|canImport|arch)\(/) },
+        findings: { $0.findings(of: /^\s*#(if|elseif)\b.*\b(os|canImport|arch)\(/, with: "#") },
         bad: [
             sample("Sources/NetPoll/Loop/A.swift", "#if os(Linux)", "#endif"),
             sample("Sources/NetPoll/Loop/A.swift", "#if DEBUG", "#elseif canImport(Glibc)"),

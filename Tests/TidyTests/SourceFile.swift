@@ -1,3 +1,5 @@
+import Glibc
+
 /// One text file of the repository, by its path from the root.
 struct SourceFile: Sendable {
     let path: String
@@ -32,17 +34,27 @@ struct SourceFile: Sendable {
         return line[..<comment.lowerBound]
     }
 
-    /// A finding at every line of code that matches.
-    func findings(of pattern: Regex<some Any>) -> [Finding] {
+    /// A finding at every line of code that matches. A match has one of the `words` in it: looking for
+    /// these first is a hundred times as fast.
+    func findings(of pattern: Regex<some Any>, with words: String...) -> [Finding] {
         // The default boundary is a reader's: it takes `clock.sleep` for one word.
         let pattern = pattern.wordBoundaryKind(.simple)
-        return lines.indices.filter { code(at: $0).contains(pattern) }.map(finding)
+        return lines(with: words).filter { code(at: $0).contains(pattern) }.map(finding)
     }
 
     /// A finding at every line that matches, comments and all.
-    func findings(inText pattern: Regex<some Any>) -> [Finding] {
+    func findings(inText pattern: Regex<some Any>, with words: String...) -> [Finding] {
         let pattern = pattern.wordBoundaryKind(.simple)
-        return lines.indices.filter { lines[$0].contains(pattern) }.map(finding)
+        return lines(with: words).filter { lines[$0].contains(pattern) }.map(finding)
+    }
+
+    /// The lines in which one of the words stands.
+    func lines(with words: [String]) -> [Int] {
+        lines.indices.filter { index in
+            words.contains { word in
+                lines[index].withCString { line in strstr(line, word) != nil }
+            }
+        }
     }
 
     func finding(at index: Int) -> Finding {

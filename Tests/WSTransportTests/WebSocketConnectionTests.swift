@@ -53,7 +53,7 @@ struct WebSocketConnectionTests {
         var random = SeededGenerator(seed: seed)
         var sent: [[UInt8]] = []
         for _ in 0..<20 {
-            let count = [0, 1, 125, 126, 5_000, 70_000].randomElement(using: &random) ?? 0
+            let count = [0, 1, 125, 126, 5_000, 16_384, 70_000].randomElement(using: &random) ?? 0
             sent.append((0..<count).map { _ in UInt8.random(in: 0...127, using: &random) })
         }
         for message in sent { peer.send(Bench.frame(message)) }

@@ -4,22 +4,30 @@ extension EventLoop {
     /// a segment of its own.
     static var referenceBytesMin: Int { 4 << 10 }
 
+    /// Payloads of this many bytes and more are sent at once from the caller's memory: copying them
+    /// to save a system call costs as much, and the copy drives what others need out of the caches.
+    package static var throughBytesMin: Int { 16 << 10 }
+
     func write(_ bytes: UnsafeRawBufferPointer, to connection: Connection) -> WriteOutcome {
         guard let base = bytes.baseAddress, bytes.count > 0 else {
             return connection.isOpen ? outcome(connection) : .closed
         }
-        if let place = reserve(bytes.count, for: connection) {
+        if bytes.count < Self.throughBytesMin,
+            let place = reserve(bytes.count, for: connection)
+        {
             place.copyMemory(from: base, byteCount: bytes.count)
             return .accepted
         }
         guard connection.isOpen else { return .closed }
         if let refusal = makeRoom(bytes.count, connection) { return refusal }
         if !isBlocked(connection) {
-            if let place = reserve(bytes.count, for: connection) {
+            if bytes.count < Self.throughBytesMin,
+                let place = reserve(bytes.count, for: connection)
+            {
                 place.copyMemory(from: base, byteCount: bytes.count)
                 return .accepted
             }
-            return writeThrough(bytes, connection)
+            return writeThrough(UnsafeRawBufferPointer(start: nil, count: 0), bytes, connection)
         }
         connection.coldState.queue.append(copying: bytes)
         return rose(connection)
@@ -57,6 +65,9 @@ extension EventLoop {
     ) -> WriteOutcome {
         guard connection.isOpen else { return .closed }
         if let refusal = makeRoom(head.count + body.count, connection) { return refusal }
+        if body.count >= Self.throughBytesMin, !isBlocked(connection) {
+            return writeThrough(head, body, connection)
+        }
         let outcome = write(head, to: connection)
         guard outcome == .accepted || outcome == .aboveHighWatermark else { return outcome }
         return write(body, to: connection)
@@ -168,18 +179,26 @@ extension EventLoop {
         }
     }
 
-    /// Sends a write too large to gather straight from the caller's memory.
+    /// Sends a large write, and a head before it, straight from the caller's memory.
     private func writeThrough(
-        _ bytes: UnsafeRawBufferPointer, _ connection: Connection
+        _ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, _ connection: Connection
     ) -> WriteOutcome {
         flush(connection)
         guard connection.state == .open else { return .closed }
         var sent = 0
-        if !isBlocked(connection), let base = bytes.baseAddress {
-            segments[0] = Segment(base: base, count: bytes.count)
+        if !isBlocked(connection) {
+            var count = 0
+            if let base = head.baseAddress, head.count > 0 {
+                segments[0] = Segment(base: base, count: head.count)
+                count = 1
+            }
+            if let base = body.baseAddress {
+                segments[count] = Segment(base: base, count: body.count)
+                count += 1
+            }
             counters.sends += 1
             switch driver.send(
-                connection.socket, .init(rebasing: segments[..<1]), token: connection.token)
+                connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
             {
             case .sent(let count):
                 sent = count
@@ -189,14 +208,17 @@ extension EventLoop {
                 return .closed
             }
         }
-        guard sent < bytes.count else { return outcome(connection) }
-        let rest = UnsafeRawBufferPointer(rebasing: bytes[sent...])
-        guard connection.queuedBytes + rest.count <= connection.settings.limits.sendQueueBytesMax
-        else {
+        let rest = head.count + body.count - sent
+        guard rest > 0 else { return outcome(connection) }
+        guard connection.queuedBytes + rest <= connection.settings.limits.sendQueueBytesMax else {
             terminate(connection, .sendQueueOverflow)
             return .closed
         }
-        connection.coldState.queue.append(copying: rest)
+        if sent < head.count {
+            connection.coldState.queue.append(copying: .init(rebasing: head[sent...]))
+        }
+        connection.coldState.queue.append(
+            copying: .init(rebasing: body[max(0, sent - head.count)...]))
         return rose(connection)
     }
 

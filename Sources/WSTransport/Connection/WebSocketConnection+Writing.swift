@@ -13,7 +13,9 @@ extension WebSocketConnection {
         let header = FrameHeader(
             isCompressed: isCompressed, opcode: opcode, payloadBytes: payload.byteCount)
         return payload.withUnsafeBytes { bytes in
-            if let place = connection.reserve(headerBytes + bytes.count) {
+            if bytes.count < EventLoop.throughBytesMin,
+                let place = connection.reserve(headerBytes + bytes.count)
+            {
                 // The place has room for header and payload: that much was reserved.
                 _ = FrameEncoder.encodeHeader(header, into: place)
                 if let base = bytes.baseAddress {

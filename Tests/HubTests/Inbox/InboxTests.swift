@@ -1,5 +1,6 @@
 import Hub
 import HubTesting
+import HubWorlds
 import NetPollTesting
 import Testing
 import WSFrame

@@ -1,22 +1,21 @@
-import Hub
-import HubTesting
+package import Hub
+package import HubTesting
 import Logging
-import NetPoll
-import NetPollTesting
-import Synchronization
-import Testing
-import WSFrame
-import WSTransport
+package import NetPoll
+package import NetPollTesting
+package import Synchronization
+package import WSFrame
+package import WSTransport
 
 /// A hub on a simulated network whose clients speak ``LineProtocol``; who they are stands in their
 /// request's query: `user` or `user/device`.
-final class LineBench {
-    let network: SimulatedNetwork
-    let hub: HubServer
-    let application: LineApplication
-    let address = SocketAddress.v4(0x0100_007f, port: 80)
+package final class LineBench {
+    package let network: SimulatedNetwork
+    package let hub: HubServer
+    package let application: LineApplication
+    package let address = SocketAddress.v4(0x0100_007f, port: 80)
 
-    init(
+    package init(
         seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 2,
         application: LineApplication = LineApplication(),
         _ configure: (inout HubConfiguration) -> Void = { _ in }
@@ -36,26 +35,28 @@ final class LineBench {
     }
 
     /// A client with a session, after its welcome.
-    func join(_ who: String, windowBytes: Int = 64 << 10) throws -> SimulatedClient {
-        let peer = try #require(network.connect(to: address, windowBytes: windowBytes))
+    package func join(_ who: String, windowBytes: Int = 64 << 10) throws -> SimulatedClient {
+        guard let peer = network.connect(to: address, windowBytes: windowBytes) else {
+            throw BenchError.refused(who)
+        }
         let client = SimulatedClient(peer: peer)
         client.requestUpgrade("/ws?\(who)", subprotocol: "lines.1")
         let isUpgraded = network.run(within: .seconds(5)) { client.isUpgraded }
-        try #require(isUpgraded)
+        guard isUpgraded else { throw BenchError.refused(who) }
         network.run(for: .milliseconds(50))
         if client.texts.first == "welcome" { client.dropFirstText() }
         return client
     }
 
     /// Lets `line` be said and answered.
-    func ask(_ client: SimulatedClient, _ line: String) -> [String] {
+    package func ask(_ client: SimulatedClient, _ line: String) -> [String] {
         client.say(line)
         network.run(for: .milliseconds(100))
         return client.takeTexts()
     }
 
     /// Runs what a task does beside the network until it is done.
-    func wait<Value: Sendable>(
+    package func wait<Value: Sendable>(
         for work: @escaping @Sendable () async throws -> Value
     ) async throws -> Value {
         let result = Mutex<Result<Value, any Error>?>(nil)
@@ -65,25 +66,36 @@ final class LineBench {
             do { outcome = .success(try await work()) } catch { outcome = .failure(error) }
             result.withLock { $0 = outcome }
         }
-        let isDone = network.run(within: .seconds(600)) { result.withLock { $0 != nil } }
-        try #require(isDone)
-        return try #require(result.withLock { $0 }).get()
+        network.run(within: .seconds(600)) { result.withLock { $0 != nil } }
+        guard let outcome = result.withLock({ $0 }) else { throw BenchError.unfinished }
+        return try outcome.get()
     }
 }
 
-/// Lets everyone do everything but what is named `secret`.
-final class LineApplication: HubApplication {
-    let reasons = Mutex<[WebSocketCloseReason]>([])
-    let ids = Mutex<[SessionID]>([])
-    let heard = Mutex<[String]>([])
+/// What a bench could not do.
+package enum BenchError: Error {
+    /// The hub did not take this client in.
+    case refused(String)
+    /// Something did not end within ten minutes of the simulated clock.
+    case unfinished
+}
 
-    func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
-    {
+/// Lets everyone do everything but what is named `secret`.
+package final class LineApplication: HubApplication {
+    package let reasons = Mutex<[WebSocketCloseReason]>([])
+    package let ids = Mutex<[SessionID]>([])
+    package let heard = Mutex<[String]>([])
+
+    package init() {}
+
+    package func admit(
+        _ request: HTTPRequest, from address: SocketAddress, to hub: HubServer
+    ) -> Admission {
         let who = (request.query ?? "").split(separator: "/").map(String.init)
         return .accept(LineHandler(application: self, who: who))
     }
 
-    func authorize(_ action: ClientAction, by session: Session) -> Permission {
+    package func authorize(_ action: ClientAction, by session: Session) -> Permission {
         switch action {
         case .subscribe("secret"): .deny("not yours")
         case .subscribe("asked"): .ask { .allow }
@@ -93,16 +105,16 @@ final class LineApplication: HubApplication {
     }
 }
 
-final class LineHandler: SessionHandler {
+package final class LineHandler: SessionHandler {
     private let application: LineApplication
     private let who: [String]
 
-    init(application: LineApplication, who: [String]) {
+    package init(application: LineApplication, who: [String]) {
         self.application = application
         self.who = who
     }
 
-    func began(_ session: Session) {
+    package func began(_ session: Session) {
         application.ids.withLock { $0.append(session.id) }
         guard let user = who.first else { return }
         do throws(IdentifyError) {
@@ -112,12 +124,12 @@ final class LineHandler: SessionHandler {
         }
     }
 
-    func received(_ message: RawSpan, kind: MessageKind, from session: Session) {
+    package func received(_ message: RawSpan, kind: MessageKind, from session: Session) {
         let text = message.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
         application.heard.withLock { $0.append(text) }
     }
 
-    func ended(_ session: Session, reason: WebSocketCloseReason) {
+    package func ended(_ session: Session, reason: WebSocketCloseReason) {
         application.reasons.withLock { $0.append(reason) }
     }
 }

@@ -1,15 +1,17 @@
-import Hub
-import WSFrame
+package import Hub
+package import WSFrame
 
 /// A protocol of lines for tests: a word, numbers and names, and a text that goes to the end.
 ///
 /// Client: `sub ID TOPIC [EPOCH OFFSET]`, `unsub ID TOPIC`, `pub ID TOPIC CLASS KEY TEXT`,
 /// `msg EVENT TEXT`, `req ID EVENT TEXT`, `rep ID TEXT`, `ack ID…`, `who ID TOPIC`,
 /// `hist ID TOPIC EPOCH OFFSET MAX`, `ping ID`.
-struct LineProtocol: Hub.ClientProtocol {
-    var subprotocol: String? { "lines.1" }
+package struct LineProtocol: Hub.ClientProtocol {
+    package init() {}
 
-    func encode(_ envelope: ServerEnvelope) -> PreparedMessage? {
+    package var subprotocol: String? { "lines.1" }
+
+    package func encode(_ envelope: ServerEnvelope) -> PreparedMessage? {
         line(envelope).map { PreparedMessage(text: $0) }
     }
 
@@ -41,7 +43,7 @@ struct LineProtocol: Hub.ClientProtocol {
         }
     }
 
-    func decode(
+    package func decode(
         _ message: RawSpan, kind: MessageKind
     ) throws(ClientProtocolError) -> ClientEnvelope {
         let text = message.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }

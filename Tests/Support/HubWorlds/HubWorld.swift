@@ -2,13 +2,12 @@ import Hub
 import HubTesting
 import NetPoll
 import NetPollTesting
-import Testing
 import WSFrame
 import WSTransport
 
 /// A whole hub with its clients, which do at random what clients, networks and operators do, and
 /// check with everything they hear that nothing was lost, doubled or out of order in silence.
-final class HubWorld {
+package final class HubWorld {
     /// What one client knows of one topic.
     struct Watch {
         var epoch: String
@@ -35,18 +34,18 @@ final class HubWorld {
     static let topics = ["a", "b", "c"]
 
     let seed: UInt64
-    private(set) var random: SeededGenerator
+    private var random: SeededGenerator
     private let store: SlowStore
     private let policy: SlowSubscriberPolicy
-    private(set) var bench: LineBench
+    private var bench: LineBench
     let clients: [Client]
     /// What stands where, whoever saw it first.
     private var contents: [String: String] = [:]
     private var published = 0
-    private(set) var deposited: [String: Int] = [:]
-    private(set) var problems: [String] = []
+    private var deposited: [String: Int] = [:]
+    private var problems: [String] = []
 
-    init(seed: UInt64, clients count: Int) async throws {
+    private init(seed: UInt64, clients count: Int) async throws {
         self.seed = seed
         var random = SeededGenerator(seed: seed)
         let policies: [SlowSubscriberPolicy] = [
@@ -77,10 +76,23 @@ final class HubWorld {
         }
     }
 
+    /// Lives one world to its end.
+    ///
+    /// - Returns: What went wrong in it; nothing where all is well.
+    package static func problems(
+        seed: UInt64, clients: Int, steps: Int
+    ) async throws -> [String] {
+        let world = try await HubWorld(seed: seed, clients: clients)
+        for _ in 0..<steps { try await world.step() }
+        try world.settle()
+        try await world.check()
+        return world.problems
+    }
+
     // MARK: - Steps
 
     /// Does one thing at random.
-    func step() async throws {
+    private func step() async throws {
         let client = clients[Int.random(in: 0..<clients.count, using: &random)]
         let topic = Self.topics[Int.random(in: 0..<Self.topics.count, using: &random)]
         switch Int.random(in: 0..<40, using: &random) {
@@ -101,7 +113,7 @@ final class HubWorld {
     }
 
     /// Lets everything come to rest with everyone there.
-    func settle() throws {
+    private func settle() throws {
         for client in clients { client.link?.peer.resume() }
         run(.seconds(8))
         for _ in 0..<4 {
@@ -272,7 +284,7 @@ final class HubWorld {
 
     // MARK: - What has to hold at the end
 
-    func check() async throws {
+    private func check() async throws {
         for client in clients {
             for (name, watch) in client.watches where watch.isSubscribed && client.link != nil {
                 guard policy == .catchUp, let topic = bench.hub.existingTopic(name),

@@ -1,8 +1,8 @@
-import Hub
+package import Hub
 import Synchronization
 
 /// Says that it is as durable as it is told, answers when it is let, and fails when it is told to.
-final class SlowStore: MessageStore {
+package final class SlowStore: MessageStore {
     private struct State {
         var isHeld = false
         var fails = false
@@ -13,20 +13,20 @@ final class SlowStore: MessageStore {
     private let store = MemoryMessageStore()
     private let state = Mutex(State())
 
-    let durability: StoreDurability
-    var batches: Int { state.withLock { $0.batches } }
-    var fails: Bool {
+    package let durability: StoreDurability
+    package var batches: Int { state.withLock { $0.batches } }
+    package var fails: Bool {
         get { state.withLock { $0.fails } }
         set { state.withLock { $0.fails = newValue } }
     }
 
-    init(durability: StoreDurability = .durable) {
+    package init(durability: StoreDurability = .durable) {
         self.durability = durability
     }
 
-    func hold() { state.withLock { $0.isHeld = true } }
+    package func hold() { state.withLock { $0.isHeld = true } }
 
-    func release() {
+    package func release() {
         let waiting = state.withLock { state in
             state.isHeld = false
             defer { state.waiting = [] }
@@ -46,7 +46,7 @@ final class SlowStore: MessageStore {
         if fails { throw StoreError(.unavailable, detail: "told to") }
     }
 
-    func append(
+    package func append(
         _ batch: [HistoryAppend], at now: Timestamp
     ) async throws(StoreError) -> [HistoryAppended] {
         try await pass()
@@ -54,50 +54,50 @@ final class SlowStore: MessageStore {
         return try await store.append(batch, at: now)
     }
 
-    func history(
+    package func history(
         of topic: String, after position: TopicPosition?, limit: PageLimit, at now: Timestamp
     ) async throws(StoreError) -> HistoryPage? {
         try await pass()
         return try await store.history(of: topic, after: position, limit: limit, at: now)
     }
 
-    func removeHistory(of topic: String) async throws(StoreError) {
+    package func removeHistory(of topic: String) async throws(StoreError) {
         try await store.removeHistory(of: topic)
     }
 
-    func deposit(
+    package func deposit(
         _ batch: [InboxDeposit], at now: Timestamp
     ) async throws(StoreError) -> [InboxDeposited] {
         try await store.deposit(batch, at: now)
     }
 
-    func unacknowledged(
+    package func unacknowledged(
         of user: String, after id: InboxID?, limit: PageLimit, at now: Timestamp
     ) async throws(StoreError) -> InboxPage {
         try await store.unacknowledged(of: user, after: id, limit: limit, at: now)
     }
 
-    func acknowledge(_ batch: [InboxReference]) async throws(StoreError) {
+    package func acknowledge(_ batch: [InboxReference]) async throws(StoreError) {
         try await store.acknowledge(batch)
     }
 
-    func countAttempts(_ batch: [InboxReference]) async throws(StoreError) {
+    package func countAttempts(_ batch: [InboxReference]) async throws(StoreError) {
         try await store.countAttempts(batch)
     }
 
-    func quarantine(_ batch: [InboxReference]) async throws(StoreError) {
+    package func quarantine(_ batch: [InboxReference]) async throws(StoreError) {
         try await store.quarantine(batch)
     }
 
-    func quarantined(
+    package func quarantined(
         of user: String, limit: PageLimit, at now: Timestamp
     ) async throws(StoreError) -> InboxPage {
         try await store.quarantined(of: user, limit: limit, at: now)
     }
 
-    func removeExpired(at now: Timestamp) async throws(StoreError) -> Int {
+    package func removeExpired(at now: Timestamp) async throws(StoreError) -> Int {
         try await store.removeExpired(at: now)
     }
 
-    func close() async { await store.close() }
+    package func close() async { await store.close() }
 }
