@@ -21,6 +21,10 @@ extension Rule {
             "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
         ],
+        "HubHTTP": [
+            "CoreMetrics", "Hub", "PrometheusText", "Synchronization", "WSFrame", "WSTransport",
+        ],
+        "HubJWT": ["Hub", "JWTKit"],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
         "HubTesting": [
             "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",

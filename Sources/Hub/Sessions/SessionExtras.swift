@@ -10,10 +10,16 @@ final class SessionExtras {
     var tasks: SessionTasks?
     /// What it was given of its user's inbox.
     var inbox: SessionInbox?
+    /// Who the client was found to be.
+    var identity: Identity?
+    /// Watches over the time of its credentials.
+    var credentialWatch: CredentialWatch?
+    /// What it has sent lately.
+    var meter: SessionMeter?
 }
 
 extension Session {
-    private var madeExtras: SessionExtras {
+    var madeExtras: SessionExtras {
         if let extras { return extras }
         let made = SessionExtras()
         extras = made

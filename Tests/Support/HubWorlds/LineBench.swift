@@ -66,7 +66,7 @@ package final class LineBench {
             do { outcome = .success(try await work()) } catch { outcome = .failure(error) }
             result.withLock { $0 = outcome }
         }
-        network.run(within: .seconds(600)) { result.withLock { $0 != nil } }
+        _ = network.run(within: .seconds(600)) { result.withLock { $0 != nil } }
         guard let outcome = result.withLock({ $0 }) else { throw BenchError.unfinished }
         return try outcome.get()
     }
