@@ -129,8 +129,14 @@ struct AllocationTests {
         #expect(used <= 3)
     }
 
+    /// What a client's call may allocate beside its messages: a part of the line that the pool leases
+    /// once for so many calls.
+    private static let shareOfLine = 3 / Double(Line.callsMax)
+
     @Test(.enabled(if: allocation_counter_is_active()))
-    func `nor does a call through a client with its pool and retries`() async throws {
+    func `a client's call of lent bytes allocates nothing but its line, once in 64 calls`()
+        async throws
+    {
         let options = CallOptions(timeout: .seconds(10))
         let used = try allocationsPerCall(try await makeBench()) { address, loop in
             let client = RPCClient(to: .address(address), on: [loop])
@@ -140,7 +146,7 @@ struct AllocationTests {
                 }
             }
         }
-        #expect(used == 0)
+        #expect(used <= Self.shareOfLine)
     }
 
     @Test(.enabled(if: allocation_counter_is_active()))
@@ -152,7 +158,7 @@ struct AllocationTests {
                 try await client.call(Echo.echo, request, options: options).count
             }
         }
-        #expect(used <= 3)
+        #expect(used <= 3 + Self.shareOfLine)
     }
 
     private static let options = CallOptions(
