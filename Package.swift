@@ -25,9 +25,11 @@ let package = Package(
         .library(name: "MessagePackRPC", targets: ["MessagePackRPC"]),
         .library(name: "RPCJSON", targets: ["RPCJSON"]),
         .library(name: "RPCTesting", targets: ["RPCTesting"]),
+        .library(name: "RPCDistributed", targets: ["RPCDistributed"]),
         .library(name: "RPCMessagePack", targets: ["RPCMessagePack"]),
         .library(name: "RPCMetrics", targets: ["RPCMetrics"]),
         .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
+        .library(name: "RPCTracing", targets: ["RPCTracing"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubHTTP", targets: ["HubHTTP"]),
         .library(name: "HubJWT", targets: ["HubJWT"]),
@@ -47,6 +49,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
@@ -85,10 +88,21 @@ let package = Package(
             name: "RPCTesting", dependencies: ["ConnPool", "NetPoll", "NetPollTesting", "RPC"],
             swiftSettings: settings),
         .target(
+            name: "RPCDistributed", dependencies: ["MessagePack", "RPC"], swiftSettings: settings),
+        .target(
             name: "RPCMessagePack", dependencies: ["MessagePack", "RPC"], swiftSettings: settings),
         .target(
             name: "RPCProtobuf",
             dependencies: ["RPC", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "RPCTracing",
+            dependencies: [
+                "RPC",
+                .product(name: "Instrumentation", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -173,7 +187,7 @@ let package = Package(
         .executableTarget(
             name: "RPCGreeter",
             dependencies: [
-                "ConnPool", "NetPoll", "RPC", "RPCJSON",
+                "ConnPool", "NetPoll", "RPC", "RPCDistributed", "RPCJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/RPCGreeter",
@@ -277,9 +291,23 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "RPCDistributedTests",
+            dependencies: [
+                "MessagePack", "NetPoll", "NetPollTesting", "RPC", "RPCDistributed", "RPCTesting",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RPCTracingTests",
+            dependencies: [
+                "NetPoll", "NetPollTesting", "RPC", "RPCTesting", "RPCTracing",
+                .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                .product(name: "Tracing", package: "swift-distributed-tracing"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "RPCMetricsTests",
             dependencies: [
-                "NetPoll", "RPC", "RPCMetrics",
+                "NetPoll", "NetPollTesting", "RPC", "RPCMetrics", "RPCTesting",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
@@ -354,7 +382,8 @@ let package = Package(
             name: "messagepack-run", dependencies: ["MessagePack"], path: "Tests/MessagePackRun",
             swiftSettings: settings),
         .executableTarget(
-            name: "allocation-run", dependencies: ["AllocationCounter", "ConnPool"],
+            name: "allocation-run",
+            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "RPC"],
             path: "Tests/AllocationRun", swiftSettings: settings),
         .executableTarget(
             name: "store-run", dependencies: ["Hub", "HubSQLite"], path: "Tests/StoreRun",

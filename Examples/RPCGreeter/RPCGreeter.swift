@@ -2,6 +2,7 @@ import ArgumentParser
 import ConnPool
 import NetPoll
 import RPC
+import RPCDistributed
 
 /// Serves a greeter, or calls one in every shape a call can have.
 @main
@@ -29,8 +30,12 @@ struct Serve: AsyncParsableCommand {
         let group = try EventLoopGroup()
         var configuration = RPCConfiguration()
         if compression { configuration.compression = .zlib }
-        let server = RPCServer(
-            group: group, handlers: Greeter.handlers, configuration: configuration)
+        let actors = RPCActorSystem(methods: await Guestbook.methods)
+        let guestbook = actors.named(Guestbook.name) { Guestbook(actorSystem: actors) }
+        defer { withExtendedLifetime(guestbook) {} }
+        var handlers = Greeter.handlers
+        handlers.serve(actors)
+        let server = RPCServer(group: group, handlers: handlers, configuration: configuration)
         let address = try await server.listen(on: SocketAddress(host: host, port: port))
         print("rpc-greeter serves greet.Greeter on \(address)")
         // Until a signal ends the process.
@@ -40,7 +45,7 @@ struct Serve: AsyncParsableCommand {
 
 struct Greet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Calls a server in all four shapes, one-way, and lets it call back.",
+        abstract: "Calls a server in all four shapes, one-way, as an actor, and lets it call back.",
         discussion: "Waits up to 30 s for a server that is not there yet.")
 
     @Option(help: "The server's numeric address.")
@@ -58,6 +63,7 @@ struct Greet: AsyncParsableCommand {
             to: .address(try SocketAddress(host: host, port: port)), on: group.loops,
             handlers: Visitor.handlers(name: names.first ?? "nobody"))
         try await greet(client)
+        try await sign(client)
         await client.drain()
         await group.shutdown()
     }
@@ -81,5 +87,13 @@ struct Greet: AsyncParsableCommand {
             for try await reply in replies { print("each: \(reply.text)") }
         }
         for name in names { try await client.send(Greeter.sayGoodbye, HelloRequest(name: name)) }
+    }
+
+    private func sign(_ client: RPCClient) async throws {
+        let actors = RPCActorSystem(client: client, methods: await Guestbook.methods)
+        let guestbook = try Guestbook.resolve(id: RPCActorID(Guestbook.name), using: actors)
+        for name in names {
+            print("\(name) signs the guestbook as number \(try await guestbook.sign(name))")
+        }
     }
 }

@@ -23,7 +23,7 @@ enum Exemptions {
 
     /// Where the compiler cannot see that a value is safe to share.
     static let unchecked: [String: String] = [
-        "Sources/ConnPool/TCP/TCPDial.swift":
+        "Sources/ConnPool/TCP/EndpointDial.swift":
             "its state is touched on its loop only",
         "Examples/WSClient/Conversation.swift":
             "everything is touched on its loop only",
@@ -57,8 +57,6 @@ enum Exemptions {
             "everything but constants is touched on the connection's loop only",
         "Sources/RPC/Pooled/Line.swift":
             "it belongs to one call at a time, or to the shelf under its lock",
-        "Sources/RPC/Pooled/RPCLink.swift":
-            "a dial's state is touched on its loop only",
         "Sources/RPC/Server/RPCServerShards.swift":
             "a place is written and used on its own loop alone",
         "Sources/RPC/Server/ServedCall.swift":

@@ -64,19 +64,20 @@ class RPC:
     def _build_peers(self) -> None:
         if shutil.which("go") is None:
             raise Missing("two peers need Go: apt-get install golang-go golang-github-containerd-ttrpc-dev")
-        programs = [("Go net/rpc", self._go("netrpc")), ("Go ttrpc", self._go("ttrpc"))]
-        programs.append(("grpc-swift-2", str(swift_product(PEERS / "GRPCSwift", "grpc-echo"))))
+        go = self._go()
+        programs = [("Go net/rpc", [go, "netrpc"]), ("Go ttrpc", [go, "ttrpc"])]
+        programs.append(("grpc-swift-2", [str(swift_product(PEERS / "GRPCSwift", "grpc-echo"))]))
         for name, program in programs:
-            load = [program, "load", "{port}", "{in_flight}", "{seconds}", str(BYTES)]
-            self.rows.append(Row(Server(name, [program, "serve", "{port}"]), load))
+            load = [*program, "load", "{port}", "{in_flight}", "{seconds}", str(BYTES)]
+            self.rows.append(Row(Server(name, [*program, "serve", "{port}"]), load))
 
-    def _go(self, name: str) -> str:
+    def _go(self) -> str:
         """Built from Debian's packages, which lie in a GOPATH and are no modules."""
-        print(f"building {name}", flush=True)
+        print("building gorpc", flush=True)
         OUTPUT.mkdir(parents=True, exist_ok=True)
-        program = str(OUTPUT / f"go-{name}")
+        program = str(OUTPUT / "gorpc")
         settings = ["env", "GO111MODULE=off", "GOPATH=/usr/share/gocode", "GOFLAGS="]
-        run([*settings, "go", "build", "-o", program, f"./{name}"], PEERS / "GoRPC")
+        run([*settings, "go", "build", "-o", program, "."], PEERS / "GoRPC")
         return program
 
     def run(self) -> str:

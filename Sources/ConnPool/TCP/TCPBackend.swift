@@ -34,9 +34,16 @@ final class TCPBackend: PoolBackend {
     func connect(_ reporter: ConnectionReporter) async throws -> PooledObject {
         let index = nextLoop.wrappingAdd(1, ordering: .relaxed).oldValue
         let loop = loops[Int(UInt(bitPattern: index) % UInt(loops.count))]
-        let dial = TCPDial(
-            endpoint, loop, configuration.connect, configuration.resolver, reporter,
-            tellsUnasked: configuration.unasked == .close)
+        let (endpoint, tellsUnasked) = (endpoint, configuration.unasked == .close)
+        let dial = EndpointDial(
+            to: endpoint, on: loop, configuration.connect, configuration.resolver
+        ) { connected in
+            let core = AsyncConnectionCore(connected.connection, from: connected.address)
+            // The pool hears of the connection from the first event on.
+            connected.connection.handler = WatchedConnection(
+                core, reporter, tellsUnasked: tellsUnasked)
+            return AsyncConnection(core)
+        }
         let connection = try await dial.connect().get()
         if let prepare = configuration.prepare {
             do {

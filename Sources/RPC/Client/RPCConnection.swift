@@ -100,15 +100,24 @@ public struct RPCConnection: Sendable {
     ///   - body: Gets the reply's bytes for the call, in the caller's task.
     /// - Returns: What `body` gives.
     /// - Throws: ``RPCError``, and what `body` throws.
-    public func callBytes<Result>(
+    public func callBytes<Value>(
         _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8],
-        options: CallOptions = .init(), _ body: (RawSpan) throws -> Result
-    ) async throws -> Result {
+        options: CallOptions = .init(), _ body: (RawSpan) throws -> Value
+    ) async throws -> Value {
+        try await lend(method, request, options) { bytes in Result { try body(bytes) } }.get()
+    }
+
+    /// Calls, and lends the reply's bytes.
+    @inline(__always)
+    func lend<Value>(
+        _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8], _ options: CallOptions,
+        _ body: (RawSpan) -> Value
+    ) async throws(RPCError) -> Value {
         let call = try prepared(method.encoded, request, options)
         await run(call)
         defer { giveBack(call) }
         if let failure = call.failure { throw failure }
-        return try call.reply.withSpan(body)
+        return call.reply.withSpan(body)
     }
 
     /// Sends a request that nobody answers. Whether it is served is not known.

@@ -1,24 +1,24 @@
 public import ConnPool
 internal import NetPoll
 
-/// What became of the calls of one method, since the server was made.
+/// What became of the calls of one method, since the server or client was made.
 public struct RPCMethodStatistics: Hashable, Sendable {
     /// The full name of its service.
     public let service: String
     /// Its bare name.
     public let name: String
-    /// Calls whose handler was started.
+    /// Server: calls whose handler was started. Client: calls that were made.
     public internal(set) var started = 0
     /// Those that ended, in whatever way.
     public internal(set) var ended = 0
     /// Those that ended with an error, or after nobody waited for them any more.
     public internal(set) var failed = 0
-    /// How long calls took, from the event that brought the request to the one that sends the
-    /// answer; as exact as the turns of their loop. Inline handlers are counted and not measured,
-    /// for they end within the event.
+    /// How long calls took. Client: what the caller waited. Server: from the event that brought the
+    /// request to the one that sends the answer; as exact as the turns of their loop. Inline handlers
+    /// are counted and not measured, for they end within the event.
     public internal(set) var durations = DurationHistogram()
 
-    /// Calls whose handlers run now.
+    /// Those that run now.
     public var running: Int { started - ended }
 }
 

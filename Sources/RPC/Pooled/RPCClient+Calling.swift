@@ -20,14 +20,51 @@ extension RPCClient {
         _ method: UnaryMethod<Request, Reply>, _ request: Request,
         options: CallOptions = .init()
     ) async throws(RPCError) -> Reply {
-        guard !chain.isEmpty else { return try await attempt(method, request, options) }
-        do {
-            return try await intercepted(method.service, method.name, .unary, options) { options in
-                try await self.attempt(method, request, options)
+        try await counted(method.encoded) { (begin) async throws(RPCError) -> Reply in
+            guard !chain.isEmpty else {
+                return try await attempt(method, request, options, since: begin)
             }
-        } catch {
-            throw RPCError(ofCaller: error)
+            do {
+                let call = OutgoingCall(method.encoded, method.service, method.name, .unary)
+                return try await intercepted(call, options) { options in
+                    try await attempt(method, request, options, since: pool.now)
+                }
+            } catch {
+                throw RPCError(ofCaller: error)
+            }
         }
+    }
+
+    /// As `call`, with the reply's bytes lent and not copied: on the loop of the client's
+    /// connection a call allocates nothing, but once in 64 calls what the pool leases.
+    ///
+    /// - Parameters:
+    ///   - method: A method of both sides.
+    ///   - request: What is sent.
+    ///   - options: Timeout, which bounds all attempts together, and metadata.
+    ///   - body: Gets the reply's bytes for the call, in the caller's task.
+    /// - Returns: What `body` gives.
+    /// - Throws: ``RPCError``, and what `body` throws.
+    public func callBytes<Value>(
+        _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8],
+        options: CallOptions = .init(), _ body: (RawSpan) throws -> Value
+    ) async throws -> Value {
+        // Neither interceptors nor attempts beside each other can be lent what one attempt holds.
+        guard chain.isEmpty, configuration.hedging == nil else {
+            let reply = try await call(method, request, options: options)
+            return try body(reply.span.bytes)
+        }
+        let outcome = try await counted(method.encoded) {
+            (begin) async throws(RPCError) -> Result<Value, any Error> in
+            try await repeating(method.traits, options, since: begin) {
+                (connection, options) async throws(RPCError) -> Result<Value, any Error> in
+                try await connection.lend(method, request, options) { bytes in
+                    // What it throws is no failure of the call, and nothing to repeat it for.
+                    Result { try body(bytes) }
+                }
+            }
+        }
+        return try outcome.get()
     }
 
     /// Sends a request that nobody answers. Whether it is served is not known.
@@ -44,8 +81,9 @@ extension RPCClient {
         options: CallOptions = .init()
     ) async throws(RPCError) {
         do {
-            try await withLine(method.service, method.name, .unary, options, isOneWay: true) {
-                connection, options in
+            var call = OutgoingCall(method.encoded, method.service, method.name, .unary)
+            call.isOneWay = true
+            try await withLine(call, options) { connection, options in
                 try await connection.send(method, request, options: options)
             }
         } catch {
@@ -54,19 +92,23 @@ extension RPCClient {
     }
 
     private func attempt<Request, Reply>(
-        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions
+        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions,
+        since begin: Instant
     ) async throws(RPCError) -> Reply {
-        guard configuration.hedging == nil || !method.traits.contains(.idempotent) else {
-            return try await hedge(method, request, options)
+        if let hedging = configuration.hedging, method.traits.contains(.idempotent) {
+            return try await hedge(method, request, options, hedging)
         }
-        return try await repeating(method, request, options)
+        return try await repeating(method.traits, options, since: begin) {
+            (connection, options) async throws(RPCError) -> Reply in
+            try await connection.call(method, request, options: options)
+        }
     }
 
     /// Makes attempts, one after another, until one ends the call.
-    func repeating<Request, Reply>(
-        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions
+    private func repeating<Reply>(
+        _ traits: RPCMethodTraits, _ options: CallOptions, since begin: Instant,
+        _ attempt: (RPCConnection, CallOptions) async throws(RPCError) -> Reply
     ) async throws(RPCError) -> Reply {
-        let begin = pool.now
         var retries = RetryCore()
         var (rest, moment) = (options, begin)
         while true {
@@ -74,12 +116,12 @@ extension RPCClient {
             // Whoever waited for a connection in vain has waited long enough.
             var wasAttempted = false
             do throws(RPCError) {
-                return try await once(method, request, rest, moment, &wasAttempted)
+                return try await once(rest, moment, &wasAttempted, attempt)
             } catch {
                 failure = error
             }
             guard wasAttempted, let policy = configuration.retry,
-                retries.mayRepeat(failure, method.traits, policy), !Task.isCancelled,
+                retries.mayRepeat(failure, traits, policy), !Task.isCancelled,
                 effort.mayRepeat()
             else { throw failure }
             let deadline = deadline(of: options, since: begin)
@@ -103,16 +145,16 @@ extension RPCClient {
     /// Makes one attempt, whose time begins at `moment`; `wasAttempted` says whether it came to a
     /// connection.
     @inline(__always)
-    func once<Request, Reply>(
-        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions,
-        _ moment: Instant, _ wasAttempted: inout Bool
+    func once<Reply>(
+        _ options: CallOptions, _ moment: Instant, _ wasAttempted: inout Bool,
+        _ attempt: (RPCConnection, CallOptions) async throws(RPCError) -> Reply
     ) async throws(RPCError) -> Reply {
         let permit = try effort.hasBreaker ? effort.begin(at: pool.now) : nil
         var options = options
         let line = try await line(&options, since: moment, permit)
         wasAttempted = true
         do throws(RPCError) {
-            let reply = try await line.link.connection.call(method, request, options: options)
+            let reply = try await attempt(line.link.connection, options)
             lines.giveBack(line, .success)
             effort.succeeded()
             if permit != nil { effort.ended(permit, .success, at: pool.now) }

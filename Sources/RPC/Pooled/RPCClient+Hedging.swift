@@ -12,11 +12,9 @@ extension RPCClient {
 
     /// Makes further attempts while none has answered; the first good answer counts.
     func hedge<Request, Reply>(
-        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions
+        _ method: UnaryMethod<Request, Reply>, _ request: Request, _ options: CallOptions,
+        _ policy: HedgingPolicy
     ) async throws(RPCError) -> Reply {
-        guard let policy = configuration.hedging else {
-            return try await repeating(method, request, options)
-        }
         let deadline = deadline(of: options, since: pool.now)
         let outcome = await withTaskGroup(
             of: HedgeEvent<Reply>.self, returning: Result<Reply, RPCError>.self
@@ -66,7 +64,11 @@ extension RPCClient {
         if let deadline { options.timeout = deadline - moment }
         var wasAttempted = false
         do throws(RPCError) {
-            return .reply(try await once(method, request, options, moment, &wasAttempted))
+            let reply = try await once(options, moment, &wasAttempted) {
+                (connection, options) async throws(RPCError) -> Reply in
+                try await connection.call(method, request, options: options)
+            }
+            return .reply(reply)
         } catch {
             return .failed(error)
         }

@@ -17,8 +17,8 @@ extension RPCClient {
         options: CallOptions = .init(),
         _ body: (RPCInbound<Reply>) async throws -> Result
     ) async throws -> Result {
-        try await withLine(method.service, method.name, .serverStreaming, options) {
-            connection, options in
+        let call = OutgoingCall(method.encoded, method.service, method.name, .serverStreaming)
+        return try await withLine(call, options) { connection, options in
             try await connection.call(method, request, options: options, body)
         }
     }
@@ -35,8 +35,8 @@ extension RPCClient {
         _ method: ClientStreamingMethod<Request, Reply>, options: CallOptions = .init(),
         _ body: (RPCOutbound<Request>) async throws -> Void
     ) async throws -> Reply {
-        try await withLine(method.service, method.name, .clientStreaming, options) {
-            connection, options in
+        let call = OutgoingCall(method.encoded, method.service, method.name, .clientStreaming)
+        return try await withLine(call, options) { connection, options in
             try await connection.call(method, options: options, body)
         }
     }
@@ -54,8 +54,8 @@ extension RPCClient {
         _ method: BidirectionalMethod<Request, Reply>, options: CallOptions = .init(),
         _ body: (RPCOutbound<Request>, RPCInbound<Reply>) async throws -> Result
     ) async throws -> Result {
-        try await withLine(method.service, method.name, .bidirectional, options) {
-            connection, options in
+        let call = OutgoingCall(method.encoded, method.service, method.name, .bidirectional)
+        return try await withLine(call, options) { connection, options in
             try await connection.call(method, options: options, body)
         }
     }
@@ -64,12 +64,12 @@ extension RPCClient {
 
     /// Makes a call on a line, within the interceptors.
     func withLine<Result>(
-        _ service: String, _ name: String, _ shape: CallShape, _ options: CallOptions,
-        isOneWay: Bool = false, _ body: (RPCConnection, CallOptions) async throws -> Result
+        _ call: OutgoingCall, _ options: CallOptions,
+        _ body: (RPCConnection, CallOptions) async throws -> Result
     ) async throws -> Result {
-        guard !chain.isEmpty else { return try await onLine(options, body) }
-        return try await intercepted(service, name, shape, options, isOneWay: isOneWay) { options in
-            try await self.onLine(options, body)
+        try await counted(call.encoded) { _ in
+            guard !chain.isEmpty else { return try await onLine(options, body) }
+            return try await intercepted(call, options) { try await onLine($0, body) }
         }
     }
 
@@ -93,13 +93,13 @@ extension RPCClient {
     }
 
     func intercepted<Result>(
-        _ service: String, _ name: String, _ shape: CallShape, _ options: CallOptions,
-        isOneWay: Bool = false, _ body: (CallOptions) async throws -> Result
+        _ call: OutgoingCall, _ options: CallOptions,
+        _ body: (CallOptions) async throws -> Result
     ) async throws -> Result {
         let deadline = deadline(of: options, since: pool.now)
         let call = InterceptedCall(
-            side: .client, service: service, method: name, shape: shape, isOneWay: isOneWay,
-            metadata: options.metadata, deadline: deadline)
+            side: .client, service: call.service, method: call.method, shape: call.shape,
+            isOneWay: call.isOneWay, metadata: options.metadata, deadline: deadline)
         var result: Result?
         try await chain.run(call) { call in
             var options = options
@@ -111,5 +111,21 @@ extension RPCClient {
         }
         guard let result else { preconditionFailure("a call that was made has no result") }
         return result
+    }
+}
+
+/// What is known of a call before it is made.
+struct OutgoingCall {
+    let encoded: EncodedName
+    let service: String
+    let method: String
+    let shape: CallShape
+    var isOneWay = false
+
+    init(_ encoded: EncodedName, _ service: String, _ method: String, _ shape: CallShape) {
+        self.encoded = encoded
+        self.service = service
+        self.method = method
+        self.shape = shape
     }
 }

@@ -20,6 +20,7 @@ public final class RPCClient: Sendable {
     let pool: EndpointPool<RPCLink>
     let lines: LineShelf
     let effort: EffortLedger
+    let ledger = CallLedger()
     let chain: InterceptorChain
     let loop: EventLoop
     private let seat: ShelfSeat
@@ -49,9 +50,8 @@ public final class RPCClient: Sendable {
         effort = EffortLedger(configuration)
         chain = InterceptorChain(interceptors: configuration.interceptors)
         let dialling = RPCDialling(
-            loops: loops, configuration: configuration.connection,
-            connecting: configuration.connecting, resolver: configuration.resolver,
-            table: handlers.table)
+            configuration: configuration.connection, connecting: configuration.connecting,
+            resolver: configuration.resolver, table: handlers.table)
         let turn = LoopTurn(loops)
         pool = EndpointPool(
             endpoints: endpoints, configuration: configuration.endpoints, on: loops[0]

@@ -38,7 +38,6 @@ final class RPCLink: Sendable {
 
 /// What the dials of a client have in common.
 struct RPCDialling: Sendable {
-    let loops: [EventLoop]
     let configuration: RPCConfiguration
     let connecting: ConnectConfiguration
     let resolver: any Resolver
@@ -57,76 +56,23 @@ struct RPCDialling: Sendable {
         to endpoint: TCPEndpoint, on loop: EventLoop, reporter: ConnectionReporter,
         whenLeaving: @escaping @Sendable () -> Void
     ) async throws(ConnectError) -> RPCLink {
-        let dial = RPCDial(self, endpoint, loop, reporter, whenLeaving)
+        var settings = connecting
+        settings.limits = configuration.connection
+        let dial = EndpointDial(to: endpoint, on: loop, settings, resolver) { connected in
+            self.link(connected.connection, reporter, whenLeaving)
+        }
         return try await dial.connect().get()
     }
-}
 
-/// One dial of a client.
-///
-/// `@unchecked Sendable`: its state is touched on its loop only.
-private final class RPCDial: @unchecked Sendable {
-    typealias Outcome = Result<RPCLink, ConnectError>
-
-    private let dialling: RPCDialling
-    private let endpoint: TCPEndpoint
-    private let loop: EventLoop
-    private let reporter: ConnectionReporter
-    private let whenLeaving: @Sendable () -> Void
-    private var attempt: ConnectAttempt?
-    private var isCancelled = false
-
-    init(
-        _ dialling: RPCDialling, _ endpoint: TCPEndpoint, _ loop: EventLoop,
-        _ reporter: ConnectionReporter, _ whenLeaving: @escaping @Sendable () -> Void
-    ) {
-        self.dialling = dialling
-        self.endpoint = endpoint
-        self.loop = loop
-        self.reporter = reporter
-        self.whenLeaving = whenLeaving
-    }
-
-    /// Connects; gives up where its task is cancelled meanwhile.
-    func connect() async -> Outcome {
-        await withTaskCancellationHandler {
-            await withUnsafeContinuation { (waiter: UnsafeContinuation<Outcome, Never>) in
-                let willRun = loop.execute { self.start(waiter) }
-                if !willRun { waiter.resume(returning: .failure(ConnectError(.shutdown, to: nil))) }
-            }
-        } onCancel: {
-            loop.execute { self.cancel() }
-        }
-    }
-
-    private func start(_ waiter: UnsafeContinuation<Outcome, Never>) {
-        guard !isCancelled else {
-            return waiter.resume(returning: .failure(ConnectError(.cancelled, to: nil)))
-        }
-        var configuration = dialling.connecting
-        configuration.limits = dialling.configuration.connection
-        let completion = { [self] (result: Result<Connection, ConnectError>) in
-            attempt = nil
-            waiter.resume(returning: result.map(link))
-        }
-        attempt =
-            switch endpoint {
-            case .address(let address):
-                loop.connect(to: address, configuration: configuration, completion: completion)
-            case .host(let host, let port):
-                loop.connect(
-                    host: host, port: port, configuration: configuration,
-                    resolver: dialling.resolver, completion: completion)
-            }
-    }
-
-    private func link(_ connection: Connection) -> RPCLink {
-        let mailbox = LoopMailbox(loop)
-        let (reporter, whenLeaving) = (reporter, whenLeaving)
+    private func link(
+        _ connection: Connection, _ reporter: ConnectionReporter,
+        _ whenLeaving: @escaping @Sendable () -> Void
+    ) -> RPCLink {
+        let mailbox = LoopMailbox(connection.loop)
         let departure = RPCLink.Departure()
         let peer = PeerConnection(
-            connection, role: .client, configuration: dialling.configuration,
-            table: dialling.table, mailbox: mailbox, shelf: ServedCallShelf(mailbox)
+            connection, role: .client, configuration: configuration, table: table,
+            mailbox: mailbox, shelf: ServedCallShelf(mailbox)
         ) { _ in
             departure.begin()
             reporter.closed()
@@ -139,10 +85,5 @@ private final class RPCDial: @unchecked Sendable {
         }
         connection.handler = peer
         return RPCLink(RPCConnection(peer), departure)
-    }
-
-    private func cancel() {
-        isCancelled = true
-        attempt?.cancel()
     }
 }

@@ -18,6 +18,18 @@ struct EncodedName: Hashable, Sendable {
             filled = count
         }
     }
+
+    /// The names it was made of. Complexity: O(bytes).
+    var parts: (service: String, method: String) {
+        bytes.withUnsafeBytes { fields in
+            // They were written above.
+            guard let envelope = try? RequestEnvelope(fields) else { return ("", "") }
+            return (
+                String(decoding: fields[envelope.service], as: UTF8.self),
+                String(decoding: fields[envelope.method], as: UTF8.self)
+            )
+        }
+    }
 }
 
 /// All of a request's frame that comes before the payload's bytes, which are the last of it.

@@ -119,14 +119,12 @@ final class Worker: Sendable {
 }
 
 /// Servers and a client of all of them, on a simulated network, on one loop in the test's thread.
-final class ClientWorld {
+final class ClientWorld: SimulatedWorld {
     let network: SimulatedNetwork
     let group: EventLoopGroup
     let workers: [Worker]
     let addresses: [SocketAddress]
     let client: RPCClient
-
-    var loop: EventLoop { group.loops[0] }
 
     init(
         servers: Int = 1, seed: UInt64 = 0, faults: Faults = Faults(),
@@ -173,29 +171,6 @@ final class ClientWorld {
 
     /// It is back, as another process.
     func restart(_ index: Int) { network.setRoute(.open, to: addresses[index]) }
-
-    func run<Result: Sendable>(
-        within duration: Duration = .seconds(120),
-        _ body: @escaping @Sendable () async throws -> Result
-    ) throws -> Result {
-        let running = start(body)
-        _ = network.run(within: duration) { running.isOver }
-        return try #require(running.result, "a task did not end").get()
-    }
-
-    func start<Result: Sendable>(
-        _ body: @escaping @Sendable () async throws -> Result
-    ) -> Running<Result> {
-        let running = Running<Result>()
-        running.task = Task(executorPreference: loop) {
-            do {
-                running.end(.success(try await body()))
-            } catch {
-                running.end(.failure(error))
-            }
-        }
-        return running
-    }
 
     /// Calls `method` in a task.
     func call(

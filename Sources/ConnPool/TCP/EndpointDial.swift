@@ -1,34 +1,38 @@
-internal import NetPoll
+package import NetPoll
 
-/// One dial of a ``TCPConnectionPool``.
+/// One dial to an endpoint, which a task waits for.
 ///
 /// `@unchecked Sendable`: its state is touched on its loop only.
-final class TCPDial: @unchecked Sendable {
-    typealias Outcome = Result<AsyncConnection, ConnectError>
+package final class EndpointDial<Made: Sendable>: @unchecked Sendable {
+    package typealias Outcome = Result<Made, ConnectError>
 
     private let endpoint: TCPEndpoint
     private let loop: EventLoop
     private let configuration: ConnectConfiguration
     private let resolver: any Resolver
-    private let reporter: ConnectionReporter
-    private let tellsUnasked: Bool
+    private let make: @Sendable (ConnectedHost) -> Made
     private var attempt: ConnectAttempt?
     private var isCancelled = false
 
-    init(
-        _ endpoint: TCPEndpoint, _ loop: EventLoop, _ configuration: ConnectConfiguration,
-        _ resolver: any Resolver, _ reporter: ConnectionReporter, tellsUnasked: Bool
+    /// - Parameters:
+    ///   - endpoint: Where to.
+    ///   - loop: Serves the connection.
+    ///   - configuration: How it is connected, and its limits.
+    ///   - resolver: Finds the addresses of a host.
+    ///   - make: Makes of the new connection what the dial gives, handler and all; called on the loop.
+    package init(
+        to endpoint: TCPEndpoint, on loop: EventLoop, _ configuration: ConnectConfiguration,
+        _ resolver: any Resolver, _ make: @escaping @Sendable (ConnectedHost) -> Made
     ) {
         self.endpoint = endpoint
         self.loop = loop
         self.configuration = configuration
         self.resolver = resolver
-        self.reporter = reporter
-        self.tellsUnasked = tellsUnasked
+        self.make = make
     }
 
     /// Connects; gives up where its task is cancelled meanwhile.
-    func connect() async -> Outcome {
+    package func connect() async -> Outcome {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (waiter: UnsafeContinuation<Outcome, Never>) in
                 let willRun = loop.execute { self.start(waiter) }
@@ -41,12 +45,11 @@ final class TCPDial: @unchecked Sendable {
 
     private func start(_ waiter: UnsafeContinuation<Outcome, Never>) {
         guard !isCancelled else {
-            waiter.resume(returning: .failure(ConnectError(.cancelled, to: nil)))
-            return
+            return waiter.resume(returning: .failure(ConnectError(.cancelled, to: nil)))
         }
         let completion = { [self] (result: Result<ConnectedHost, ConnectError>) in
             attempt = nil
-            waiter.resume(returning: result.map(watch))
+            waiter.resume(returning: result.map(make))
         }
         attempt =
             switch endpoint {
@@ -59,14 +62,6 @@ final class TCPDial: @unchecked Sendable {
                     host, port: port, configuration: configuration, resolver: resolver,
                     completion: completion)
             }
-    }
-
-    /// Sees to it that the pool hears of the connection from the first event on.
-    private func watch(_ connected: ConnectedHost) -> AsyncConnection {
-        let core = AsyncConnectionCore(connected.connection, from: connected.address)
-        connected.connection.handler = WatchedConnection(
-            core, reporter, tellsUnasked: tellsUnasked)
-        return AsyncConnection(core)
     }
 
     private func cancel() {
