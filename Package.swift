@@ -29,6 +29,7 @@ let package = Package(
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
+        .library(name: "HubTokens", targets: ["HubTokens"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "messagepack-peer", targets: ["MessagePackPeer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
@@ -43,6 +44,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
@@ -94,17 +96,26 @@ let package = Package(
         .target(
             name: "MessagePackRPC", dependencies: ["MessagePack", "NetPoll"],
             swiftSettings: settings),
+        .target(name: "HubWire", dependencies: ["MessagePack"], swiftSettings: settings),
         .target(
             name: "Hub",
             dependencies: [
-                "NetPoll", "WSFrame", "WSTransport",
+                "HubWire", "NetPoll", "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["PROTOCOL.md"],
+            resources: [.embedInCode("Script/hub.js")],
             swiftSettings: settings
         ),
         .target(
             name: "HubSQLite",
             dependencies: ["Hub", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings),
+        .target(
+            name: "HubTokens",
+            dependencies: [
+                "Hub", "MessagePack", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: settings),
         .target(
             name: "HubTesting",
@@ -276,8 +287,8 @@ let package = Package(
         .testTarget(
             name: "HubTests",
             dependencies: [
-                "Hub", "HubTesting", "HubWorlds", "NetPoll", "NetPollTesting", "Seeds",
-                "WSFrame", "WSTransport",
+                "Hub", "HubTesting", "HubTokens", "HubWorlds", "NetPoll", "NetPollTesting",
+                "Seeds", "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -294,9 +305,11 @@ let package = Package(
                 "Hub", "HubSQLite", "HubTesting", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "HubTokensTests", dependencies: ["Hub", "HubTokens"], swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
-            name: "FuzzTargets", dependencies: ["MessagePack", "RPC", "WSFrame"],
+            name: "FuzzTargets", dependencies: ["HubWire", "MessagePack", "RPC", "WSFrame"],
             path: "Tests/Fuzzing/Targets", swiftSettings: settings),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",

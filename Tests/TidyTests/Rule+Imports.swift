@@ -17,11 +17,13 @@ extension Rule {
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
         "RPC": ["CZlib", "ConnPool", "NetPoll", "Synchronization"],
+        "HubWire": ["MessagePack"],
         "Hub": [
-            "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
+            "FoundationEssentials", "HubWire", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
         ],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
+        "HubTokens": ["Crypto", "Hub", "MessagePack"],
         "HubTesting": [
             "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
         ],

@@ -8,6 +8,9 @@ public enum ClientAction: Hashable, Sendable {
     case members(topic: String)
     /// Read its history.
     case history(topic: String)
+    /// Go on with these credentials, before its last ones expire; who allows it remembers how long
+    /// they are good for.
+    case refresh(credentials: String)
 }
 
 /// Whether a client may.
@@ -16,6 +19,8 @@ public enum Permission: Sendable {
     case allow
     /// It may not, for that reason.
     case deny(String)
+    /// It may not, and is told this.
+    case refuse(EventFailure)
     /// That has to be found out first; the client's later messages do not wait for it.
     case ask(@Sendable () async -> Permission)
 }
