@@ -27,6 +27,7 @@ let package = Package(
         .library(name: "RPCMetrics", targets: ["RPCMetrics"]),
         .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
         .library(name: "Hub", targets: ["Hub"]),
+        .library(name: "HubClientKit", targets: ["HubClientKit"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .library(name: "HubTokens", targets: ["HubTokens"]),
@@ -107,6 +108,9 @@ let package = Package(
             resources: [.embedInCode("Script/hub.js")],
             swiftSettings: settings
         ),
+        .target(
+            name: "HubClientKit", dependencies: ["Hub", "NetPoll", "WSFrame", "WSTransport"],
+            swiftSettings: settings),
         .target(
             name: "HubSQLite",
             dependencies: ["Hub", .product(name: "GRDB", package: "GRDB.swift")],
@@ -303,6 +307,13 @@ let package = Package(
             name: "HubSQLiteTests",
             dependencies: [
                 "Hub", "HubSQLite", "HubTesting", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubClientTests",
+            dependencies: [
+                "Hub", "HubClientKit", "HubTesting", "HubTokens", "NetPoll", "NetPollTesting",
+                "WSFrame", "WSTransport",
             ],
             swiftSettings: settings),
         .testTarget(

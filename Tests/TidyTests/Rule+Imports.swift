@@ -23,6 +23,7 @@ extension Rule {
             "WSTransport",
         ],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
+        "HubClientKit": ["Hub", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTokens": ["Crypto", "Hub", "MessagePack"],
         "HubTesting": [
             "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
