@@ -28,6 +28,8 @@ let package = Package(
         .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubClientKit", targets: ["HubClientKit"]),
+        .library(name: "HubHTTP", targets: ["HubHTTP"]),
+        .library(name: "HubJWT", targets: ["HubJWT"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .library(name: "HubTokens", targets: ["HubTokens"]),
@@ -49,6 +51,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
+        .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
     ],
     targets: [
         .target(name: "CNetPoll"),
@@ -110,6 +113,17 @@ let package = Package(
         ),
         .target(
             name: "HubClientKit", dependencies: ["Hub", "NetPoll", "WSFrame", "WSTransport"],
+            swiftSettings: settings),
+        .target(
+            name: "HubHTTP",
+            dependencies: [
+                "Hub", "PrometheusText", "WSFrame", "WSTransport",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "HubJWT",
+            dependencies: ["Hub", .product(name: "JWTKit", package: "jwt-kit")],
             swiftSettings: settings),
         .target(
             name: "HubSQLite",
@@ -304,9 +318,24 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "HubHTTPTests",
+            dependencies: [
+                "Hub", "HubHTTP", "HubTesting", "HubWorlds", "NetPoll", "NetPollTesting",
+                "PrometheusText", "WSFrame", "WSTransport",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubJWTTests",
+            dependencies: [
+                "Hub", "HubJWT", "NetPoll", .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "HubSQLiteTests",
             dependencies: [
-                "Hub", "HubSQLite", "HubTesting", .product(name: "GRDB", package: "GRDB.swift"),
+                "Hub", "HubSQLite", "HubTesting", "HubWorlds", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -22,6 +22,10 @@ extension Rule {
             "FoundationEssentials", "HubWire", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
         ],
+        "HubHTTP": [
+            "CoreMetrics", "Hub", "PrometheusText", "Synchronization", "WSFrame", "WSTransport",
+        ],
+        "HubJWT": ["Hub", "JWTKit"],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
         "HubClientKit": ["Hub", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTokens": ["Crypto", "Hub", "MessagePack"],

@@ -33,10 +33,10 @@ public struct TokenBucket: Sendable {
         fullAt = Int64.min / 2
     }
 
-    /// Spends one token at `now`.
-    public mutating func take(at now: Instant) -> Outcome {
+    /// Spends `count` tokens at `now`; one, unless it is said how many.
+    public mutating func take(_ count: Int = 1, at now: Instant) -> Outcome {
         let now = now.nanoseconds
-        let next = max(fullAt, now) + nanosecondsPerToken
+        let next = max(fullAt, now) + Int64(count) * nanosecondsPerToken
         let missing = (next - now) - burst * nanosecondsPerToken
         guard missing > 0 else {
             fullAt = next

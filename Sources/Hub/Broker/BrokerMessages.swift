@@ -25,12 +25,12 @@ public struct BrokerPublication: Hashable, Sendable {
 
 /// Something that every node has to do for those of its sessions that are meant.
 public enum BrokerCommand: Hashable, Sendable {
-    /// Send them this.
-    case send(HubMessage, to: Recipients)
+    /// Send them this; the node of that name has done so.
+    case send(HubMessage, to: Recipients, notBy: NodeID? = nil)
     /// Close them, with this code and reason.
     case kick(Recipients, code: CloseCode, reason: String)
     /// Let the user in no more until then (`nil`: for ever), and close what is there.
-    case ban(user: String, until: Timestamp?)
+    case ban(user: String, until: Timestamp?, reason: String = "")
     /// Let the user in again.
     case unban(user: String)
     /// The user's inbox has something new.

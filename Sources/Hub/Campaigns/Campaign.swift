@@ -1,8 +1,9 @@
 import NetPoll
 import Synchronization
 
-/// A message on its way to many sessions, no faster than so many a second; see
-/// ``HubServer/campaign(_:to:rate:)``.
+/// A message on its way to many sessions or inboxes, no faster than so many a second; see
+/// ``HubServer/campaign(_:to:rate:)`` and
+/// ``HubServer/campaign(_:toInboxesOf:rate:idempotencyKey:)``.
 ///
 /// Any thread may ask and steer it. It goes on without being held.
 public final class Campaign: Sendable {
@@ -22,18 +23,27 @@ public final class Campaign: Sendable {
     public struct Progress: Hashable, Sendable {
         /// Where it stands.
         public var state = State.running
-        /// Sessions that it is for.
+        /// Sessions or inboxes that it is for.
         public var total = 0
-        /// Sessions that it was sent to, those among them that had ended.
+        /// Sessions that it was sent to, those among them that had ended; inboxes that have answered.
         public var sent = 0
-        /// Sessions of ``sent`` that had ended before their turn.
+        /// Sessions of ``sent`` that had ended before their turn; inboxes that had no room, or whose
+        /// store failed.
         public var missed = 0
+    }
+
+    /// What gets the message.
+    enum Aim: Sendable {
+        case session(SessionID)
+        case inbox(of: String)
     }
 
     private struct Course {
         var progress = Progress()
         var rate: Int
-        var waiting: [SessionID] = []
+        var waiting: [Aim] = []
+        /// Inboxes that have not answered yet.
+        var unanswered = 0
         /// Parts of a message that the rate has allowed and that were not sent.
         var allowance = 0.0
         var lastStep: Instant?
@@ -44,13 +54,20 @@ public final class Campaign: Sendable {
     private static let step = Duration.milliseconds(20)
 
     private let hub: HubServer
+    private let message: HubMessage
     private let envelope: SharedEnvelope
+    private let idempotencyKey: String?
     private let loop: EventLoop
     private let course: Mutex<Course>
 
-    init(hub: HubServer, message: HubMessage, rate: Int, on loop: EventLoop) {
+    init(
+        hub: HubServer, message: HubMessage, rate: Int, idempotencyKey: String? = nil,
+        on loop: EventLoop
+    ) {
         precondition(rate > 0, "a rate of \(rate) a second")
         self.hub = hub
+        self.message = message
+        self.idempotencyKey = idempotencyKey
         self.loop = loop
         envelope = SharedEnvelope(.message(message), protocols: hub.configuration.protocols)
         course = Mutex(Course(rate: rate))
@@ -106,13 +123,13 @@ public final class Campaign: Sendable {
     }
 
     /// Begins to send to these.
-    func begin(_ ids: [SessionID]) {
+    func begin(_ aims: [Aim]) {
         course.withLock { course in
             // Taken from the end.
-            course.waiting = ids.reversed()
-            course.progress.total = ids.count
+            course.waiting = aims.reversed()
+            course.progress.total = aims.count
         }
-        if ids.isEmpty { end(.finished) } else { schedule() }
+        if aims.isEmpty { end(.finished) } else { schedule() }
     }
 
     private func schedule() {
@@ -121,7 +138,7 @@ public final class Campaign: Sendable {
     }
 
     fileprivate func advance(at now: Instant) {
-        let (share, isOver) = course.withLock { course -> ([SessionID], Bool) in
+        let (share, isOver) = course.withLock { course -> ([Aim], Bool) in
             switch course.progress.state {
             case .finished, .cancelled: return ([], true)
             case .paused: return ([], false)
@@ -137,26 +154,56 @@ public final class Campaign: Sendable {
             course.allowance -= Double(count)
             let share = Array(course.waiting.suffix(count).reversed())
             course.waiting.removeLast(count)
-            course.progress.sent += count
+            let inboxes = share.count { if case .inbox = $0 { true } else { false } }
+            course.unanswered += inboxes
+            course.progress.sent += count - inboxes
             return (share, course.waiting.isEmpty)
         }
-        send(to: share)
-        guard isOver else { return schedule() }
-        end(.finished)
-    }
-
-    private func send(to ids: [SessionID]) {
-        for id in ids {
-            hub.withSessionIfAny(id) { session in
-                guard let session else {
-                    self.course.withLock { $0.progress.missed += 1 }
-                    return
-                }
-                if let frame = self.envelope.frame(for: session.protocolIndex) {
-                    session.send(frame)
-                }
+        for aim in share {
+            switch aim {
+            case .session(let id): send(to: id)
+            case .inbox(let user): deposit(for: user)
             }
         }
+        guard isOver else { return schedule() }
+        endIfAnswered()
+    }
+
+    private func send(to id: SessionID) {
+        hub.withSessionIfAny(id) { session in
+            guard let session else {
+                self.course.withLock { $0.progress.missed += 1 }
+                return
+            }
+            if let frame = self.envelope.frame(for: session.protocolIndex) {
+                session.send(frame)
+            }
+        }
+    }
+
+    private func deposit(for user: String) {
+        hub.deposit(
+            message, for: user, idempotencyKey: idempotencyKey, timeToLive: nil
+        ) { result in
+            self.course.withLock { course in
+                course.unanswered -= 1
+                course.progress.sent += 1
+                switch result {
+                case .success(.stored), .success(.duplicate): break
+                case .success(.refused), .failure: course.progress.missed += 1
+                }
+            }
+            self.endIfAnswered()
+        }
+    }
+
+    /// Ends it where all that was to be sent was, and no inbox is waited for.
+    private func endIfAnswered() {
+        let isOver = course.withLock { course in
+            course.waiting.isEmpty && course.unanswered == 0
+                && course.progress.sent == course.progress.total
+        }
+        if isOver { end(.finished) }
     }
 
     private func end(_ state: State) {

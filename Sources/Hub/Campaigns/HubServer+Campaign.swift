@@ -22,9 +22,33 @@ extension HubServer {
                 shard.sessions.forEach { session in
                     if recipients.include(session) { ids.append(session.id) }
                 }
-                if let all = found.add(ids) { campaign.begin(all) }
+                if let all = found.add(ids) { campaign.begin(all.map { .session($0) }) }
             }
         }
+        return campaign
+    }
+
+    /// Puts a message into the inboxes of many users, no faster than so many a second: those who are
+    /// there get it at once, and the others when they come.
+    ///
+    /// A campaign is not kept by the store: one that ended with its process is begun again, with the same
+    /// key, and who has the message already does not get it twice.
+    ///
+    /// - Parameters:
+    ///   - message: What it says.
+    ///   - users: Whose inboxes.
+    ///   - rate: Deposits a second, at least 1.
+    ///   - idempotencyKey: Names the campaign, so that it may be begun again.
+    /// - Returns: What tells how far it has come and steers it.
+    @discardableResult
+    public func campaign(
+        _ message: HubMessage, toInboxesOf users: [String], rate: Int,
+        idempotencyKey: String? = nil
+    ) -> Campaign {
+        let campaign = Campaign(
+            hub: self, message: message, rate: rate, idempotencyKey: idempotencyKey,
+            on: shards[0].loop)
+        campaign.begin(users.map { .inbox(of: $0) })
         return campaign
     }
 

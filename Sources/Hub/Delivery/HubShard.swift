@@ -103,6 +103,10 @@ final class HubShard: @unchecked Sendable {
     func began(_ session: Session) {
         session.id = sessions.insert(session)
         directories.ledger.add(MemoryLedger.sessionBytes)
+        if let refusal = session.takeIdentity() {
+            session.isRefused = true
+            return session.close(refusal)
+        }
         welcome(session, isResumed: false)
         session.handler.began(session)
     }
@@ -127,9 +131,10 @@ final class HubShard: @unchecked Sendable {
         session.hasEnded = true
         session.permit = nil
         session.stopInbox()
+        session.extras?.credentialWatch?.stop()
         session.failRequests()
         if let user = session.user { directories.sessions.remove(session.id, of: user) }
-        session.handler.ended(session, reason: reason)
+        if !session.isRefused { session.handler.ended(session, reason: reason) }
         session.link = nil
         session.connection = nil
         session.outbox = nil

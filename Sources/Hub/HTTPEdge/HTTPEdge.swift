@@ -14,8 +14,9 @@ struct HTTPEdge: Sendable {
         self.files = StaticFiles(files)
     }
 
-    /// The response to `request`; while draining, `/readyz` says so by its status.
-    func response(to request: HTTPRequest, isDraining: Bool) -> HTTPResponse {
+    /// The response to `request`, `nil` where its path is another; while draining, `/readyz` says so by
+    /// its status.
+    func response(to request: HTTPRequest, isDraining: Bool) -> HTTPResponse? {
         if let response = files.response(to: request) { return response }
         let answer: HTTPResponse
         switch request.path {
@@ -26,7 +27,7 @@ struct HTTPEdge: Sendable {
         case Self.readinessPath:
             answer = HTTPResponse(status: .ok, text: "ready\n")
         default:
-            return HTTPResponse(status: .notFound, text: "404 Not Found\n")
+            return nil
         }
         guard request.method == .get || request.method == .head else {
             var response = HTTPResponse(

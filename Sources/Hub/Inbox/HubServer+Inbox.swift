@@ -15,21 +15,39 @@ extension HubServer {
         _ message: HubMessage, for user: String, idempotencyKey: String? = nil,
         timeToLive: Duration? = nil
     ) async throws(StoreError) -> InboxDeposited {
+        let result = await withCheckedContinuation { continuation in
+            deposit(message, for: user, idempotencyKey: idempotencyKey, timeToLive: timeToLive) {
+                continuation.resume(returning: $0)
+            }
+        }
+        return try result.get()
+    }
+
+    /// As ``deposit(_:for:idempotencyKey:timeToLive:)``; `whenDone` is called once, on any thread.
+    func deposit(
+        _ message: HubMessage, for user: String, idempotencyKey: String?, timeToLive: Duration?,
+        whenDone: @escaping @Sendable (Result<InboxDeposited, StoreError>) -> Void
+    ) {
         guard let writer = directories.inboxes else {
-            throw StoreError(.unavailable, detail: "HubConfiguration.inbox is not set")
+            return whenDone(
+                .failure(StoreError(.unavailable, detail: "HubConfiguration.inbox is not set")))
         }
         let life = timeToLive ?? writer.policy.timeToLive
         let deposit = InboxDeposit(
             user: user, message: message, expiry: life.map { configuration.calendar() + $0 },
             limits: writer.policy.limits, idempotencyKey: idempotencyKey)
-        let result = await withCheckedContinuation { continuation in
-            writer.deposits.submit(deposit) { continuation.resume(returning: $0) }
+        writer.deposits.submit(deposit) { result in
+            if case .success(.stored) = result { self.inboxChanged(of: user) }
+            whenDone(result)
         }
-        let answer = try result.get()
-        if case .stored = answer {
+    }
+
+    private func inboxChanged(of user: String) {
+        if let node = directories.node {
+            node.command(.inboxChanged(user: user))
+        } else {
             forEach(sessions(of: user)) { $0.shard.inboxChanged($0) }
         }
-        return answer
     }
 
     /// Messages of a user's inbox that wait to be acknowledged, the oldest of them.

@@ -10,6 +10,7 @@ extension HubShard {
     }
 
     func received(_ bytes: RawSpan, kind: MessageKind, from session: Session) {
+        guard !session.isRefused, session.mayReceive(bytes: bytes.byteCount) else { return }
         let spoken = configuration.protocols[Int(session.protocolIndex)]
         if spoken is RawProtocol, directories.onion.isEmpty {
             session.handler.received(bytes, kind: kind, from: session)
@@ -60,10 +61,7 @@ extension HubShard {
         case .resume(let resume):
             self.resume(resume, for: session)
         case .refresh(let id, let credentials):
-            permit(.refresh(credentials: credentials), id, session) { session, _ in
-                session.tell(.reply(id, Payload(text: "")))
-                session.shard.giveToken(to: session)
-            }
+            renew(credentials, id, of: session)
         case .ping(let id):
             session.tell(.pong(id))
         }
@@ -216,7 +214,8 @@ extension HubShard {
         then body: @escaping (Session, HubServer) -> Void
     ) {
         guard let hub = directories.hub else { return }
-        switch application.authorize(action, by: session) {
+        let isGranted = session.identity?.grants(action) ?? false
+        switch isGranted ? .allow : application.authorize(action, by: session) {
         case .allow:
             body(session, hub)
         case .deny(let reason):

@@ -8,9 +8,6 @@ public enum ClientAction: Hashable, Sendable {
     case members(topic: String)
     /// Read its history.
     case history(topic: String)
-    /// Go on with these credentials, before its last ones expire; who allows it remembers how long
-    /// they are good for.
-    case refresh(credentials: String)
 }
 
 /// Whether a client may.

@@ -24,6 +24,11 @@ public protocol HubApplication: AnyObject, Sendable {
     /// Called at most once per topic and ``HubConfiguration/presenceInterval``. By default the
     /// clients are told by ``ServerEnvelope/presence(topic:_:)``, in protocols that have a word for it.
     func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage?
+
+    /// A session's credentials expire in ``HubConfiguration/credentialsNotice``; then it is closed with
+    /// `CloseCode.credentialsExpired`, unless the client or ``Session/extendCredentials(until:)`` renews
+    /// them. By default nothing is done.
+    func credentialsExpire(of session: Session)
 }
 
 extension HubApplication {
@@ -34,6 +39,8 @@ extension HubApplication {
     public func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage? {
         nil
     }
+
+    public func credentialsExpire(of session: Session) {}
 }
 
 /// An application's decision on a client that asks for a session.

@@ -67,6 +67,8 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default: nothing but `/healthz` and `/readyz`.
     public var files: [String: StaticFile] = [:]
+    /// Who answers requests for paths that are none of these; `nil`, the default, for 404.
+    public var routes: HTTPRouter?
     /// The longest time a connection may take for a request or the upgrade.
     ///
     /// Default 10 s.
@@ -78,6 +80,23 @@ public struct HubConfiguration: Sendable {
     public var proxies: TrustedProxies?
 
     // MARK: - Connections
+
+    /// Who finds out who clients are; `nil`, the default, for the application alone.
+    public var authenticator: (any HubAuthenticator)?
+    /// How long before its credentials expire a session's application is told. Default 30 s.
+    public var credentialsNotice = Duration.seconds(30)
+    /// How clients are told that they get no session. Default ``RefusalStyle/status``.
+    public var refusals = RefusalStyle.status
+    /// How fast clients are let in, all together; `nil` for as fast as they come. Default: 10,000 a
+    /// second, and 20,000 at once.
+    public var handshakeRate: HandshakeRate? = HandshakeRate()
+    /// Whether a request is that of a client which resumes a session, and goes before those that log
+    /// in. What it says should be proved: who is believed without proof comes in before others.
+    ///
+    /// Default: of nobody.
+    public var isResume: @Sendable (HTTPRequest) -> Bool = { _ in false }
+    /// How fast each client may send; `nil`, the default, for as fast as it likes.
+    public var sessionRate: SessionRate?
 
     /// Connections in all; further ones get 503.
     ///
@@ -150,6 +169,13 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 65,536.
     public var storeWaitingMax = 65_536
+    /// How often what has expired is removed from the store; `nil` for never. Default 60 s.
+    public var storeSweepInterval: Duration? = .seconds(60)
+    /// What connects the hub to those of other nodes; `nil`, the default, for no others.
+    ///
+    /// All of them then have to share one ``store``, where their messages have their order. Presence
+    /// and campaigns are of each node alone.
+    public var broker: (any Broker)?
     /// How messages of inboxes are delivered; `nil`, the default, for no inboxes.
     public var inbox: InboxPolicy?
     /// How clients come back to their sessions by a token; `nil`, the default, for not at all.

@@ -5,11 +5,14 @@ final class HubDirectories: Sendable {
     let sessions: SessionDirectory
     let bans = BanList()
     let router = EventRouter()
+    let listeners = ListenerList()
     let onion: Onion
     let ledger: MemoryLedger
     let inboxes: InboxWriter?
     /// Where the store keeps histories.
     let histories: HistoryWriter?
+    /// The way to other nodes' hubs.
+    let node: HubNode?
     private let owner = Mutex(Owner())
 
     /// The hub, which owns this and may be gone while sessions end.
@@ -17,12 +20,16 @@ final class HubDirectories: Sendable {
         weak var hub: HubServer?
     }
 
-    init(_ configuration: HubConfiguration, inboxes: InboxWriter?, histories: HistoryWriter?) {
+    init(
+        _ configuration: HubConfiguration, inboxes: InboxWriter?, histories: HistoryWriter?,
+        node: HubNode?
+    ) {
         sessions = SessionDirectory(sessionsPerUserMax: configuration.sessionsPerUserMax)
         ledger = MemoryLedger(bytesMax: configuration.memoryBytesMax)
         onion = Onion(layers: configuration.middleware)
         self.inboxes = inboxes
         self.histories = histories
+        self.node = node
     }
 
     /// Tells it its hub, before that listens.

@@ -18,6 +18,7 @@ extension HubServer {
             beginDrain(deadline: deadline, reconnectingWithin: spread) { continuation.resume() }
         }
         await server.drain(code: .goingAway, deadline: .zero)
+        await directories.node?.leave()
     }
 
     /// As ``drain(deadline:reconnectingWithin:)`` but for the listeners, which go on to refuse.

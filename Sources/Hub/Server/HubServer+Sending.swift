@@ -12,6 +12,19 @@ extension HubServer {
     public func send(
         _ message: HubMessage, to recipients: Recipients, except: [SessionID] = []
     ) {
+        guard let node = directories.node else {
+            return sendHere(message, to: recipients, except: except)
+        }
+        if except.isEmpty {
+            node.command(.send(message, to: recipients))
+        } else {
+            // Sessions are of one node: it sends by itself, and the others to all that are meant.
+            sendHere(message, to: recipients, except: except)
+            node.command(.send(message, to: recipients, notBy: node.id))
+        }
+    }
+
+    func sendHere(_ message: HubMessage, to recipients: Recipients, except: [SessionID] = []) {
         let envelope = SharedEnvelope(.message(message), protocols: configuration.protocols)
         forEach(recipients, except: except) { session in
             if let frame = envelope.frame(for: session.protocolIndex) { session.send(frame) }
@@ -30,6 +43,13 @@ extension HubServer {
     public func kick(
         _ recipients: Recipients, code: CloseCode = .policyViolation, reason: String = ""
     ) {
+        guard let node = directories.node else {
+            return kickHere(recipients, code: code, reason: reason)
+        }
+        node.command(.kick(recipients, code: code, reason: reason))
+    }
+
+    func kickHere(_ recipients: Recipients, code: CloseCode, reason: String) {
         forEach(recipients) { $0.close(code, reason: reason) }
     }
 
@@ -37,13 +57,26 @@ extension HubServer {
     ///
     /// Bans are kept in memory: an application that wants them to outlive the process keeps them too.
     public func ban(user: String, until: Timestamp? = nil, reason: String = "") {
+        guard let node = directories.node else {
+            return banHere(user: user, until: until, reason: reason)
+        }
+        node.command(.ban(user: user, until: until, reason: reason))
+    }
+
+    /// As ``ban(user:until:reason:)``, for so long.
+    public func ban(user: String, for duration: Duration, reason: String = "") {
+        ban(user: user, until: configuration.calendar() + duration, reason: reason)
+    }
+
+    func banHere(user: String, until: Timestamp?, reason: String) {
         directories.bans.ban(user, until: until, at: configuration.calendar())
-        kick(Recipients(.users([user])), reason: reason)
+        kickHere(Recipients(.users([user])), code: .forbidden, reason: reason)
     }
 
     /// Lets a user in again.
     public func unban(user: String) {
-        directories.bans.unban(user)
+        guard let node = directories.node else { return directories.bans.unban(user) }
+        node.command(.unban(user: user))
     }
 
     /// Moves the sessions that are meant and subscribe to `topic` over to `other`, from its next
@@ -64,6 +97,13 @@ extension HubServer {
     /// The names of a user's sessions, the oldest first.
     public func sessions(of user: String) -> [SessionID] {
         directories.sessions.sessions(of: user).map(\.id)
+    }
+
+    /// A user's sessions, the oldest first.
+    public func references(of user: String) -> [SessionReference] {
+        directories.sessions.sessions(of: user).map {
+            SessionReference(id: $0.id, user: user, device: $0.device, hub: self)
+        }
     }
 
     /// Asks a session something and waits for the answer.

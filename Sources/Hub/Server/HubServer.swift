@@ -43,16 +43,19 @@ public final class HubServer: Sendable {
                 store: configuration.store, policy: $0, on: group.loops[0],
                 calendar: configuration.calendar)
         }
-        let histories: HistoryWriter? =
-            switch configuration.store.durability {
-            case .process: nil
-            case .durable:
-                HistoryWriter(
-                    store: configuration.store, waitingMax: configuration.storeWaitingMax,
-                    on: group.loops[0], calendar: configuration.calendar)
-            }
+        // What several nodes publish has its one order in the store.
+        let isStored = configuration.store.durability == .durable || configuration.broker != nil
+        let histories =
+            isStored
+            ? HistoryWriter(
+                store: configuration.store, waitingMax: configuration.storeWaitingMax,
+                on: group.loops[0], calendar: configuration.calendar) : nil
+        let node = configuration.broker.map {
+            HubNode(
+                $0, waitingMax: configuration.storeWaitingMax, on: group.loops[0], logger: logger)
+        }
         let directories = HubDirectories(
-            configuration, inboxes: inboxes, histories: histories)
+            configuration, inboxes: inboxes, histories: histories, node: node)
         self.directories = directories
         let shards = group.loops.map { loop in
             HubShard(
@@ -61,12 +64,16 @@ public final class HubServer: Sendable {
         }
         self.shards = shards
         let limits = configuration.topic
-        registry = TopicRegistry(topicsMax: configuration.topicsMax) { name in
+        registry = TopicRegistry(
+            topicsMax: configuration.topicsMax
+        ) { name in
             let topic = Topic(
                 name: name, epoch: .random(), shards: shards, limits: limits,
                 protocols: configuration.protocols.count, isLoaded: histories == nil)
             if let histories { topic.load(from: histories.store, on: shards[0].loop) }
             return topic
+        } forgot: {
+            node?.unfollow($0.name)
         }
         let gate = UpgradeGate(shards: shards, configuration: configuration)
         self.gate = gate
@@ -81,6 +88,12 @@ public final class HubServer: Sendable {
         }
         gate.attach(to: self)
         directories.attach(to: self)
+        node?.attach(to: self)
+    }
+
+    deinit {
+        guard let node = directories.node else { return }
+        Task { await node.leave() }
     }
 
     // MARK: - Life
@@ -92,7 +105,10 @@ public final class HubServer: Sendable {
     @discardableResult
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
         let bound = try await server.listen(on: address)
-        if !isSweeping.exchange(true, ordering: .relaxed) { sweepTopics() }
+        if !isSweeping.exchange(true, ordering: .relaxed) {
+            sweep()
+            await directories.node?.joinIfPossible()
+        }
         return bound
     }
 
@@ -108,6 +124,28 @@ public final class HubServer: Sendable {
 
     /// Bytes that its memory ceiling counts; 0 where it has none.
     public var heldBytes: Int { directories.ledger.bytes }
+
+    /// What there is now, and what was done with messages since the hub was made.
+    public struct Totals: Hashable, Sendable {
+        /// Sessions.
+        public var sessions = 0
+        /// Users with sessions.
+        public var users = 0
+        /// Topics.
+        public var topics = 0
+        /// What all topics did, those among them that are forgotten.
+        public var messages = TopicMetrics()
+    }
+
+    /// What there is now, and what was done with messages since the hub was made.
+    ///
+    /// Complexity: O(topics).
+    public var totals: Totals {
+        let (topics, messages) = registry.totals
+        return Totals(
+            sessions: sessionCount, users: directories.sessions.count, topics: topics,
+            messages: messages)
+    }
 
     package var held: Held {
         var held = Held()
@@ -175,9 +213,13 @@ public final class HubServer: Sendable {
         shard.loop.execute { body(shard.sessions[id]) }
     }
 
-    private func sweepTopics() {
-        let sweeper = TopicSweeper(registry: registry, interval: configuration.topicIdleTimeout)
+    private func sweep() {
+        let topics = TopicSweeper(registry: registry, interval: configuration.topicIdleTimeout)
+        let store = StoreSweeper(configuration, of: registry, logger: logger)
         let loop = group.loops[0]
-        loop.execute { sweeper.schedule(on: loop) }
+        loop.execute {
+            topics.schedule(on: loop)
+            store?.schedule(on: loop)
+        }
     }
 }

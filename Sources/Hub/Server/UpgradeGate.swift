@@ -4,11 +4,15 @@ import WSFrame
 import WSTransport
 
 /// Decides on every request that reaches the hub's port: a session, a file, or a refusal.
+///
+/// What costs least is asked first: whether the hub takes anybody, the origin, the address, memory and
+/// the rate; then who the client is, and last the application.
 final class UpgradeGate: Sendable {
     private let shards: [HubShard]
     private let configuration: HubConfiguration
     private let edge: HTTPEdge
-    private let limiter: AddressLimiter
+    private let addresses: AddressCounts
+    private let rate: Mutex<HandshakeBucket?>
     private let isDraining = Atomic(false)
     private let owner = Mutex(Owner())
 
@@ -21,7 +25,8 @@ final class UpgradeGate: Sendable {
         self.shards = shards
         self.configuration = configuration
         edge = HTTPEdge(files: configuration.files)
-        limiter = AddressLimiter(connectionsMax: configuration.sessionsPerAddressMax)
+        addresses = AddressCounts(most: configuration.sessionsPerAddressMax)
+        rate = Mutex(configuration.handshakeRate.map { HandshakeBucket($0) })
     }
 
     /// Tells the gate its hub, before that listens.
@@ -39,27 +44,113 @@ final class UpgradeGate: Sendable {
     ) -> WebSocketServer.Decision {
         let isDraining = isDraining.load(ordering: .relaxed)
         guard request.path == configuration.endpoint else {
-            return .respond(edge.response(to: request, isDraining: isDraining))
+            if let response = edge.response(to: request, isDraining: isDraining) {
+                return .respond(response)
+            }
+            return configuration.routes?.decision(for: request)
+                ?? .respond(HTTPResponse(status: .notFound, text: "404 Not Found\n"))
         }
         guard WebSocketHandshake.isRequested(by: request) else {
             return .respond(
                 HTTPResponse(
                     status: .upgradeRequired, headers: [HTTPHeader("Upgrade", "websocket")]))
         }
-        guard !isDraining, let hub = owner.withLock({ $0.hub }) else {
-            return .respond(HTTPResponse(status: .serviceUnavailable, text: "shutting down\n"))
-        }
         guard configuration.origins.admits(request) else {
             return .respond(HTTPResponse(status: .forbidden, text: "origin not allowed\n"))
         }
-        guard let permit = limiter.admit(address) else {
-            return .respond(
-                HTTPResponse(status: .tooManyRequests, text: "too many from this address\n"))
+        if let refusal = obstacle(to: request, from: address, on: loop) {
+            return refuse(request, refusal)
+        }
+        guard let authenticator = configuration.authenticator else {
+            return admit(request, as: nil, on: loop, from: address)
+        }
+        let credentials = Credentials(
+            .request(request), from: address, at: configuration.calendar())
+        return .ask {
+            let answer = await authenticator.authenticate(credentials)
+            return { self.decide(request, answer, on: loop, from: address) }
+        }
+    }
+
+    // MARK: - Before it is known who it is
+
+    private func obstacle(
+        to request: HTTPRequest, from address: SocketAddress, on loop: EventLoop
+    ) -> AdmissionRefusal? {
+        guard !isDraining.load(ordering: .relaxed) else {
+            return AdmissionRefusal(
+                .draining, "shutting down", retryAfter: RetryHint.jittered(.seconds(2)))
+        }
+        guard addresses.hasRoom(for: address) else { return Self.tooManyOfAddress() }
+        guard shards[loop.index].directories.ledger.stage == .normal else {
+            return AdmissionRefusal(
+                .overloaded, "no memory", retryAfter: RetryHint.jittered(.seconds(5)))
+        }
+        let isResume = configuration.isResume(request)
+        let chance = Double.random(in: 0..<1)
+        let outcome = rate.withLock {
+            $0?.take(isResume: isResume, at: loop.now, chance: chance)
+        }
+        guard case .refused(let retryAfter) = outcome else { return nil }
+        return AdmissionRefusal(.overloaded, "too many at once", retryAfter: retryAfter)
+    }
+
+    private static func tooManyOfAddress() -> AdmissionRefusal {
+        AdmissionRefusal(
+            .tooMany, "too many from this address", retryAfter: RetryHint.jittered(.seconds(5)))
+    }
+
+    private func refuse(
+        _ request: HTTPRequest, _ refusal: AdmissionRefusal
+    ) -> WebSocketServer.Decision {
+        switch configuration.refusals {
+        case .status:
+            .respond(refusal.response)
+        case .closeCode:
+            .upgrade(RefusedClient(refusal), subprotocol: chosenProtocol(for: request).name)
+        }
+    }
+
+    // MARK: - When that is known
+
+    private func decide(
+        _ request: HTTPRequest, _ answer: Authentication, on loop: EventLoop,
+        from address: SocketAddress
+    ) -> WebSocketServer.Decision {
+        switch answer {
+        case .refused(let refusal):
+            return refuse(request, refusal)
+        case .anonymous:
+            return admit(request, as: nil, on: loop, from: address)
+        case .accepted(let identity):
+            let now = configuration.calendar()
+            let directories = shards[loop.index].directories
+            if let expiry = identity.expiry, expiry <= now {
+                return refuse(
+                    request,
+                    AdmissionRefusal(.credentialsExpired, "the credentials have expired"))
+            }
+            if directories.bans.isBanned(identity.user, at: now) {
+                return refuse(request, AdmissionRefusal(IdentifyError.banned))
+            }
+            if !directories.sessions.hasRoom(for: identity.user) {
+                return refuse(request, AdmissionRefusal(IdentifyError.tooManySessions))
+            }
+            return admit(request, as: identity, on: loop, from: address)
+        }
+    }
+
+    private func admit(
+        _ request: HTTPRequest, as identity: Identity?, on loop: EventLoop,
+        from address: SocketAddress
+    ) -> WebSocketServer.Decision {
+        guard let hub = owner.withLock({ $0.hub }) else {
+            return refuse(request, AdmissionRefusal(.draining, "shutting down"))
+        }
+        guard let permit = addresses.admit(address) else {
+            return refuse(request, Self.tooManyOfAddress())
         }
         let shard = shards[loop.index]
-        guard shard.directories.ledger.stage == .normal else {
-            return .respond(HTTPResponse(status: .serviceUnavailable, text: "no memory\n"))
-        }
         let admission = shard.directories.onion.connect(request, from: address) { request in
             shard.application.admit(request, from: address, to: hub)
         }
@@ -70,6 +161,7 @@ final class UpgradeGate: Sendable {
             let (index, subprotocol) = chosenProtocol(for: request)
             let session = ServedSession(
                 shard: shard, handler: handler, protocolIndex: index, permit: permit)
+            session.identity = identity
             return .upgrade(session, subprotocol: subprotocol)
         }
     }
@@ -88,4 +180,29 @@ final class UpgradeGate: Sendable {
         let bare = configuration.protocols.firstIndex { $0.subprotocol == nil }
         return (UInt8(bare ?? 0), nil)
     }
+}
+
+/// How clients are told that they get no session.
+public enum RefusalStyle: Hashable, Sendable {
+    /// By the status of their request's answer, which costs least, and which pages in browsers cannot
+    /// see.
+    case status
+    /// By a WebSocket that is closed at once, with a code and a reason that pages can see. What the
+    /// origin forbids, and what the application refuses, is told by its status all the same.
+    case closeCode
+}
+
+/// Tells one client by a close frame why it gets no session.
+private final class RefusedClient: WebSocketHandler {
+    private let refusal: AdmissionRefusal
+
+    init(_ refusal: AdmissionRefusal) {
+        self.refusal = refusal
+    }
+
+    func opened(_ connection: WebSocketConnection) {
+        connection.close(refusal.closeCode, reason: refusal.closeReason)
+    }
+
+    func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {}
 }

@@ -34,8 +34,10 @@ public class Session {
     var subscriptions: [Subscription] = []
     var extras: SessionExtras?
     /// Counts the session against its address until it ends.
-    var permit: AddressLimiter.Permit?
+    var permit: AddressCounts.Permit?
     var hasEnded = false
+    /// Its handler is told nothing of it.
+    var isRefused = false
     /// The shard will let it have more of what waits for it.
     var isResuming = false
     /// Which of ``HubConfiguration/protocols`` it speaks.
@@ -43,7 +45,7 @@ public class Session {
 
     init(
         shard: HubShard, handler: any SessionHandler, protocolIndex: UInt8,
-        permit: consuming AddressLimiter.Permit
+        permit: consuming AddressCounts.Permit
     ) {
         self.shard = shard
         self.handler = handler

@@ -17,6 +17,11 @@ final class SessionDirectory: Sendable {
     /// Users with sessions.
     var count: Int { users.withLock { $0.count } }
 
+    /// Whether the user may have another one.
+    func hasRoom(for user: String) -> Bool {
+        users.withLock { $0[ExactName(user)]?.count ?? 0 } < sessionsPerUserMax
+    }
+
     /// Notes a session; `false` where the user has as many as one may.
     func add(_ id: SessionID, of user: String, on device: String?) -> Bool {
         users.withLock { users in

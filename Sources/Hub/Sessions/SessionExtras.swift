@@ -12,10 +12,16 @@ final class SessionExtras {
     var inbox: SessionInbox?
     /// When it gets its next resume token.
     var tokens: SessionTokens?
+    /// Who the client was found to be.
+    var identity: Identity?
+    /// Watches over the time of its credentials.
+    var credentialWatch: CredentialWatch?
+    /// What it has sent lately.
+    var meter: SessionMeter?
 }
 
 extension Session {
-    private var madeExtras: SessionExtras {
+    var madeExtras: SessionExtras {
         if let extras { return extras }
         let made = SessionExtras()
         extras = made

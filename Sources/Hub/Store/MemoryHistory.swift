@@ -85,25 +85,3 @@ struct MemoryHistory {
         bytes -= messages.popFirst()?.message.bytes ?? 0
     }
 }
-
-/// Counts what a page holds.
-struct PageFill {
-    private var messages: Int
-    private var bytes: Int
-    private var isEmpty = true
-
-    init(_ limit: PageLimit) {
-        messages = limit.messagesMax
-        bytes = limit.bytesMax
-    }
-
-    /// Whether another message of `count` bytes fits, which is counted then; the first one always
-    /// does.
-    mutating func admits(_ count: Int) -> Bool {
-        guard messages > 0, isEmpty || count <= bytes else { return false }
-        isEmpty = false
-        messages -= 1
-        bytes -= count
-        return true
-    }
-}

@@ -1,5 +1,8 @@
 /// Who is in a topic, by user: a user with several sessions is there once.
 ///
+/// Of a large topic only a sample is told by name: those of it who leave are replaced by others who are
+/// there, so that whoever applies the changes knows as many names as the sample has places.
+///
 /// Changes gather until they are taken, so that a burst of them is one notice. A user that came and
 /// went in between is reported as gone, one that went and came back as there: receivers apply the
 /// changes as set operations, whatever they knew before.
@@ -10,6 +13,8 @@ struct PresenceSet {
     private var changedInOrder = Ring<ExactName>()
     private var isTaking = false
     private var countTold = 0
+    /// Who is told by name, where not all are.
+    private var sample: Set<ExactName> = []
     private let mode: PresenceMode
 
     init(mode: PresenceMode = .users) {
@@ -27,6 +32,10 @@ struct PresenceSet {
         let user = ExactName(user)
         sessions[user, default: 0] += 1
         guard sessions[user] == 1 else { return false }
+        if case .sampled(let usersMax) = mode {
+            guard sample.count < usersMax else { return noteCount() }
+            sample.insert(user)
+        }
         return noteChange(user)
     }
 
@@ -41,7 +50,20 @@ struct PresenceSet {
             return false
         }
         sessions[user] = nil
+        if case .sampled = mode {
+            guard sample.remove(user) != nil else { return noteCount() }
+            replace()
+        }
         return noteChange(user)
+    }
+
+    /// Takes somebody else into the sample, if anybody is there who is not in it.
+    ///
+    /// Complexity: O(sample).
+    private mutating func replace() {
+        guard let next = sessions.keys.first(where: { !sample.contains($0) }) else { return }
+        sample.insert(next)
+        append(next)
     }
 
     /// What changed since the last time, of at most `changesMax` users; ``changesPublished()`` has to
@@ -53,7 +75,7 @@ struct PresenceSet {
         var left: [ExactName] = []
         while joined.count + left.count < changesMax, let user = changedInOrder.popFirst() {
             changed.remove(user)
-            if sessions[user] != nil { joined.append(user) } else { left.append(user) }
+            if isNamed(user) { joined.append(user) } else { left.append(user) }
         }
         return PresenceChanges(
             joined: joined.sorted().map(\.string), left: left.sorted().map(\.string), count: count)
@@ -69,17 +91,38 @@ struct PresenceSet {
     ///
     /// - Returns: Whether there are changes again, and ``takeChanges(max:)`` has to be arranged for.
     mutating func changesPublished() -> Bool {
-        isTaking = mode == .count ? countTold != count : !changed.isEmpty
+        switch mode {
+        case .count: isTaking = countTold != count
+        case .sampled: isTaking = countTold != count || !changed.isEmpty
+        case .users, .nobody: isTaking = !changed.isEmpty
+        }
         return isTaking
     }
 
     /// Users that are there, in no order, at most `usersMax`.
     func users(max usersMax: Int) -> [String] {
-        mode == .count ? [] : sessions.keys.prefix(usersMax).map(\.string)
+        switch mode {
+        case .count: []
+        case .sampled: sample.prefix(usersMax).map(\.string)
+        case .users, .nobody: sessions.keys.prefix(usersMax).map(\.string)
+        }
+    }
+
+    /// Whether the user is there, and among those who are told by name.
+    private func isNamed(_ user: ExactName) -> Bool {
+        if case .sampled = mode { return sample.contains(user) }
+        return sessions[user] != nil
     }
 
     private mutating func noteChange(_ user: ExactName) -> Bool {
-        if mode == .users { append(user) }
+        switch mode {
+        case .users, .sampled: append(user)
+        case .count, .nobody: break
+        }
+        return noteCount()
+    }
+
+    private mutating func noteCount() -> Bool {
         if isTaking { return false }
         isTaking = true
         return true
@@ -94,6 +137,9 @@ struct PresenceSet {
 public enum PresenceMode: Hashable, Sendable {
     /// Every user, by name.
     case users
+    /// So many users by name, and how many there are in all: those who came first, and others in place
+    /// of those of them who left.
+    case sampled(Int)
     /// How many users there are, for topics so large that names would be too much.
     case count
     /// Nobody; nothing is kept of who is there.

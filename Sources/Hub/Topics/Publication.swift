@@ -84,6 +84,12 @@ public struct Publication: Sendable {
         key = nil
     }
 
+    /// Whether the hub itself says it.
+    var isNotice: Bool {
+        if case .notice = body { return true }
+        return false
+    }
+
     /// The message, unless it was encoded before.
     public var message: HubMessage? {
         if case .message(let message) = body { return message }

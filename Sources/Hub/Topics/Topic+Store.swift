@@ -10,16 +10,17 @@ extension Topic {
     /// Whether what the store knows of it has been read.
     var isLoaded: Bool { state.withLock { $0.isLoaded } }
 
-    /// Reads what the store knows of the topic, and tries again where that fails.
+    /// Reads what the store knows of the topic, and tries again where that fails; before, its
+    /// publications by other nodes are followed.
     func load(from store: any MessageStore, on loop: EventLoop) {
-        let calendar = shards[0].configuration.calendar
-        let limit = PageLimit(
-            messagesMax: max(limits.historyMessagesMax, 1), bytesMax: limits.historyBytesMax)
+        let node = shards[0].directories.node
         Task(executorPreference: loop) {
+            await node?.follow(self)
             while true {
                 do {
                     let page = try await store.history(
-                        of: self.name, after: nil, limit: limit, at: calendar())
+                        of: self.name, after: nil, limit: self.pageLimit,
+                        at: self.shards[0].configuration.calendar())
                     return self.wasLoaded(page)
                 } catch {
                     self.shards[0].logger.warning(
@@ -53,8 +54,13 @@ extension Topic {
         }
     }
 
+    private var pageLimit: PageLimit {
+        PageLimit(
+            messagesMax: max(limits.historyMessagesMax, 1), bytesMax: limits.historyBytesMax)
+    }
+
     private func wasLoaded(_ page: HistoryPage?) {
-        let waiting = state.withLock { state in
+        let (waiting, isBehind) = state.withLock { state in
             if let page {
                 state.log.load(
                     page.end,
@@ -68,9 +74,10 @@ extension Topic {
             }
             state.isLoaded = true
             defer { state.waiting = [] }
-            return state.waiting
+            return (state.waiting, state.isBehind)
         }
         for body in waiting { body() }
+        if isBehind { catchUp() }
     }
 
     /// What the store keeps of a publication.
@@ -89,14 +96,18 @@ extension Topic {
         _ publication: Publication, by writer: HistoryWriter,
         whenDone: (@Sendable (Result<PublishOutcome, StoreError>) -> Void)?
     ) -> PublishOutcome {
-        guard state.withLock({ $0.log.hasRoom(for: publication.bytes) }) else {
+        guard state.withLock({ hasRoom(for: publication.bytes, $0) }) else {
             state.withLock { $0.metrics.refused += 1 }
             return .overloaded
         }
         writer.batches.submit(.init(topic: self, publication: publication)) { result in
             switch result {
             case .success(.appended(let position)):
-                self.commit(publication, at: position)
+                if let node = self.shards[0].directories.node {
+                    node.publish(publication, to: self, at: position)
+                } else {
+                    self.commit(publication, at: position)
+                }
                 whenDone?(.success(.published(position)))
             case .success(.duplicate(let position)):
                 whenDone?(.success(.published(position)))
@@ -111,15 +122,24 @@ extension Topic {
 
     private func commit(_ publication: Publication, at position: TopicPosition) {
         let now = shards[0].configuration.calendar()
-        let wake = state.withLock { state -> LoopSet in
-            state.log.expect(position)
-            let entry = TopicEntry(
-                publication, topic: name, position: position, time: now, protocols: protocols)
-            state.metrics.published += 1
-            defer { count(&state) }
-            return state.log.appendStored(entry, bytes: publication.bytes)
-        }
+        let (wake, isHeard) = state.withLock { commit(publication, at: position, now, &$0) }
         for loop in wake { shards[loop].post(self) }
+        if isHeard { letHear() }
+    }
+
+    /// Gives a message the place that it has in the store.
+    func commit(
+        _ publication: Publication, at position: TopicPosition, _ time: Timestamp,
+        _ state: inout State
+    ) -> (wake: LoopSet, isHeard: Bool) {
+        state.log.expect(position)
+        let entry = TopicEntry(
+            publication, topic: name, position: position, time: time, protocols: protocols)
+        state.metrics.published += 1
+        defer { count(&state) }
+        return (
+            state.log.appendStored(entry, bytes: publication.bytes), state.note(entry)
+        )
     }
 
     /// Publishes, and waits until the store has it, where the hub's store is durable.

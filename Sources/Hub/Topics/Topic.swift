@@ -19,6 +19,15 @@ public final class Topic: Sendable {
         var subscribers = 0
         var metrics = TopicMetrics()
         var keys = IdempotencyKeys<PublishOutcome>()
+        /// Who hears its messages on the server's side.
+        var listeners: [TopicListener] = []
+        /// What they have not heard yet.
+        var heard: [TopicEntry] = []
+        var isHearing = false
+        /// What other nodes published is read from the store.
+        var isCatchingUp = false
+        /// The store holds more than was read.
+        var isBehind = false
 
         var position: TopicPosition {
             TopicPosition(epoch: log.epoch, offset: log.offset)
@@ -65,6 +74,7 @@ public final class Topic: Sendable {
                 liveBytesMax: limits.undeliveredBytesMax))
         state = Mutex(State(log: log, presence: PresenceSet(mode: limits.presence)))
         if !isLoaded { state.withLock { $0.isLoaded = false } }
+        updateListeners()
     }
 
     /// Appends a message to the topic and sends it to every subscriber.
@@ -91,15 +101,21 @@ public final class Topic: Sendable {
         if stored, let writer = shards[0].directories.histories {
             return store(publication, by: writer, whenDone: whenDone)
         }
+        if !publication.isNotice, let node = shards[0].directories.node {
+            return node.publish(publication, to: self)
+        }
+        return take(publication)
+    }
+
+    /// Gives a publication its place among those that this node knows.
+    func take(_ publication: Publication) -> PublishOutcome {
+        let stored = publication.durability == .stored
         let now = shards[0].configuration.calendar()
+        var isHeard = false
         let (outcome, wake) = state.withLock { state -> (PublishOutcome, LoopSet) in
             let bytes = publication.bytes
-            if let key = publication.idempotencyKey,
-                let known = state.keys.value(of: key, at: now)
-            {
-                return (known, LoopSet())
-            }
-            guard state.log.hasRoom(for: bytes) else {
+            if let known = known(publication, at: now, state) { return (known, LoopSet()) }
+            guard hasRoom(for: bytes, state) else {
                 state.metrics.refused += 1
                 return (.overloaded, LoopSet())
             }
@@ -111,16 +127,37 @@ public final class Topic: Sendable {
             guard case .appended(let wake) = state.log.append(entry, bytes: bytes, stored: stored)
             else { return (.overloaded, LoopSet()) }
             state.metrics.published += 1
+            isHeard = state.note(entry)
             if let age = limits.historyAge { state.log.dropHistory { $0.time + age <= now } }
             count(&state)
             let outcome = PublishOutcome.published(stored ? entry.position : nil)
-            if let key = publication.idempotencyKey {
-                state.keys.remember(key, outcome, until: now + Self.keyLife, at: now)
-            }
+            remember(publication, outcome, at: now, &state)
             return (outcome, wake)
         }
         for loop in wake { shards[loop].post(self) }
+        if isHeard { letHear() }
         return outcome
+    }
+
+    /// What became of a publication that was tried before.
+    func known(
+        _ publication: Publication, at now: Timestamp, _ state: borrowing State
+    ) -> PublishOutcome? {
+        publication.idempotencyKey.flatMap { state.keys.value(of: $0, at: now) }
+    }
+
+    /// Remembers what became of a publication that may be tried again.
+    func remember(
+        _ publication: Publication, _ outcome: PublishOutcome, at now: Timestamp,
+        _ state: inout State
+    ) {
+        guard let key = publication.idempotencyKey else { return }
+        state.keys.remember(key, outcome, until: now + Self.keyLife, at: now)
+    }
+
+    /// Whether neither the loops nor the listeners are too far behind for another message.
+    func hasRoom(for bytes: Int, _ state: borrowing State) -> Bool {
+        state.log.hasRoom(for: bytes) && state.heard.count < limits.undeliveredMessagesMax
     }
 
     deinit {

@@ -15,11 +15,19 @@ final class TopicRegistry: Sendable {
 
     private let topicsMax: Int
     private let make: @Sendable (String) -> Topic
+    private let forgot: @Sendable (Topic) -> Void
     private let entries = Mutex<[ExactName: Entry]>([:])
+    /// What topics did that are forgotten; its lock is taken alone.
+    private let past = Mutex(TopicMetrics())
 
-    init(topicsMax: Int, make: @escaping @Sendable (String) -> Topic) {
+    /// Creates a registry; `make` and `forgot` are called under its lock, and do not wait.
+    init(
+        topicsMax: Int, make: @escaping @Sendable (String) -> Topic,
+        forgot: @escaping @Sendable (Topic) -> Void = { _ in }
+    ) {
         self.topicsMax = topicsMax
         self.make = make
+        self.forgot = forgot
     }
 
     /// The topic of that name, made where there is none; `nil` where there are too many.
@@ -64,8 +72,20 @@ final class TopicRegistry: Sendable {
                 }
                 entries.values.formIndex(after: &index)
             }
-            return names.compactMap { entries.removeValue(forKey: $0) }
+            let gone = names.compactMap { entries.removeValue(forKey: $0) }
+            for entry in gone { forgot(entry.topic) }
+            return gone
         }
-        _ = forgotten
+        past.withLock { past in
+            for entry in forgotten { past += entry.topic.metrics }
+        }
+    }
+
+    /// How many topics there are, and what all did, those among them that are forgotten.
+    var totals: (topics: Int, messages: TopicMetrics) {
+        let topics = topics
+        var sum = past.withLock { $0 }
+        for topic in topics { sum += topic.metrics }
+        return (topics.count, sum)
     }
 }

@@ -42,28 +42,6 @@ extension Data {
     }
 }
 
-/// Counts what a page holds.
-struct PageFill {
-    private var messages: Int
-    private var bytes: Int
-    private var isEmpty = true
-
-    init(_ limit: PageLimit) {
-        messages = limit.messagesMax
-        bytes = limit.bytesMax
-    }
-
-    /// Whether another message of `count` bytes fits, which is counted then; the first one always
-    /// does.
-    mutating func admits(_ count: Int) -> Bool {
-        guard messages > 0, isEmpty || count <= bytes else { return false }
-        isEmpty = false
-        messages -= 1
-        bytes -= count
-        return true
-    }
-}
-
 extension Timestamp {
     /// The moment `duration` earlier, in milliseconds; saturates.
     func milliseconds(before duration: Duration) -> Int64 {

@@ -8,6 +8,8 @@ final class PendingRequest {
     enum Answer {
         case response(HTTPResponse)
         case responder(HTTPResponder)
+        /// A task finds out what to do; the upgrade is what the request asks for, if it does.
+        case decision(WebSocketUpgrade?)
     }
 
     let request: HTTPRequest
@@ -25,7 +27,7 @@ final class PendingRequest {
     /// Whether a body is of use.
     var keepsBody: Bool {
         switch answer {
-        case .response: false
+        case .response, .decision: false
         case .responder: true
         }
     }

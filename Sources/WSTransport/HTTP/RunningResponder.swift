@@ -33,6 +33,19 @@ final class RunningResponder: @unchecked Sendable {
         }
     }
 
+    // MARK: - Decisions
+
+    func start(_ question: @escaping WebSocketServer.Question) {
+        task = Task(executorPreference: loop) { [self] in
+            do {
+                let decide = try await question()
+                take()?.decided(.success(decide))
+            } catch {
+                take()?.decided(.failure(error))
+            }
+        }
+    }
+
     // MARK: - Streams
 
     func start(

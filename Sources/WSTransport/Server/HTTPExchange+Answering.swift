@@ -28,9 +28,8 @@ extension HTTPExchange {
             answer(HTTPResponse(status: .notImplemented), to: request, closes: true, connection)
             return nil
         }
-        let isUpgrade = WebSocketHandshake.isRequested(by: request)
         var upgrade: WebSocketUpgrade?
-        if isUpgrade {
+        if WebSocketHandshake.isRequested(by: request) {
             do throws(HandshakeRejection) {
                 upgrade = try WebSocketHandshake.validate(
                     request, origins: shard.configuration.origins)
@@ -39,10 +38,27 @@ extension HTTPExchange {
                 return nil
             }
         }
+        let decision = shard.accept(request, connection.loop, clientAddress(of: request))
+        return carryOut(decision, of: request, upgrade, isAllRead: isAllRead, connection)
+    }
+
+    /// Does what was decided about a request.
+    ///
+    /// - Parameters:
+    ///   - decision: What to do.
+    ///   - request: The head.
+    ///   - upgrade: What it asks for, if it asks for a WebSocket.
+    ///   - isAllRead: Whether nothing came behind it yet.
+    ///   - connection: What it came on.
+    /// - Returns: The WebSocket that took the connection over, if it did.
+    func carryOut(
+        _ decision: WebSocketServer.Decision, of request: HTTPRequest,
+        _ upgrade: WebSocketUpgrade?, isAllRead: Bool, _ connection: Connection
+    ) -> WebSocketConnection? {
         let client = clientAddress(of: request)
-        switch shard.accept(request, connection.loop, client) {
+        switch decision {
         case .respond(let response):
-            if isUpgrade {
+            if upgrade != nil {
                 shard.observe(.refused(response.status), client)
                 answer(response, to: request, closes: true, connection)
             } else {
@@ -50,6 +66,8 @@ extension HTTPExchange {
             }
         case .answer(let responder):
             serve(by: responder, request, isAllRead: isAllRead, connection)
+        case .ask(let question):
+            ask(question, about: request, upgrade, connection)
         case .upgrade(let handler, let subprotocol, let rule):
             guard let upgrade else {
                 let response = HTTPResponse(
@@ -126,6 +144,8 @@ extension HTTPExchange {
         // A request without a body may have been answered already.
         guard let pending else { return }
         switch pending.answer {
+        case .decision:
+            preconditionFailure("a body is read before it is decided what for")
         case .response(let response):
             answer(response, to: pending.request, closes: false, connection)
         case .responder(let responder):

@@ -36,8 +36,8 @@ final class HTTPExchange {
     var connection: Connection?
     private var timer: TimerID?
     private var isCounted = false
-    /// Where it is counted among its address's connections.
-    private var network: AddressCounts.Network?
+    /// Its place among its address's connections.
+    private var permit: AddressCounts.Permit?
     /// Whether the peer is a proxy whose `X-Forwarded-For` counts.
     var isForwarded = false
     /// Whether a request was answered and the next is awaited.
@@ -104,18 +104,15 @@ final class HTTPExchange {
 
     /// Takes a place among the connections of `address`; `false` where there is none.
     private func countAddress(_ address: SocketAddress) -> Bool {
-        guard let network = AddressCounts.Network(address) else { return true }
-        guard shard.counts.addresses.take(network) else { return false }
-        self.network = network
-        return true
+        permit = shard.counts.addresses.admit(address)
+        return permit != nil
     }
 
     /// Gives back what is counted for connections that are no WebSockets.
     func giveBackPlaces() {
         if isCounted { shard.counts.handshakes.subtract(1, ordering: .relaxed) }
         isCounted = false
-        if let network { shard.counts.addresses.giveBack(network) }
-        network = nil
+        permit = nil
         forgetPending()
     }
 
@@ -182,9 +179,22 @@ final class HTTPExchange {
         }
     }
 
-    /// Goes on with what was carried, once a request is answered.
+    /// Whether bytes wait behind the request that is served.
+    var hasCarried: Bool { carriedStart < carried.count }
+
+    /// Gives what was carried to the WebSocket that took the connection over.
+    func giveCarried(to webSocket: WebSocketConnection) {
+        guard hasCarried, webSocket.isOpen else { return }
+        var bytes = carried
+        carried = []
+        var span = bytes.mutableSpan
+        var raw = span.mutableBytes
+        webSocket.receive(&raw, from: carriedStart)
+    }
+
+    /// Goes on with what was carried, once a request is answered or it is known who reads its body.
     func readCarried(_ connection: Connection) {
-        if phase == .head {
+        if phase == .head || phase == .body {
             // Taken out, so that it is not copied; nothing is received meanwhile.
             var bytes = carried
             carried = []
@@ -202,7 +212,7 @@ final class HTTPExchange {
                 carried = bytes
             }
         }
-        guard phase == .head, carried.isEmpty else { return }
+        guard phase == .head || phase == .body, carried.isEmpty else { return }
         if hasPeerEnded { return end(connection) }
         if connection.isReadingPaused { connection.resumeReading() }
     }

@@ -83,7 +83,17 @@ extension WebSocketServer {
         /// Read the request's body, then let the responder answer. A request for an upgrade is
         /// answered so as well.
         case answer(HTTPResponder)
+        /// Ask first: a task on the loop of the connection finds out what the decision needs, and what
+        /// it returns decides, on that loop.
+        ///
+        /// Nothing of the request's body is read meanwhile. The task has
+        /// ``Configuration/handshakeTimeout``, then 503 is answered; where it throws, 500. It is
+        /// cancelled when the client is gone.
+        case ask(Question)
     }
+
+    /// Finds out what a decision needs; returns what decides, which is called on the loop.
+    public typealias Question = @Sendable () async throws -> @Sendable () -> Decision
 
     /// Which compression a client may agree on.
     public enum CompressionRule: Hashable, Sendable {

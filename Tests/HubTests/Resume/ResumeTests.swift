@@ -213,16 +213,6 @@ struct ResumeTests {
         #expect(try bench.ask(ann, .resume(.init(token: "x"))).failures == [.unsupported])
     }
 
-    @Test func `credentials are refreshed where the application says so`() async throws {
-        let bench = try await Self.bench()
-        let (ann, _) = try Self.follower(of: ["a"], on: bench)
-        let heard = try bench.ask(ann, .refresh(Self.id(5), credentials: "good"))
-        #expect(heard.contains(.reply(Self.id(5), Payload(text: ""))))
-        #expect(heard.tokens.count == 1)
-        #expect(
-            try bench.ask(ann, .refresh(Self.id(6), credentials: "bad")).failures == [.forbidden])
-    }
-
     @Test func `both forms resume each other's sessions`() async throws {
         let bench = try await Self.bench()
         let (ann, token) = try Self.follower(of: ["a"], on: bench)

@@ -71,7 +71,7 @@ struct SendingTests {
         let until = Timestamp(milliseconds: bench.network.now.nanoseconds / 1_000_000 + 60_000)
         bench.hub.ban(user: "bob", until: until)
         bench.network.run(for: .milliseconds(100))
-        #expect(bob.closeCode == CloseCode.policyViolation.rawValue)
+        #expect(bob.closeCode == CloseCode.forbidden.rawValue)
         let tooSoon = try bench.join("bob")
         bench.network.run(for: .milliseconds(100))
         #expect(tooSoon.closeCode == CloseCode.policyViolation.rawValue)

@@ -105,7 +105,6 @@ package final class LineApplication: HubApplication {
         case .subscribe("asked"): .ask { .allow }
         case .subscribe("denied"): .ask { .ask { .deny("no") } }
         case .subscribe("later"): .ask { .refuse(EventFailure(.rateLimited, "too fast")) }
-        case .refresh(let credentials) where credentials != "good": .ask { .deny("expired") }
         default: .allow
         }
     }

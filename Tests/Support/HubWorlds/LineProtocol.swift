@@ -5,7 +5,7 @@ package import WSFrame
 ///
 /// Client: `sub ID TOPIC [EPOCH OFFSET]`, `unsub ID TOPIC`, `pub ID TOPIC CLASS KEY TEXT`,
 /// `msg EVENT TEXT`, `req ID EVENT TEXT`, `rep ID TEXT`, `ack ID…`, `who ID TOPIC`,
-/// `hist ID TOPIC EPOCH OFFSET MAX`, `ping ID`.
+/// `hist ID TOPIC EPOCH OFFSET MAX`, `refresh ID TOKEN`, `ping ID`.
 package struct LineProtocol: Hub.ClientProtocol {
     package init() {}
 
@@ -84,6 +84,7 @@ package struct LineProtocol: Hub.ClientProtocol {
         case "hist":
             return .history(
                 id, topic: word(2), after: position(3), messagesMax: Int(word(5)) ?? 0)
+        case "refresh": return .refresh(id, credentials: word(2))
         case "ping": return .ping(id)
         case "bad": throw ClientProtocolError("bad line", closeCode: .protocolError)
         default: throw ClientProtocolError("unknown word")

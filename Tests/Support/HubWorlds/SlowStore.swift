@@ -7,6 +7,7 @@ package final class SlowStore: MessageStore {
         var isHeld = false
         var fails = false
         var batches = 0
+        var sweeps = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -15,6 +16,7 @@ package final class SlowStore: MessageStore {
 
     package let durability: StoreDurability
     package var batches: Int { state.withLock { $0.batches } }
+    package var sweeps: Int { state.withLock { $0.sweeps } }
     package var fails: Bool {
         get { state.withLock { $0.fails } }
         set { state.withLock { $0.fails = newValue } }
@@ -96,7 +98,9 @@ package final class SlowStore: MessageStore {
     }
 
     package func removeExpired(at now: Timestamp) async throws(StoreError) -> Int {
-        try await store.removeExpired(at: now)
+        try await pass()
+        state.withLock { $0.sweeps += 1 }
+        return try await store.removeExpired(at: now)
     }
 
     package func close() async { await store.close() }

@@ -63,3 +63,15 @@ struct BasicCredentialsTests {
         #expect(watched.reads.count == 32)
     }
 }
+
+@Suite("ConstantTime")
+struct ConstantTimeTests {
+    @Test func `a secret is found among others, the first where there are two`() {
+        let secrets = ["one", "two", "one", ""].map { Array($0.utf8) }
+        #expect(ConstantTime.firstIndex(of: "one".utf8, in: secrets) == 0)
+        #expect(ConstantTime.firstIndex(of: "two".utf8, in: secrets) == 1)
+        #expect(ConstantTime.firstIndex(of: "".utf8, in: secrets) == 3)
+        #expect(ConstantTime.firstIndex(of: "tw".utf8, in: secrets) == nil)
+        #expect(ConstantTime.firstIndex(of: "two".utf8, in: []) == nil)
+    }
+}

@@ -1,0 +1,149 @@
+import NetPoll
+
+// Who the client is found to be, for how long, and what that allows.
+extension Session {
+    /// Who ``HubConfiguration/authenticator`` says the client is; `nil` where it says nothing.
+    public internal(set) var identity: Identity? {
+        get { extras?.identity }
+        set { if newValue != nil || extras != nil { madeExtras.identity = newValue } }
+    }
+
+    /// When the client's credentials expire; `nil` for never.
+    public var credentialsExpiry: Timestamp? { identity?.expiry }
+
+    /// Lets the client's credentials last until then, or for ever, as the application found out.
+    ///
+    /// Clients whose protocol has a word for it renew by themselves.
+    public func extendCredentials(until expiry: Timestamp?) {
+        guard identity != nil, !hasEnded else { return }
+        identity?.expiry = expiry
+        watchCredentials()
+    }
+
+    /// Ends the session, and tells the client why and when to come again.
+    public func close(_ refusal: AdmissionRefusal) {
+        close(refusal.closeCode, reason: refusal.closeReason)
+    }
+
+    /// Makes the client who it was found to be; `nil` where it may go on.
+    func takeIdentity() -> AdmissionRefusal? {
+        guard let identity else { return nil }
+        do throws(IdentifyError) {
+            try identify(
+                as: identity.user, device: identity.device, attributes: identity.attributes)
+        } catch {
+            return AdmissionRefusal(error)
+        }
+        watchCredentials()
+        return nil
+    }
+
+    /// Begins, moves or ends the watch over the credentials' time.
+    func watchCredentials() {
+        extras?.credentialWatch?.stop()
+        extras?.credentialWatch = nil
+        guard let expiry = identity?.expiry else { return }
+        let watch = CredentialWatch(of: self, expiry: expiry)
+        madeExtras.credentialWatch = watch
+        watch.schedule()
+    }
+
+    /// Whether the client may send a message of so many bytes now; it is told where it may not.
+    func mayReceive(bytes: Int) -> Bool {
+        guard let rate = shard.configuration.sessionRate else { return true }
+        var meter = extras?.meter ?? SessionMeter(rate)
+        let outcome = meter.take(bytes: bytes, at: loop.now)
+        madeExtras.meter = meter
+        switch outcome {
+        case .allowed:
+            return true
+        case .limited(let wait):
+            tell(.failure(.init(code: .rateLimited, text: "too fast", retryAfter: wait)))
+        case .exhausted:
+            close(
+                AdmissionRefusal(
+                    .tooMany, "too fast", retryAfter: RetryHint.jittered(.seconds(1))))
+        }
+        return false
+    }
+}
+
+extension AdmissionRefusal {
+    init(_ error: IdentifyError) {
+        switch error {
+        case .banned: self.init(.forbidden, "banned")
+        case .tooManySessions:
+            self.init(
+                .tooMany, "too many sessions of this user",
+                retryAfter: RetryHint.jittered(.seconds(5)))
+        case .sessionEnded: self.init(.overloaded)
+        }
+    }
+}
+
+/// Ends a session when its credentials have expired, and says so to the application before.
+final class CredentialWatch: TimerTarget {
+    /// The calendar may be set while a timer runs: it is looked at again at least so often.
+    private static let step = Duration.seconds(3_600)
+
+    private unowned let session: Session
+    private let expiry: Timestamp
+    private var isTold = false
+    private var timer = TimerID.none
+
+    init(of session: Session, expiry: Timestamp) {
+        self.session = session
+        self.expiry = expiry
+    }
+
+    func schedule() {
+        let configuration = session.shard.configuration
+        let left = expiry - configuration.calendar()
+        let delay = isTold ? left : left - configuration.credentialsNotice
+        timer = session.loop.schedule(
+            after: min(max(delay, .milliseconds(1)), Self.step), self)
+    }
+
+    func stop() {
+        if timer != .none { session.loop.cancel(timer) }
+        timer = .none
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        timer = .none
+        let shard = session.shard
+        let left = expiry - shard.configuration.calendar()
+        guard left > .zero else {
+            return session.close(
+                AdmissionRefusal(.credentialsExpired, "the credentials have expired"))
+        }
+        guard !isTold, left <= shard.configuration.credentialsNotice else { return schedule() }
+        isTold = true
+        schedule()
+        // It may extend them, which ends this watch.
+        shard.application.credentialsExpire(of: session)
+    }
+}
+
+extension HubShard {
+    /// A client renews its credentials.
+    func renew(_ token: String, _ id: RequestID, of session: Session) {
+        guard let authenticator = configuration.authenticator,
+            let address = session.remoteAddress
+        else { return session.fail(id, .unsupported) }
+        let credentials = Credentials(
+            .renewal(token, of: session.identity), from: address, at: configuration.calendar())
+        let isBegun = run(of: session) {
+            await authenticator.authenticate(credentials)
+        } whenDone: { session, answer in
+            guard case .accepted(let identity) = answer, let known = session.identity,
+                identity.user.isSameBytes(as: known.user)
+            else { return session.fail(id, .badToken) }
+            session.identity?.topics = identity.topics
+            session.identity?.expiry = identity.expiry
+            session.watchCredentials()
+            session.tell(.reply(id, Payload(text: "")))
+        }
+        if !isBegun { session.fail(id, .overloaded) }
+    }
+}

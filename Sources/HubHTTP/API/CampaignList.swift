@@ -1,0 +1,56 @@
+import Hub
+import Synchronization
+
+/// The campaigns of an API by their names, a bounded number of them.
+final class CampaignList: Sendable {
+    enum OnBegin {
+        case begun(String, Campaign)
+        /// One of that name was begun before.
+        case known(String, Campaign)
+        /// All that there may be still run.
+        case full
+    }
+
+    private struct State {
+        var campaigns: [String: Campaign] = [:]
+        /// Their names, the oldest first.
+        var names: [String] = []
+    }
+
+    private let campaignsMax: Int
+    private let state = Mutex(State())
+
+    init(campaignsMax: Int) {
+        precondition(campaignsMax > 0, "\(campaignsMax) campaigns")
+        self.campaignsMax = campaignsMax
+    }
+
+    subscript(name: String) -> Campaign? { state.withLock { $0.campaigns[name] } }
+
+    /// Begins a campaign of that name, or of a new one. Forgets the oldest that has ended where there
+    /// is no room.
+    func begin(_ name: String?, _ begin: (String) -> Campaign) -> OnBegin {
+        state.withLock { state in
+            if let name, let known = state.campaigns[name] { return .known(name, known) }
+            if state.names.count >= campaignsMax {
+                let ended = state.names.firstIndex { state.campaigns[$0]?.hasEnded ?? true }
+                guard let ended else { return .full }
+                state.campaigns[state.names.remove(at: ended)] = nil
+            }
+            let name = name ?? String(UInt64.random(in: 1...UInt64.max), radix: 36)
+            let campaign = begin(name)
+            state.campaigns[name] = campaign
+            state.names.append(name)
+            return .begun(name, campaign)
+        }
+    }
+}
+
+extension Campaign {
+    fileprivate var hasEnded: Bool {
+        switch progress.state {
+        case .finished, .cancelled: true
+        case .running, .paused: false
+        }
+    }
+}

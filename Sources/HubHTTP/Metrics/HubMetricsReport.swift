@@ -1,0 +1,59 @@
+public import CoreMetrics
+public import Hub
+import Synchronization
+
+/// Hands what a hub counts to swift-metrics, at moments of your choice.
+///
+/// Gauges tell what is now, counters grow by what was added since the last report.
+public final class HubMetricsReport: Sendable {
+    private let sessions: Gauge
+    private let users: Gauge
+    private let topics: Gauge
+    private let heldBytes: Gauge
+    private let counters: [(counter: Counter, value: @Sendable (TopicMetrics) -> UInt64)]
+    /// The counters' values at the last report.
+    private let reported = Mutex<[UInt64]>([])
+
+    /// - Parameters:
+    ///   - label: What the names of all metrics begin with.
+    ///   - factory: Where the metrics are made; `nil`: the one that was bootstrapped.
+    public init(label: String, factory: (any MetricsFactory)? = nil) {
+        let factory = factory ?? MetricsSystem.factory
+        func gauge(_ name: String) -> Gauge {
+            Gauge(label: "\(label).\(name)", factory: factory)
+        }
+        sessions = gauge("sessions")
+        users = gauge("users")
+        topics = gauge("topics")
+        heldBytes = gauge("held.bytes")
+        let values: [(String, @Sendable (TopicMetrics) -> UInt64)] = [
+            ("messages.published", { $0.published }), ("messages.refused", { $0.refused }),
+            ("messages.delivered", { $0.delivered }), ("messages.caughtup", { $0.caughtUp }),
+            ("messages.skipped", { $0.skipped }), ("messages.conflated", { $0.conflated }),
+            ("messages.volatile.dropped", { $0.volatileDropped }), ("gaps", { $0.gaps }),
+        ]
+        counters = values.map { name, value in
+            (Counter(label: "\(label).\(name)", factory: factory), value)
+        }
+    }
+
+    /// Reports what happened since the last report, and what is now.
+    ///
+    /// Complexity: O(topics).
+    public func report(_ hub: HubServer) {
+        let totals = hub.totals
+        sessions.record(totals.sessions)
+        users.record(totals.users)
+        topics.record(totals.topics)
+        heldBytes.record(hub.heldBytes)
+        let values: [UInt64] = counters.map { $0.value(totals.messages) }
+        let before = reported.withLock { reported -> [UInt64] in
+            defer { reported = values }
+            return reported
+        }
+        for (index, entry) in counters.enumerated() {
+            let grown = values[index] - min(values[index], index < before.count ? before[index] : 0)
+            if grown > 0 { entry.counter.increment(by: Int64(grown)) }
+        }
+    }
+}

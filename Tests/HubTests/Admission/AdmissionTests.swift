@@ -1,0 +1,193 @@
+import Hub
+import HubTesting
+import NetPoll
+import NetPollTesting
+import Synchronization
+import Testing
+import WSFrame
+import WSTransport
+
+@Suite("Admission, on the simulated network")
+struct AdmissionTests {
+    @Test func `a client is who its credentials say, from the beginning`() async throws {
+        let bench = try await DoorBench()
+        let ann = try bench.connect("/ws?token=ann")
+        #expect(ann.isUpgraded)
+        #expect(bench.ask(ann, "msg who -") == ["msg - ann/phone"])
+        #expect(bench.hub.sessions(of: "ann").count == 1)
+    }
+
+    @Test(arguments: [
+        ("/ws", "", "101"), ("/ws?token=ann", "", "101"), ("/ws?token=nobody", "", "401"),
+        ("/ws", "Authorization: bearer ann\r\n", "101"),
+        ("/ws", "Authorization: Bearer nobody\r\n", "401"),
+        ("/ws", "Cookie: a=b; token=\"ann\"\r\n", "101"), ("/ws?token=banned", "", "403"),
+        ("/ws?token=old", "", "401"), ("/ws?token=crowd", "", "101"),
+    ])
+    func `credentials are found where they may stand`(
+        target: String, field: String, status: String
+    ) async throws {
+        let bench = try await DoorBench()
+        bench.hub.ban(user: "banned")
+        let answer = try bench.answer(to: target, field)
+        #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+    }
+
+    @Test func `a client that shows nothing may be nobody`() async throws {
+        let bench = try await DoorBench()
+        let client = try bench.connect("/ws")
+        #expect(bench.ask(client, "msg who -") == ["msg - -/-"])
+    }
+
+    @Test func `what comes while the credentials are checked is not lost`() async throws {
+        let bench = try await DoorBench()
+        bench.authenticator.hold()
+        let peer = try #require(bench.network.connect(to: bench.address))
+        let client = SimulatedClient(peer: peer)
+        client.requestUpgrade("/ws?token=ann", subprotocol: "lines.1")
+        client.say("msg who -")
+        client.say("msg who -")
+        bench.network.run(for: .seconds(1))
+        #expect(!client.isUpgraded)
+        bench.authenticator.release()
+        bench.network.run(for: .seconds(1))
+        #expect(client.texts == ["welcome", "msg - ann/phone", "msg - ann/phone"])
+    }
+
+    @Test func `who goes while its credentials are checked gets no session`() async throws {
+        let bench = try await DoorBench()
+        bench.authenticator.hold()
+        let peer = try #require(bench.network.connect(to: bench.address))
+        let client = SimulatedClient(peer: peer)
+        client.requestUpgrade("/ws?token=ann", subprotocol: "lines.1")
+        bench.network.run(for: .seconds(1))
+        peer.reset()
+        bench.network.run(for: .seconds(1))
+        bench.authenticator.release()
+        bench.network.run(for: .seconds(1))
+        #expect(bench.hub.sessionCount == 0)
+        #expect(bench.hub.sessions(of: "ann").isEmpty)
+    }
+
+    @Test func `an authenticator that does not answer is not waited for`() async throws {
+        let bench = try await DoorBench { $0.handshakeTimeout = .seconds(3) }
+        bench.authenticator.hold()
+        let peer = try #require(bench.network.connect(to: bench.address))
+        SimulatedClient(peer: peer).requestUpgrade("/ws?token=ann", subprotocol: "lines.1")
+        peer.onReceive = nil
+        bench.network.run(for: .seconds(4))
+        #expect(String(decoding: peer.received, as: UTF8.self).hasPrefix("HTTP/1.1 503 "))
+        bench.authenticator.release()
+    }
+
+    @Test func `a refusal may come as a close code, with the time to come again`() async throws {
+        let bench = try await DoorBench {
+            $0.refusals = .closeCode
+            $0.sessionsPerUserMax = 1
+        }
+        #expect(try bench.connect("/ws?token=nobody").closeCode == 4_401)
+        #expect(try bench.connect("/ws?token=old").closeCode == 4_419)
+        let first = try bench.connect("/ws?token=ann")
+        #expect(first.closeCode == nil)
+        #expect(try bench.connect("/ws?token=ann").closeCode == 4_429)
+    }
+
+    @Test func `a session ends with its credentials, after the application was told`()
+        async throws
+    {
+        let bench = try await DoorBench { $0.credentialsNotice = .seconds(10) }
+        let ann = try bench.connect("/ws?token=brief")
+        bench.network.run(for: .seconds(49))
+        #expect(ann.takeTexts() == [])
+        bench.network.run(for: .seconds(2))
+        #expect(ann.takeTexts() == ["msg - expires"])
+        bench.network.run(for: .seconds(8))
+        #expect(ann.closeCode == nil)
+        bench.network.run(for: .seconds(2))
+        #expect(ann.closeCode == 4_419)
+        #expect(bench.hub.sessions(of: "brief").isEmpty)
+    }
+
+    @Test func `a client that renews its credentials stays`() async throws {
+        let bench = try await DoorBench()
+        let ann = try bench.connect("/ws?token=brief")
+        bench.network.run(for: .seconds(40))
+        _ = ann.takeTexts()
+        #expect(bench.ask(ann, "refresh 7 ann") == ["fail 7 11"])
+        #expect(bench.ask(ann, "refresh 8 nobody") == ["fail 8 11"])
+        #expect(bench.ask(ann, "refresh 9 brief") == ["rep 9 "])
+        bench.network.run(for: .seconds(45))
+        #expect(ann.closeCode == nil)
+        bench.network.run(for: .seconds(20))
+        #expect(ann.closeCode == 4_419)
+    }
+
+    @Test func `the application may extend a session`() async throws {
+        let bench = try await DoorBench()
+        bench.application.extends.store(true, ordering: .relaxed)
+        let ann = try bench.connect("/ws?token=brief")
+        bench.network.run(for: .seconds(300))
+        #expect(ann.closeCode == nil)
+    }
+
+    @Test func `topics that the credentials name need no further permission`() async throws {
+        let bench = try await DoorBench()
+        let ann = try bench.connect("/ws?token=ann")
+        #expect(bench.ask(ann, "sub 1 rooms/kitchen")[0].hasPrefix("sub rooms/kitchen "))
+        #expect(bench.ask(ann, "sub 2 other") == ["fail 2 3"])
+        bench.network.run(for: .seconds(1))
+        _ = ann.takeTexts()
+        #expect(bench.ask(ann, "who 3 rooms/kitchen") == ["members rooms/kitchen 1 ann"])
+        #expect(bench.ask(ann, "pub 4 rooms/kitchen stored - x") == ["fail 4 3"])
+    }
+
+    @Test func `a storm is told when to come again, and resumes go before logins`() async throws {
+        let bench = try await DoorBench {
+            var rate = HandshakeRate()
+            rate.perSecond = 1
+            rate.burst = 4
+            rate.reservedForResumes = 2
+            $0.handshakeRate = rate
+            $0.isResume = { $0.queryValue("resume") == "proved" }
+        }
+        for (target, status) in [
+            ("/ws?token=ann", "101"), ("/ws?token=ann", "101"), ("/ws?token=ann", "503"),
+            ("/ws?token=ann&resume=proved", "101"), ("/ws?token=ann&resume=no", "503"),
+            ("/ws?token=ann&resume=proved", "101"), ("/ws?token=ann&resume=proved", "503"),
+        ] {
+            let answer = try bench.answer(to: target)
+            #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+            #expect(answer.contains("\r\nRetry-After: ") == (status == "503"))
+        }
+    }
+
+    @Test func `a client that sends too fast is told, and closed where it goes on`() async throws {
+        let bench = try await DoorBench {
+            var rate = SessionRate()
+            rate.messagesPerSecond = 1
+            rate.messagesBurst = 2
+            $0.sessionRate = rate
+        }
+        let ann = try bench.connect("/ws?token=ann")
+        for _ in 0..<3 { ann.say("msg who -") }
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == ["msg - ann/phone", "msg - ann/phone", "fail 0 6"])
+        for _ in 0..<3 { ann.say("msg who -") }
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.closeCode == 4_429)
+    }
+
+    @Test(arguments: [
+        ("retry-after=1500;too many", 1_500), ("retry-after=0;", 0), ("retry-after=7", 7),
+    ])
+    func `a hint is read as it was written`(text: String, milliseconds: Int) {
+        #expect(RetryHint(closeReason: text)?.delay == .milliseconds(milliseconds))
+    }
+
+    @Test func `a hint leaves out the words that do not fit`() {
+        let reason = RetryHint(.seconds(2)).closeReason(String(repeating: "é", count: 100))
+        #expect(reason.utf8.count <= 123)
+        #expect(RetryHint(closeReason: reason)?.delay == .seconds(2))
+        #expect(RetryHint(closeReason: "too many") == nil)
+    }
+}

@@ -1,0 +1,202 @@
+import Hub
+import HubTesting
+import HubWorlds
+import NetPollTesting
+import Synchronization
+import Testing
+import WSFrame
+
+@Suite("Hubs of several nodes, on simulated networks")
+struct NodesTests {
+    /// Two hubs with one store, connected by a broker that can be cut off.
+    private struct Nodes {
+        let broker = FragileBroker()
+        let store = SlowStore()
+        let one: LineBench
+        let other: LineBench
+
+        init() async throws {
+            let (broker, store) = (broker, store)
+            let configure: (inout HubConfiguration) -> Void = {
+                $0.broker = broker
+                $0.store = store
+                $0.inbox = InboxPolicy()
+            }
+            one = try await LineBench(configure)
+            other = try await LineBench(seed: 1, configure)
+        }
+
+        /// Lets both go on, in turns.
+        func settle() {
+            for _ in 0..<20 {
+                one.network.run(for: .milliseconds(100))
+                other.network.run(for: .milliseconds(100))
+            }
+        }
+    }
+
+    private func messages(_ texts: [String]) -> [String] {
+        texts.filter { $0.hasPrefix("pub ") }
+    }
+
+    @Test func `what one node publishes the sessions of both get, in one order`() async throws {
+        let nodes = try await Nodes()
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.other.join("bob")
+        ann.say("sub 1 a")
+        bob.say("sub 1 a")
+        nodes.settle()
+        for number in 2...6 {
+            ann.say("pub \(number) a stored - a\(number)")
+            bob.say("pub \(number) a stored - b\(number)")
+        }
+        nodes.settle()
+        let (first, second) = (messages(ann.takeTexts()), messages(bob.takeTexts()))
+        #expect(first == second)
+        let offsets: [String] = first.map { line in String(line.split(separator: " ")[2]) }
+        let expected: [String] = (1...10).map { "\($0)" }
+        #expect(offsets == expected)
+        ann.say("pub 9 a volatile - hint")
+        nodes.settle()
+        #expect(messages(bob.takeTexts()) == ["pub a 0 ann hint"])
+    }
+
+    @Test func `a node without the broker serves its own, and the others catch up`() async throws {
+        let nodes = try await Nodes()
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.other.join("bob")
+        ann.say("sub 1 a")
+        bob.say("sub 1 a")
+        nodes.settle()
+        _ = (ann.takeTexts(), bob.takeTexts())
+        nodes.broker.cut()
+        for number in 1...3 { ann.say("pub \(number) a stored - m\(number)") }
+        nodes.settle()
+        #expect(messages(ann.takeTexts()) == (1...3).map { "pub a \($0) ann m\($0)" })
+        #expect(messages(bob.takeTexts()) == [])
+        nodes.broker.mend()
+        nodes.settle()
+        #expect(messages(bob.takeTexts()) == (1...3).map { "pub a \($0) ann m\($0)" })
+        bob.say("pub 4 a stored - m4")
+        nodes.settle()
+        #expect(messages(ann.takeTexts()) == ["pub a 4 bob m4"])
+        #expect(messages(bob.takeTexts()) == ["pub a 4 bob m4"])
+    }
+
+    @Test func `a publication that never came is read from the store with the next`() async throws {
+        let nodes = try await Nodes()
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.other.join("bob")
+        ann.say("sub 1 a")
+        bob.say("sub 1 a")
+        nodes.settle()
+        _ = (ann.takeTexts(), bob.takeTexts())
+        nodes.broker.swallow()
+        ann.say("pub 1 a stored - m1")
+        nodes.settle()
+        #expect(messages(bob.takeTexts()) == [])
+        nodes.broker.deliver()
+        ann.say("pub 2 a stored - m2")
+        nodes.settle()
+        #expect(messages(bob.takeTexts()) == ["pub a 1 ann m1", "pub a 2 ann m2"])
+        #expect(messages(ann.takeTexts()) == ["pub a 1 ann m1", "pub a 2 ann m2"])
+    }
+
+    @Test func `users are reached, kicked and banned on every node`() async throws {
+        let nodes = try await Nodes()
+        let desk = try nodes.one.join("ann/desk")
+        let phone = try nodes.other.join("ann/phone")
+        nodes.one.hub.send(HubMessage(text: "hi"), to: Recipients(.users(["ann"])))
+        nodes.settle()
+        #expect(desk.takeTexts() == ["msg - hi"])
+        #expect(phone.takeTexts() == ["msg - hi"])
+        let ids = nodes.one.hub.sessions(of: "ann")
+        nodes.one.hub.send(HubMessage(text: "you"), to: Recipients(.users(["ann"])), except: ids)
+        nodes.settle()
+        #expect(desk.takeTexts() == [])
+        #expect(phone.takeTexts() == ["msg - you"])
+        nodes.one.hub.kick(Recipients(.device(user: "ann", device: "phone")), code: .normal)
+        nodes.settle()
+        #expect(phone.closeCode == 1_000)
+        #expect(desk.closeCode == nil)
+        nodes.other.hub.ban(user: "ann")
+        nodes.settle()
+        #expect(desk.closeCode == 4_403)
+    }
+
+    @Test func `a message for an inbox reaches the node where its user is`() async throws {
+        let nodes = try await Nodes()
+        let ann = try nodes.other.join("ann")
+        let hub = nodes.one.hub
+        _ = try await nodes.one.wait { try await hub.deposit(HubMessage(text: "one"), for: "ann") }
+        nodes.settle()
+        #expect(ann.takeTexts() == ["inbox 1 one"])
+    }
+}
+
+/// A broker in the process that can be out of reach, or lose what it is given.
+private final class FragileBroker: Broker {
+    private struct State {
+        var isCut = false
+        var swallows = false
+        var nodes: [any BrokerNode] = []
+    }
+
+    private let broker = InProcessBroker()
+    private let state = Mutex(State())
+
+    func cut() {
+        let nodes = state.withLock { state in
+            state.isCut = true
+            return state.nodes
+        }
+        for node in nodes { node.linkChanged(to: .lost) }
+    }
+
+    func mend() {
+        let nodes = state.withLock { state in
+            state.isCut = false
+            return state.nodes
+        }
+        for node in nodes { node.linkChanged(to: .connected) }
+    }
+
+    func swallow() { state.withLock { $0.swallows = true } }
+
+    func deliver() { state.withLock { $0.swallows = false } }
+
+    private func check() throws(BrokerError) {
+        if state.withLock({ $0.isCut }) { throw BrokerError(.unavailable, detail: "cut") }
+    }
+
+    func join(_ node: any BrokerNode) async throws(BrokerError) -> NodeID {
+        try check()
+        state.withLock { $0.nodes.append(node) }
+        return try await broker.join(node)
+    }
+
+    func leave(_ node: NodeID) async { await broker.leave(node) }
+
+    func follow(_ topics: [String], from node: NodeID) async throws(BrokerError) {
+        try check()
+        try await broker.follow(topics, from: node)
+    }
+
+    func unfollow(_ topics: [String], from node: NodeID) async throws(BrokerError) {
+        try check()
+        try await broker.unfollow(topics, from: node)
+    }
+
+    func publish(
+        _ batch: [BrokerPublication], from node: NodeID
+    ) async throws(BrokerError) {
+        try check()
+        guard !state.withLock({ $0.swallows }) else { return }
+        try await broker.publish(batch, from: node)
+    }
+
+    func command(_ command: BrokerCommand, from node: NodeID) async throws(BrokerError) {
+        try check()
+        try await broker.command(command, from: node)
+    }
+}
