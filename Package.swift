@@ -31,10 +31,12 @@ let package = Package(
         .library(name: "RPCProtobuf", targets: ["RPCProtobuf"]),
         .library(name: "RPCTracing", targets: ["RPCTracing"]),
         .library(name: "Hub", targets: ["Hub"]),
+        .library(name: "HubClientKit", targets: ["HubClientKit"]),
         .library(name: "HubHTTP", targets: ["HubHTTP"]),
         .library(name: "HubJWT", targets: ["HubJWT"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
+        .library(name: "HubTokens", targets: ["HubTokens"]),
         .executable(name: "chat-server", targets: ["ChatServer"]),
         .executable(name: "messagepack-peer", targets: ["MessagePackPeer"]),
         .executable(name: "rpc-greeter", targets: ["RPCGreeter"]),
@@ -49,6 +51,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
         .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-distributed-tracing.git", from: "1.7.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
@@ -115,14 +118,20 @@ let package = Package(
         .target(
             name: "MessagePackRPC", dependencies: ["MessagePack", "NetPoll"],
             swiftSettings: settings),
+        .target(name: "HubWire", dependencies: ["MessagePack"], swiftSettings: settings),
         .target(
             name: "Hub",
             dependencies: [
-                "NetPoll", "WSFrame", "WSTransport",
+                "HubWire", "NetPoll", "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            exclude: ["PROTOCOL.md"],
+            resources: [.embedInCode("Script/hub.js")],
             swiftSettings: settings
         ),
+        .target(
+            name: "HubClientKit", dependencies: ["Hub", "NetPoll", "WSFrame", "WSTransport"],
+            swiftSettings: settings),
         .target(
             name: "HubHTTP",
             dependencies: [
@@ -137,6 +146,12 @@ let package = Package(
         .target(
             name: "HubSQLite",
             dependencies: ["Hub", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings),
+        .target(
+            name: "HubTokens",
+            dependencies: [
+                "Hub", "MessagePack", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: settings),
         .target(
             name: "HubTesting",
@@ -322,8 +337,8 @@ let package = Package(
         .testTarget(
             name: "HubTests",
             dependencies: [
-                "Hub", "HubTesting", "HubWorlds", "NetPoll", "NetPollTesting", "Seeds",
-                "WSFrame", "WSTransport",
+                "Hub", "HubTesting", "HubTokens", "HubWorlds", "NetPoll", "NetPollTesting",
+                "Seeds", "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -355,9 +370,18 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "HubClientTests",
+            dependencies: [
+                "Hub", "HubClientKit", "HubTesting", "HubTokens", "NetPoll", "NetPollTesting",
+                "WSFrame", "WSTransport",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubTokensTests", dependencies: ["Hub", "HubTokens"], swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
-            name: "FuzzTargets", dependencies: ["MessagePack", "RPC", "WSFrame"],
+            name: "FuzzTargets", dependencies: ["HubWire", "MessagePack", "RPC", "WSFrame"],
             path: "Tests/Fuzzing/Targets", swiftSettings: settings),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",

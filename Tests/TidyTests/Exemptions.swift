@@ -29,6 +29,8 @@ enum Exemptions {
             "everything is touched on its loop only",
         "Sources/Hub/Delivery/HubShard.swift":
             "everything but the inbox is touched on the shard's loop only",
+        "Sources/HubClientKit/Client/ClientDriver.swift":
+            "everything but constants is touched on its loop only",
         "Sources/MessagePackRPC/Calls/PendingReply.swift":
             "the caller's task writes it before it is submitted, then the loop alone",
         "Sources/MessagePackRPC/Connection/MessagePeer.swift":

@@ -17,8 +17,9 @@ extension Rule {
         "WSTransport": ["NetPoll", "WSFrame", "Synchronization"],
         "MessagePack": [],
         "RPC": ["CZlib", "ConnPool", "NetPoll", "Synchronization"],
+        "HubWire": ["MessagePack"],
         "Hub": [
-            "FoundationEssentials", "Logging", "NetPoll", "Synchronization", "WSFrame",
+            "FoundationEssentials", "HubWire", "Logging", "NetPoll", "Synchronization", "WSFrame",
             "WSTransport",
         ],
         "HubHTTP": [
@@ -26,6 +27,8 @@ extension Rule {
         ],
         "HubJWT": ["Hub", "JWTKit"],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
+        "HubClientKit": ["Hub", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "HubTokens": ["Crypto", "Hub", "MessagePack"],
         "HubTesting": [
             "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
         ],

@@ -26,6 +26,7 @@ extension HubShard {
             part.window.append(entry, bytes: entry.bytes, key: entry.key, conflates: conflates)
         }
         if !batch.isEmpty { fanOut(part, from: taken.start) }
+        if let last = batch.last { part.taken = last.position }
         batch.removeAll(keepingCapacity: batch.capacity <= 1_024)
         keepBounds(of: part)
         part.tidy()

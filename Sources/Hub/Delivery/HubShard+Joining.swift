@@ -8,7 +8,7 @@ extension HubShard {
         let join = try join(session, topic) { isFirst in
             let join = topic.attach(
                 loop: loop.index, isFirst: isFirst, after: position, usersMax: usersMax)
-            return (join, Cursor(.waiting(join.liveFrom)), join.liveFrom)
+            return (join, Cursor(.waiting(join.liveFrom)), join.liveFrom, join.position)
         }
         return join.snapshot(for: session.protocolIndex, of: configuration.protocols)
     }
@@ -19,7 +19,7 @@ extension HubShard {
     ) throws(SubscribeError) {
         let place = try join(session, topic) { isFirst in
             let place = topic.attach(loop: loop.index, isFirst: isFirst, following: position)
-            return (place, place.cursor, place.liveEnd)
+            return (place, place.cursor, place.liveEnd, place.end)
         }
         session.tell(
             .subscribed(
@@ -33,13 +33,15 @@ extension HubShard {
     /// already only gets that cursor.
     private func join<Place>(
         _ session: Session, _ topic: Topic,
-        attach: (_ isFirst: Bool) -> (place: Place, cursor: Cursor, liveEnd: UInt64)
+        attach: (_ isFirst: Bool) -> (
+            place: Place, cursor: Cursor, liveEnd: UInt64, end: TopicPosition
+        )
     ) throws(SubscribeError) -> Place {
         guard session.connection != nil, !session.hasEnded else { throw .sessionEnded }
         guard topic.isLoaded else { throw .loading }
         if let known = session.position(of: topic) {
             let subscription = session.subscriptions[known]
-            let (place, cursor, _) = attach(false)
+            let (place, cursor, _, _) = attach(false)
             // What is under way to the others and known to this one is skipped for it.
             part(at: subscription.slot).move(Int(subscription.index), to: cursor)
             return place
@@ -50,11 +52,13 @@ extension HubShard {
         guard topic.admitSubscriber() else { throw .topicFull }
         if let user = session.user, topic.userJoined(user) { publishPresenceLater(topic) }
         let known = slot(of: topic)
-        let (place, cursor, liveEnd) = attach(known == nil)
-        let part = known.map { self.part(at: $0) } ?? makePart(of: topic, end: liveEnd)
+        let (place, cursor, liveEnd, end) = attach(known == nil)
+        let part =
+            known.map { self.part(at: $0) } ?? makePart(of: topic, end: liveEnd, at: end)
         let index = part.append(session, from: cursor, position: session.subscriptions.count)
         session.subscriptions.append(
             Session.Subscription(slot: part.slot, index: UInt32(index)))
+        tokenIsStale(of: session)
         return place
     }
 

@@ -107,17 +107,23 @@ final class HubShard: @unchecked Sendable {
             session.isRefused = true
             return session.close(refusal)
         }
+        welcome(session, isResumed: false)
+        session.handler.began(session)
+    }
+
+    /// Tells the session what it is.
+    func welcome(_ session: Session, isResumed: Bool) {
         session.tell(
             .welcome(
                 .init(
                     session: "\(session.id)", user: session.user,
-                    heartbeat: configuration.heartbeat?.interval,
+                    heartbeat: configuration.heartbeat?.interval, isResumed: isResumed,
                     messageBytesMax: configuration.messageBytesMax)))
-        session.handler.began(session)
     }
 
     func ended(_ session: Session, _ reason: WebSocketCloseReason) {
         log(reason, of: session)
+        session.stopTokens()
         while !session.subscriptions.isEmpty {
             unsubscribe(session, at: session.subscriptions.count - 1)
         }
@@ -170,7 +176,7 @@ final class HubShard: @unchecked Sendable {
         return part
     }
 
-    func makePart(of topic: Topic, end: UInt64) -> TopicPart {
+    func makePart(of topic: Topic, end: UInt64, at position: TopicPosition) -> TopicPart {
         let slot: UInt32
         if let free = freeParts.popLast() {
             slot = free
@@ -178,7 +184,7 @@ final class HubShard: @unchecked Sendable {
             slot = UInt32(parts.count)
             parts.append(nil)
         }
-        let part = TopicPart(topic: topic, slot: slot, end: end)
+        let part = TopicPart(topic: topic, slot: slot, end: end, at: position)
         parts[Int(slot)] = part
         partOfTopic[ObjectIdentifier(topic)] = slot
         return part

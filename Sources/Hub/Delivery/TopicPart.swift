@@ -22,13 +22,16 @@ final class TopicPart {
     var subscribers: ContiguousArray<Subscriber> = []
     /// Subscribers whose cursor is not live.
     var behind = 0
+    /// The topic's position after the last message that the loop has taken of it.
+    var taken: TopicPosition
     /// What the hub's ledger counts of the window.
     var countedBytes = 0
     /// What its topic has not been told yet.
     var metrics = TopicMetrics()
 
-    init(topic: Topic, slot: UInt32, end: UInt64) {
+    init(topic: Topic, slot: UInt32, end: UInt64, at position: TopicPosition) {
         self.topic = topic
+        taken = position
         self.slot = slot
         window = CursorWindow(end: end)
     }
@@ -60,6 +63,21 @@ final class TopicPart {
     /// Notes that the session moved its subscription.
     func moved(at index: Int, to position: Int) {
         subscribers[index].position = UInt32(position)
+    }
+
+    /// Up to where a subscriber was given everything; perhaps it has more.
+    func position(of index: Int) -> TopicPosition {
+        switch subscribers[index].cursor.state {
+        case .live: return taken
+        case .catchingUp(let offset): return TopicPosition(epoch: taken.epoch, offset: offset)
+        case .waiting(let place):
+            let slot = window.index(of: place)
+            guard slot < window.indices.upperBound else { return taken }
+            let lacking = window[slot].message
+            var position = lacking.position
+            if lacking.isStored { position.offset -= 1 }
+            return position
+        }
     }
 
     /// Moves a subscriber's cursor; one that waits for what comes next is live.

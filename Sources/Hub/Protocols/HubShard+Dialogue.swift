@@ -55,16 +55,11 @@ extension HubShard {
             }
         case .history(let id, let topic, let position, let messagesMax):
             permit(.history(topic: topic), id, session) { session, hub in
-                guard messagesMax > 0, let known = hub.existingTopic(topic) else {
-                    session.fail(id, .notFound)
-                    return
-                }
-                let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
-                session.tell(
-                    .history(id, topic: topic, known.history(after: position, limit: limit)))
+                session.shard.tellHistory(
+                    of: topic, after: position, messagesMax: messagesMax, id, session, hub)
             }
-        case .resume:
-            session.fail(nil, .unsupported)
+        case .resume(let resume):
+            self.resume(resume, for: session)
         case .refresh(let id, let credentials):
             renew(credentials, id, of: session)
         case .ping(let id):
@@ -143,6 +138,24 @@ extension HubShard {
         }
     }
 
+    private func tellHistory(
+        of name: String, after position: TopicPosition?, messagesMax: Int, _ id: RequestID,
+        _ session: Session, _ hub: HubServer
+    ) {
+        // A durable store may know topics that nobody has asked for since the hub began.
+        let known = directories.histories == nil ? hub.existingTopic(name) : hub.topic(name)
+        guard messagesMax > 0, let topic = known else {
+            session.fail(id, .notFound)
+            return
+        }
+        let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
+        let (shard, sessionID) = (session.shard, session.id)
+        topic.whenLoaded(on: loop) {
+            guard let session = shard.sessions[sessionID] else { return }
+            session.tell(.history(id, topic: name, topic.history(after: position, limit: limit)))
+        }
+    }
+
     private func leave(_ name: String, _ id: RequestID, for session: Session) {
         let (shard, sessionID) = (session.shard, session.id)
         let end: @Sendable () -> Void = {
@@ -206,18 +219,19 @@ extension HubShard {
         case .allow:
             body(session, hub)
         case .deny(let reason):
-            session.tell(.failure(.init(request: id, code: .forbidden, text: reason)))
+            session.fail(id, EventFailure(.forbidden, reason))
+        case .refuse(let failure):
+            session.fail(id, failure)
         case .ask(let question):
             let isBegun = run(of: session) {
                 var permission = await question()
                 while case .ask(let next) = permission { permission = await next() }
-                guard case .deny(let reason) = permission else { return String?.none }
-                return reason
-            } whenDone: { session, reason in
-                if let reason {
-                    session.tell(.failure(.init(request: id, code: .forbidden, text: reason)))
-                } else {
-                    body(session, hub)
+                return permission
+            } whenDone: { session, permission in
+                switch permission {
+                case .allow, .ask: body(session, hub)
+                case .deny(let reason): session.fail(id, EventFailure(.forbidden, reason))
+                case .refuse(let failure): session.fail(id, failure)
                 }
             }
             if !isBegun { session.fail(id, .overloaded) }
@@ -277,6 +291,12 @@ extension Session {
 
     func fail(_ id: RequestID?, _ error: any Error) {
         switch error {
+        case let failure as EventFailure:
+            tell(
+                .failure(
+                    .init(
+                        request: id, code: failure.code, text: failure.text,
+                        retryAfter: failure.retryAfter)))
         case EventError.overloaded: fail(id, .overloaded)
         case EventError.malformed, is DecodingError: fail(id, .malformed)
         default: fail(id, .handlerFailed)

@@ -16,6 +16,8 @@ public enum Permission: Sendable {
     case allow
     /// It may not, for that reason.
     case deny(String)
+    /// It may not, and is told this.
+    case refuse(EventFailure)
     /// That has to be found out first; the client's later messages do not wait for it.
     case ask(@Sendable () async -> Permission)
 }

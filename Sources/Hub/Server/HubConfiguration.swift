@@ -178,6 +178,8 @@ public struct HubConfiguration: Sendable {
     public var broker: (any Broker)?
     /// How messages of inboxes are delivered; `nil`, the default, for no inboxes.
     public var inbox: InboxPolicy?
+    /// How clients come back to their sessions by a token; `nil`, the default, for not at all.
+    public var resume: ResumePolicy?
     /// Tells the time of the calendar, by which stored messages grow old and bans end.
     ///
     /// Default: the system's.

@@ -26,6 +26,7 @@ extension Session {
         self.device = device
         self.attributes = attributes
         shard.identified(self)
+        shard.tokenIsStale(of: self)
     }
 }
 

@@ -25,7 +25,8 @@ public class Session {
     public internal(set) var user: String?
 
     let shard: HubShard
-    let handler: any SessionHandler
+    /// What the application made for it.
+    public let handler: any SessionHandler
     /// `nil` before the upgrade is done and after the session has ended.
     var connection: WebSocketConnection?
     /// The same, for the fan-out, which need not keep it alive.
@@ -178,6 +179,7 @@ public class Session {
     public func unsubscribe(from topic: Topic) -> Bool {
         guard let position = position(of: topic) else { return false }
         shard.unsubscribe(self, at: position)
+        shard.tokenIsStale(of: self)
         return true
     }
 

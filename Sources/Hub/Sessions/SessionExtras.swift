@@ -10,6 +10,8 @@ final class SessionExtras {
     var tasks: SessionTasks?
     /// What it was given of its user's inbox.
     var inbox: SessionInbox?
+    /// When it gets its next resume token.
+    var tokens: SessionTokens?
     /// Who the client was found to be.
     var identity: Identity?
     /// Watches over the time of its credentials.
@@ -55,6 +57,11 @@ extension Session {
     var tasks: SessionTasks? {
         get { extras?.tasks }
         set { if newValue != nil || extras != nil { madeExtras.tasks = newValue } }
+    }
+
+    var tokens: SessionTokens? {
+        get { extras?.tokens }
+        set { if newValue != nil || extras != nil { madeExtras.tokens = newValue } }
     }
 
     var inbox: SessionInbox? {

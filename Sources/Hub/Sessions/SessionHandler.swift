@@ -22,11 +22,18 @@ public protocol SessionHandler: AnyObject {
     /// ``received(_:kind:from:)``.
     func received(_ message: HubMessage, from session: Session)
 
+    /// The session goes on as the one of the client's resume token: it is of that one's user and
+    /// subscribes to its topics again. What the client may no longer have, the handler ends here,
+    /// before anything of it is sent. By default nothing is done.
+    func resumed(_ session: Session)
+
     /// The session has ended, and its subscriptions with it. Called once, after all others.
     func ended(_ session: Session, reason: WebSocketCloseReason)
 }
 
 extension SessionHandler {
+    public func resumed(_ session: Session) {}
+
     public func received(_ message: HubMessage, from session: Session) {
         received(
             message.payload.bytes.span.bytes, kind: message.payload.kind, from: session)

@@ -3,24 +3,24 @@
 /// `String` compares and hashes by canonical equivalence: two spellings of "é" are equal, and long
 /// runs of combining marks take quadratic time. Names come from clients; here two are equal only if
 /// they are the same bytes, and comparing takes time in proportion to them.
-struct ExactName: Hashable, Comparable, Sendable {
-    let string: String
+package struct ExactName: Hashable, Comparable, Sendable {
+    package let string: String
 
-    init(_ string: String) {
+    package init(_ string: String) {
         var string = string
         string.makeContiguousUTF8()
         self.string = string
     }
 
-    static func == (left: ExactName, right: ExactName) -> Bool {
+    package static func == (left: ExactName, right: ExactName) -> Bool {
         left.string.isSameBytes(as: right.string)
     }
 
-    static func < (left: ExactName, right: ExactName) -> Bool {
+    package static func < (left: ExactName, right: ExactName) -> Bool {
         left.string.utf8.lexicographicallyPrecedes(right.string.utf8)
     }
 
-    func hash(into hasher: inout Hasher) {
+    package func hash(into hasher: inout Hasher) {
         for byte in string.utf8 { hasher.combine(byte) }
         hasher.combine(0xff as UInt8)
     }
@@ -28,7 +28,7 @@ struct ExactName: Hashable, Comparable, Sendable {
 
 extension String {
     /// Whether both have the same UTF-8 bytes.
-    func isSameBytes(as other: String) -> Bool {
+    package func isSameBytes(as other: String) -> Bool {
         utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
     }
 }

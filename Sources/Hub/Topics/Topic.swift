@@ -246,13 +246,14 @@ public final class Topic: Sendable {
             let count = limits.presence == .nobody ? nil : state.presence.count
             guard let position else {
                 return TopicPlace(
-                    position: state.position, isRecovered: false, cursor: live,
-                    liveEnd: log.liveEnd, count: count)
+                    position: state.position, end: state.position, isRecovered: false,
+                    cursor: live, liveEnd: log.liveEnd, count: count)
             }
             let isRecovered = log.holds(after: position)
             let known = isRecovered ? position.offset : log.firstOffset - 1
             return TopicPlace(
-                position: TopicPosition(epoch: log.epoch, offset: known), isRecovered: isRecovered,
+                position: TopicPosition(epoch: log.epoch, offset: known), end: state.position,
+                isRecovered: isRecovered,
                 cursor: known == log.offset ? live : Cursor(.catchingUp(known)),
                 liveEnd: log.liveEnd, count: count)
         }

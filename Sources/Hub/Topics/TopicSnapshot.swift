@@ -17,6 +17,8 @@ public struct TopicSnapshot: Sendable {
 /// Where a subscriber that follows a topic begins.
 struct TopicPlace {
     let position: TopicPosition
+    /// Just after the topic's last stored message.
+    let end: TopicPosition
     let isRecovered: Bool
     let cursor: Cursor
     let liveEnd: UInt64

@@ -66,6 +66,12 @@ public final class SimulatedClient {
         return texts
     }
 
+    /// The binary messages that came since the last call.
+    public func takeBinaries() -> [[UInt8]] {
+        defer { binaries = [] }
+        return binaries
+    }
+
     /// Forgets the first text message, such as a greeting.
     public func dropFirstText() { texts.removeFirst() }
 

@@ -10,6 +10,8 @@ public final class SimulatedHub {
     public let network: SimulatedNetwork
     /// The hub.
     public let hub: HubServer
+    /// Its loops, which clients that are not scripted may use too.
+    public let group: EventLoopGroup
     /// Where it listens.
     public let address = SocketAddress.v4(0x0100_007f, port: 80)
 
@@ -27,7 +29,7 @@ public final class SimulatedHub {
         seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 1
     ) async throws {
         network = SimulatedNetwork(seed: seed, faults: faults)
-        let group = network.makeGroup(loops: loops)
+        group = network.makeGroup(loops: loops)
         var configuration = configuration
         let loop = group.loops[0]
         configuration.calendar = {

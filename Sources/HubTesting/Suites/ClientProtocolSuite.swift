@@ -20,6 +20,15 @@ public struct ProtocolPair: Sendable {
         self.encode = encode
         self.decode = decode
     }
+
+    /// Creates the pair of a protocol that has both sides itself.
+    public init(_ subject: some EnvelopeProtocol) {
+        self.init(server: subject) {
+            subject.encode($0)
+        } decode: {
+            try subject.decodeAnswer($0, kind: $1)
+        }
+    }
 }
 
 /// What every ``/Hub/ClientProtocol`` has to keep.

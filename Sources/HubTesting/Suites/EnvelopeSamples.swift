@@ -76,7 +76,14 @@ extension ClientEnvelope {
                 .publish(Publish(topic: "", message: message, durability: .transient)),
             ]
         } + [
-            .resume(token: "a.b-c_d"),
+            .resume(Resume(token: "a.b-c_d")),
+            .resume(
+                Resume(
+                    token: "",
+                    positions: [
+                        KnownTopic(topic: "é", position: position),
+                        KnownTopic(topic: "", position: first),
+                    ])),
             .subscribe(mark, topic: "a", after: position),
             .subscribe(RequestID(rawValue: 0), topic: "é", after: nil),
             .unsubscribe(mark, topic: "a"),

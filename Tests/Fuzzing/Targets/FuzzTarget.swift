@@ -8,6 +8,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case server
     case client
     case deflate
+    case hubjson
+    case hubmsgpack
     case messagepack
     case request
     case requests
@@ -22,6 +24,8 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .server: FrameCheck.finding(in: input, role: .server)
         case .client: FrameCheck.finding(in: input, role: .client)
         case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
+        case .hubjson: EnvelopeCheck.finding(in: input, isJSON: true)
+        case .hubmsgpack: EnvelopeCheck.finding(in: input, isJSON: false)
         case .messagepack: MessagePackCheck.finding(in: input)
         case .request: RequestCheck.finding(in: input)
         case .requests: RequestsCheck.finding(in: input)

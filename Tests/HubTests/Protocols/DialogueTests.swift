@@ -94,6 +94,26 @@ struct DialogueTests {
         #expect(bench.application.heard.withLock { $0 } == ["hi"])
     }
 
+    @Test func `a handler says why it does not do something`() async throws {
+        let bench = try await LineBench()
+        bench.hub.onRequest("buy", as: Move.self) { move, session -> Int in
+            #expect(session.handler is LineHandler)
+            throw EventFailure(FailureCode(rawValue: 1_001), "sold out", retryAfter: .seconds(2))
+        }
+        let ann = try bench.connect("ann")
+        let buy = HubMessage(try Payload(json: Move(x: 1, y: 2)), event: "buy")
+        let heard = try bench.ask(ann, .request(RequestID(rawValue: 7), buy))
+        #expect(
+            heard.contains(
+                .failure(
+                    .init(
+                        request: RequestID(rawValue: 7), code: FailureCode(rawValue: 1_001),
+                        text: "sold out", retryAfter: .seconds(2)))))
+        let refused = try bench.ask(
+            ann, .subscribe(RequestID(rawValue: 8), topic: "later", after: nil))
+        #expect(refused.failures == [.rateLimited])
+    }
+
     @Test func `a session has no more tasks than it may`() async throws {
         let bench = try await LineBench { $0.tasksPerSessionMax = 2 }
         let waiting = Mutex<[CheckedContinuation<Void, Never>]>([])

@@ -47,6 +47,16 @@ struct DurableTopicTests {
         #expect(after.ask(again, "pub 9 a stored - m6").contains("pub a 6 ann m6"))
     }
 
+    @Test func `a history is told across a restart before anybody has subscribed`() async throws {
+        let store = SlowStore()
+        let before = try await LineBench { $0.store = store }
+        let ann = try before.join("ann")
+        for number in 1...3 { _ = before.ask(ann, "pub \(number) a stored - m\(number)") }
+        let after = try await LineBench { $0.store = store }
+        let again = try after.join("ann")
+        #expect(after.ask(again, "hist 5 a x x 2") == ["hist a false false m2,m3"])
+    }
+
     @Test func `who leaves while a topic is read has left when it is read`() async throws {
         let store = SlowStore()
         store.hold()

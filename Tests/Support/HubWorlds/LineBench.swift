@@ -23,7 +23,9 @@ package final class LineBench {
         network = SimulatedNetwork(seed: seed, faults: faults)
         self.application = application
         var configuration = HubConfiguration()
-        configuration.protocols = [RawProtocol(), LineProtocol()]
+        configuration.protocols = [
+            RawProtocol(), LineProtocol(), JSONProtocol(), MessagePackProtocol(),
+        ]
         let group = network.makeGroup(loops: loops)
         let loop = group.loops[0]
         configuration.calendar = { Timestamp(milliseconds: loop.clock.now.nanoseconds / 1_000_000) }
@@ -85,6 +87,8 @@ package final class LineApplication: HubApplication {
     package let reasons = Mutex<[WebSocketCloseReason]>([])
     package let ids = Mutex<[SessionID]>([])
     package let heard = Mutex<[String]>([])
+    /// Who came back, and to what.
+    package let resumed = Mutex<[String]>([])
 
     package init() {}
 
@@ -100,6 +104,7 @@ package final class LineApplication: HubApplication {
         case .subscribe("secret"): .deny("not yours")
         case .subscribe("asked"): .ask { .allow }
         case .subscribe("denied"): .ask { .ask { .deny("no") } }
+        case .subscribe("later"): .ask { .refuse(EventFailure(.rateLimited, "too fast")) }
         default: .allow
         }
     }
@@ -127,6 +132,12 @@ package final class LineHandler: SessionHandler {
     package func received(_ message: RawSpan, kind: MessageKind, from session: Session) {
         let text = message.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
         application.heard.withLock { $0.append(text) }
+    }
+
+    package func resumed(_ session: Session) {
+        let topics = session.topics.map(\.name).sorted().joined(separator: ",")
+        application.resumed.withLock { $0.append("\(session.user ?? "-") \(topics)") }
+        if let topic = session.topic(named: "revoked") { session.unsubscribe(from: topic) }
     }
 
     package func ended(_ session: Session, reason: WebSocketCloseReason) {

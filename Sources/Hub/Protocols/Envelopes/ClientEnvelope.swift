@@ -1,7 +1,7 @@
 /// All that a client says to a hub.
 public enum ClientEnvelope: Hashable, Sendable {
     /// Continue the session of this token; the first message, where there is one.
-    case resume(token: String)
+    case resume(Resume)
     /// Subscribe to a topic, with what comes after `position`; without one, from now on.
     case subscribe(RequestID, topic: String, after: TopicPosition?)
     /// End a subscription.
@@ -24,6 +24,21 @@ public enum ClientEnvelope: Hashable, Sendable {
     case refresh(RequestID, credentials: String)
     /// Are you there?
     case ping(RequestID)
+
+    /// A client that comes back.
+    public struct Resume: Hashable, Sendable {
+        /// The last one that the hub gave it.
+        public var token: String
+        /// How far it knows the token's topics, where that is further than when it got the token.
+        /// Other topics than the token's are passed over.
+        public var positions: [KnownTopic]
+
+        /// Creates a return.
+        public init(token: String, positions: [KnownTopic] = []) {
+            self.token = token
+            self.positions = positions
+        }
+    }
 
     /// A client's publication.
     public struct Publish: Hashable, Sendable {
@@ -49,5 +64,19 @@ public enum ClientEnvelope: Hashable, Sendable {
             self.durability = durability
             self.idempotencyKey = idempotencyKey
         }
+    }
+}
+
+/// A topic, and how far somebody knows it.
+public struct KnownTopic: Hashable, Sendable {
+    /// Its name.
+    public var topic: String
+    /// Just after the last message known.
+    public var position: TopicPosition
+
+    /// Creates a mark in a topic.
+    public init(topic: String, position: TopicPosition) {
+        self.topic = topic
+        self.position = position
     }
 }

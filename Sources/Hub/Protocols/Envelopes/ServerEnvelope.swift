@@ -1,6 +1,6 @@
 /// All that a hub says to a client.
 public enum ServerEnvelope: Hashable, Sendable {
-    /// The first words of a session.
+    /// The first words of a session; once more where it goes on as an earlier one.
     case welcome(Welcome)
     /// A message of a topic.
     case publication(topic: String, HubMessage, position: TopicPosition?)
@@ -43,7 +43,8 @@ public enum ServerEnvelope: Hashable, Sendable {
         /// the connection for lost.
         public var heartbeat: Duration?
         /// Whether the session continues the one of the client's token: a ``subscribed(_:)`` follows
-        /// for each of its topics.
+        /// for each of its topics, or an ``unsubscribed(_:topic:)``, and then a new
+        /// ``token(_:expiry:)``.
         public var isResumed: Bool
         /// The largest message the client may send.
         public var messageBytesMax: Int

@@ -1,0 +1,133 @@
+import NetPoll
+import Synchronization
+
+// Resume tokens: given to sessions as they change, and taken from those that come back.
+extension HubShard {
+    /// Bytes of a token that a topic takes besides its name.
+    private static let topicBytes = 24
+
+    /// The session's user or subscriptions have changed.
+    func tokenIsStale(of session: Session) {
+        guard let policy = configuration.resume, session.connection != nil, !session.hasEnded,
+            configuration.protocols[Int(session.protocolIndex)].subprotocol != nil
+        else { return }
+        let tokens = session.tokens ?? SessionTokens(session: session, policy: policy)
+        session.tokens = tokens
+        tokens.changed()
+    }
+
+    /// Gives the session a token of what it is now, where it has any.
+    func giveToken(to session: Session) {
+        guard let policy = configuration.resume, let tokens = session.tokens else { return }
+        let expiry = configuration.calendar() + policy.lifetime
+        var state = ResumeState(
+            user: session.user, device: session.device, topics: [], expiry: expiry)
+        var bytes = 0
+        for subscription in session.subscriptions {
+            let part = self.part(at: subscription.slot)
+            bytes += part.topic.name.utf8.count + Self.topicBytes
+            guard bytes <= policy.namesBytesMax else { break }
+            state.topics.append(
+                KnownTopic(
+                    topic: part.topic.name, position: part.position(of: Int(subscription.index))))
+        }
+        session.tell(.token(policy.tokens.token(for: state), expiry: expiry))
+        tokens.given()
+    }
+
+    /// Lets the session go on as the one of a token.
+    func resume(_ resume: ClientEnvelope.Resume, for session: Session) {
+        guard let policy = configuration.resume, let hub = directories.hub else {
+            session.fail(nil, .unsupported)
+            return
+        }
+        let state: ResumeState
+        do throws(ResumeTokenError) {
+            state = try policy.tokens.state(of: resume.token, at: configuration.calendar())
+        } catch {
+            session.fail(nil, .badToken, error.description)
+            return
+        }
+        guard become(state, session) else { return }
+        welcome(session, isResumed: true)
+        let known = Dictionary(
+            resume.positions.map { (ExactName($0.topic), $0.position) },
+            uniquingKeysWith: { first, _ in first })
+        let left = TopicCount(state.topics.count)
+        guard !state.topics.isEmpty else { return wasResumed(session.id) }
+        for mark in state.topics {
+            let position = known[ExactName(mark.topic)] ?? mark.position
+            goOn(mark.topic, after: position, session, hub) { [self] id in
+                if left.isLast() { wasResumed(id) }
+            }
+        }
+    }
+
+    /// Makes the session one of the token's user, or tells why that cannot be.
+    private func become(_ state: ResumeState, _ session: Session) -> Bool {
+        guard let user = state.user else { return true }
+        if let known = session.user {
+            if known.isSameBytes(as: user) { return true }
+            session.fail(nil, .badToken, "a resume token of another user")
+            return false
+        }
+        guard session.subscriptions.isEmpty else {
+            session.fail(nil, .badToken, "a resume token has to come before subscriptions")
+            return false
+        }
+        do throws(IdentifyError) {
+            try session.identify(as: user, device: state.device)
+            return true
+        } catch {
+            switch error {
+            case .banned: session.fail(nil, .forbidden, "banned")
+            case .tooManySessions: session.fail(nil, .limitReached, "too many sessions")
+            case .sessionEnded: break
+            }
+            return false
+        }
+    }
+
+    /// Follows a topic of the token, as soon as that is read; in any case the client is told.
+    private func goOn(
+        _ name: String, after position: TopicPosition, _ session: Session, _ hub: HubServer,
+        whenDone: @escaping @Sendable (SessionID) -> Void
+    ) {
+        let id = session.id
+        guard let topic = hub.topic(name) else {
+            session.tell(.unsubscribed(nil, topic: name))
+            return whenDone(id)
+        }
+        topic.whenLoaded(on: loop) { [self] in
+            if let session = sessions[id] {
+                do throws(SubscribeError) {
+                    try follow(session, topic, after: position, request: nil)
+                } catch {
+                    session.tell(.unsubscribed(nil, topic: name))
+                }
+            }
+            whenDone(id)
+        }
+    }
+
+    /// The session has all its topics again.
+    private func wasResumed(_ id: SessionID) {
+        guard let session = sessions[id] else { return }
+        session.handler.resumed(session)
+        tokenIsStale(of: session)
+        giveToken(to: session)
+    }
+}
+
+/// Topics that a session which comes back is not subscribed to yet.
+private final class TopicCount: Sendable {
+    private let left: Atomic<Int>
+
+    init(_ count: Int) {
+        left = Atomic(count)
+    }
+
+    func isLast() -> Bool {
+        left.subtract(1, ordering: .relaxed).newValue == 0
+    }
+}

@@ -1,0 +1,21 @@
+/// What of a session a resume token holds.
+public struct ResumeState: Hashable, Sendable {
+    /// Whose session it was; `nil` where the application had not found out.
+    public var user: String?
+    /// On which of the user's devices.
+    public var device: String?
+    /// What it subscribed to, and up to where it was given everything.
+    public var topics: [KnownTopic]
+    /// From then on the token is good for nothing.
+    public var expiry: Timestamp
+
+    /// Creates a state.
+    public init(
+        user: String? = nil, device: String? = nil, topics: [KnownTopic], expiry: Timestamp
+    ) {
+        self.user = user
+        self.device = device
+        self.topics = topics
+        self.expiry = expiry
+    }
+}

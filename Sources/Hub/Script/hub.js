@@ -1,0 +1,465 @@
+// A client of a Longwire hub for browsers: keeps its session across lost connections, without gap or duplicate, or says that
+// there may be a gap. No dependencies; the protocol is in PROTOCOL.md beside it.
+//
+//   const hub = new HubClient("wss://example.com/ws");
+//   hub.on("publication", ({ topic, json }) => show(topic, json));
+//   hub.start();
+//   await hub.subscribe("lobby");
+//   await hub.publish("lobby", { json: { text: "hello" } });
+
+/**
+ * @typedef {{ epoch: string, offset: number }} Position just after a topic's message of that offset
+ * @typedef {{ text?: string, json?: any, bytes?: string }} Payload exactly one of them; `bytes` is base64
+ * @typedef {Payload & { event?: string, key?: string }} Message
+ * @typedef {{
+ *   login?: Message,              asked at the beginning of every session that is not resumed, before anything else
+ *   token?: string,               a resume token that was kept
+ *   retryAfter?: number,          ms before the first attempt to connect again, at most; twice as long after each failure (500)
+ *   retryAfterMax?: number,       ms that are ever waited (30000)
+ *   stableAfter?: number,         ms that a session has to last for earlier failures to be forgotten (5000)
+ *   callTimeout?: number,         ms that a call may take, connecting again included (10000)
+ *   callsMax?: number,            calls that may be open (256)
+ *   WebSocket?: typeof WebSocket, for where there is none
+ * }} Options
+ * @typedef {"state" | "connected" | "disconnected" | "publication" | "message" | "request" | "inbox" | "subscribed" |
+ *   "unsubscribed" | "presence" | "token" | "failure"} EventName
+ * @typedef {{ position: Position | null, wanted: boolean, told: boolean }} Followed
+ * @typedef {{ envelope: object, again: boolean, sent: boolean, settle: (error: HubError | null, answer?: any) => void }} Call
+ */
+
+const SUBPROTOCOL = "longwire.v1.json";
+/** Coming again after these would end the same way. */
+const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010];
+const BAD_TOKEN = 11;
+const INBOX_REMEMBERED = 1024;
+
+/** Why a call had no success: `code` of PROTOCOL.md for what the hub refused, and `reason` for people. */
+export class HubError extends Error {
+  /** @param {"failed" | "disconnected" | "timedOut" | "tooManyCalls" | "stopped"} kind @param {any} [failure] */
+  constructor(kind, failure) {
+    super(failure?.reason || kind);
+    this.name = "HubError";
+    this.kind = kind;
+    /** @type {number | undefined} */
+    this.code = failure?.code;
+    /** @type {number | undefined} ms */
+    this.retryAfter = failure?.retry;
+  }
+}
+
+export class HubClient {
+  /** @type {"offline" | "connecting" | "opening" | "resuming" | "loggingIn" | "ready" | "stopped"} */
+  state = "offline";
+  /** The resume token, to be kept in session storage by pages that want to come back after they were loaded anew. */
+  token = "";
+
+  #url;
+  #options;
+  /** @type {Map<string, Set<(detail: any) => void>>} */
+  #handlers = new Map();
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {Map<string, Followed>} */
+  #topics = new Map();
+  /** @type {Map<string, boolean>} topics that were left, and whether the hub has said so */
+  #left = new Map();
+  /** @type {Map<number, Call>} */
+  #calls = new Map();
+  /** @type {Map<number, string>} topics that are subscribed to again */
+  #renewals = new Map();
+  /** @type {Set<string>} */
+  #inbox = new Set();
+  #lastID = 0;
+  #loginID = 0;
+  #welcome = /** @type {any} */ (null);
+  #awaitsToken = false;
+  #failures = 0;
+  #advised = -1;
+  #readySince = 0;
+  #retryTimer = 0;
+  #watchTimer = 0;
+  #heard = 0;
+  #pinged = 0;
+
+  /** @param {string | URL} url @param {Options} [options] */
+  constructor(url, options = {}) {
+    this.#url = String(url);
+    this.#options = { retryAfter: 500, retryAfterMax: 30_000, stableAfter: 5_000, callTimeout: 10_000, callsMax: 256, ...options };
+    this.token = options.token ?? "";
+    // A page that comes back to the network, or to the front, need not wait.
+    globalThis.addEventListener?.("online", () => this.retryNow());
+    globalThis.document?.addEventListener("visibilitychange", () => { if (!document.hidden) this.#watch(); });
+  }
+
+  /** @param {EventName} name @param {(detail: any) => void} handler @returns {() => void} ends it */
+  on(name, handler) {
+    if (!this.#handlers.has(name)) this.#handlers.set(name, new Set());
+    this.#handlers.get(name)?.add(handler);
+    return () => this.#handlers.get(name)?.delete(handler);
+  }
+
+  /** Connects, and from now on again and again. */
+  start() {
+    if (this.state !== "offline" && this.state !== "stopped") return;
+    this.#set("offline");
+    this.#failures = 0;
+    this.#connect();
+  }
+
+  /** Closes the connection and ends what is open; the session and its token are forgotten. */
+  stop() {
+    this.#end("stopped");
+    this.token = "";
+    this.#topics.clear();
+    this.#left.clear();
+  }
+
+  /** Connects at once where the client waits to. */
+  retryNow() {
+    if (this.state === "offline" && this.#retryTimer) this.#connect();
+  }
+
+  /** What is subscribed to. @returns {string[]} */
+  get topics() { return [...this.#topics.keys()]; }
+
+  // Calls. Each returns a promise that fails with a HubError.
+
+  /** Also across connections, until `unsubscribe`. @param {string} topic @param {Position} [after] @returns {Promise<any>} */
+  subscribe(topic, after) {
+    this.#left.delete(topic);
+    const known = this.#topics.get(topic);
+    this.#topics.set(topic, { position: after ?? known?.position ?? null, wanted: true, told: false });
+    return this.#call({ type: "subscribe", topic, ...after }, true);
+  }
+
+  /** @param {string} topic @returns {Promise<any>} */
+  unsubscribe(topic) {
+    this.#topics.delete(topic);
+    this.#left.set(topic, false);
+    if (this.state === "ready") return this.#call({ type: "unsubscribe", topic }, false);
+    for (const [id, call] of this.#calls) {
+      const { type, topic: asked } = /** @type {any} */ (call.envelope);
+      if (type !== "subscribe" || asked !== topic) continue;
+      this.#calls.delete(id);
+      call.settle(new HubError("disconnected"));
+    }
+    return Promise.resolve();
+  }
+
+  /**
+   * Waits until the message has its place. One that is stored is tried again on the next connection; the hub publishes it once.
+   * @param {string} topic @param {Message & { idempotency?: string }} message @param {"stored" | "transient" | "volatile"} [durability]
+   * @returns {Promise<Position | null>}
+   */
+  async publish(topic, message, durability = "stored") {
+    const again = durability === "stored";
+    const key = again ? { idempotency: randomName() } : {};
+    const answer = await this.#call({ type: "publish", topic, durability, ...key, ...message }, again);
+    return position(answer);
+  }
+
+  /** Without an answer; dropped where there is no connection. @param {string} topic @param {Message} message */
+  publishVolatile(topic, message) {
+    return this.#say({ type: "publish", topic, ...message, durability: "volatile" });
+  }
+
+  /** @param {string} topic @returns {Promise<{ users: string[], count: number }>} */
+  members(topic) { return this.#call({ type: "members", topic }, true); }
+
+  /** @param {string} topic @param {Position | null} after @param {number} [max] @returns {Promise<any>} */
+  history(topic, after = null, max = 100) { return this.#call({ type: "history", topic, ...after, max }, true); }
+
+  /** Asks the application. @param {Message} message @returns {Promise<Payload>} */
+  request(message) { return this.#call({ type: "request", ...message }, false); }
+
+  /** Tells the application; dropped where there is no connection. @param {Message} message */
+  send(message) { return this.#say({ type: "message", ...message }); }
+
+  /** Answers a "request" event. @param {number} id @param {Payload} payload */
+  reply(id, payload) { return this.#say({ type: "reply", id, ...payload }); }
+
+  /** @param {string} credentials @returns {Promise<any>} */
+  refresh(credentials) { return this.#call({ type: "refresh", credentials }, false); }
+
+  // Connections
+
+  #connect() {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = 0;
+    this.#set("connecting");
+    const Socket = this.#options.WebSocket ?? WebSocket;
+    const socket = new Socket(this.#url, SUBPROTOCOL);
+    this.#socket = socket;
+    socket.onopen = () => {
+      if (socket !== this.#socket) return;
+      this.#heard = Date.now();
+      this.#pinged = 0;
+      this.#welcome = null;
+      this.#watchTimer = setInterval(() => this.#watch(), 5_000);
+      if (!this.token) return this.#set("opening");
+      this.#set("resuming");
+      const positions = [...this.#topics].filter(([, known]) => known.position)
+        .map(([topic, known]) => ({ topic, ...known.position }));
+      this.#put({ type: "resume", token: this.token, positions });
+    };
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket || typeof data !== "string") return;
+      this.#heard = Date.now();
+      this.#pinged = 0;
+      this.#received(JSON.parse(data));
+    };
+    socket.onclose = ({ code, reason }) => { if (socket === this.#socket) this.#lost(code, reason); };
+  }
+
+  /** @param {number} code @param {string} reason */
+  #lost(code, reason) {
+    this.#drop();
+    if (this.state === "ready" && Date.now() - this.#readySince >= this.#options.stableAfter) this.#failures = 0;
+    if (FINAL_CODES.includes(code)) return this.#end("refused", code, reason);
+    this.#set("offline");
+    this.#renewals.clear();
+    for (const [id, call] of this.#calls) {
+      if (call.again || !call.sent) continue;
+      this.#calls.delete(id);
+      call.settle(new HubError("disconnected"));
+    }
+    const bound = Math.min(this.#options.retryAfterMax, this.#options.retryAfter * 2 ** Math.min(this.#failures, 30));
+    const delay = this.#advised >= 0 ? this.#advised : Math.random() * bound;
+    this.#advised = -1;
+    this.#failures += 1;
+    this.#retryTimer = setTimeout(() => this.#connect(), delay);
+    this.#tell("disconnected", { code, reason, retryAfter: delay });
+  }
+
+  /** @param {string} why @param {number} [code] @param {string} [reason] */
+  #end(why, code = 1000, reason = "") {
+    if (this.state === "stopped") return;
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = 0;
+    this.#drop();
+    this.#set("stopped");
+    for (const call of this.#calls.values()) call.settle(new HubError("stopped"));
+    this.#calls.clear();
+    this.#tell("disconnected", { why, code, reason, retryAfter: null });
+  }
+
+  #drop() {
+    clearInterval(this.#watchTimer);
+    const socket = this.#socket;
+    this.#socket = null;
+    if (socket) {
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+    }
+  }
+
+  /** A page does not see the WebSocket's pings, and a dead network closes nothing. */
+  #watch() {
+    if (!this.#socket || this.#socket.readyState !== 1) return;
+    const heartbeat = this.#welcome?.heartbeat ?? 25_000;
+    if (this.#pinged) {
+      if (Date.now() - this.#pinged > heartbeat) this.#lost(1006, "nothing heard");
+    } else if (Date.now() - this.#heard > heartbeat) {
+      this.#pinged = Date.now();
+      this.#put({ type: "ping", id: ++this.#lastID });
+    }
+  }
+
+  // What the hub says
+
+  /** @param {any} envelope */
+  #received(envelope) {
+    switch (envelope.type) {
+      case "welcome": return this.#welcomed(envelope);
+      case "failure": return this.#failed(envelope);
+      case "reply":
+        if (this.state === "loggingIn" && envelope.id === this.#loginID) return this.#begin(false, envelope);
+        return this.#settle(envelope);
+      case "published": case "members": case "history": return this.#settle(envelope);
+      case "subscribed": return this.#subscribed(envelope);
+      case "unsubscribed": return this.#unsubscribed(envelope);
+      case "publication": return this.#publication(envelope);
+      case "inbox": return this.#inboxed(envelope);
+      case "token": return this.#tokenCame(envelope);
+      case "reconnect": this.#advised = envelope.after; return;
+      case "message": case "request": case "presence": return this.#tell(envelope.type, envelope);
+    }
+  }
+
+  #welcomed(welcome) {
+    this.#welcome = welcome;
+    if (this.state === "opening") this.#logIn();
+    // The first welcome was on its way before the hub saw the token.
+    else if (this.state === "resuming" && welcome.resumed) this.#begin(true);
+  }
+
+  #logIn() {
+    if (!this.#options.login) return this.#begin(false);
+    this.#loginID = ++this.#lastID;
+    this.#set("loggingIn");
+    this.#put({ type: "request", id: this.#loginID, ...this.#options.login });
+  }
+
+  /** @param {boolean} resumed @param {any} [login] */
+  #begin(resumed, login) {
+    this.#awaitsToken = resumed;
+    for (const known of this.#topics.values()) known.told = false;
+    this.#readySince = Date.now();
+    this.#set("ready");
+    if (!resumed) {
+      this.#left.clear();
+      // What the hub decided it decides anew.
+      for (const [topic, known] of this.#topics) if (!known.wanted) this.#topics.delete(topic);
+    }
+    this.#tell("connected", { ...this.#welcome, login });
+    if (!resumed) this.#renew();
+    for (const call of this.#calls.values()) {
+      call.sent = true;
+      this.#put(call.envelope);
+    }
+  }
+
+  /** Subscribes to what the hub does not know of. */
+  #renew() {
+    const asked = new Set([...this.#calls.values()].map(({ envelope }) => /** @type {any} */ (envelope))
+      .filter(({ type }) => type === "subscribe").map(({ topic }) => topic));
+    for (const [topic, known] of this.#topics) {
+      if (!known.wanted || known.told || asked.has(topic)) continue;
+      const id = ++this.#lastID;
+      this.#renewals.set(id, topic);
+      this.#put({ type: "subscribe", id, topic, ...known.position });
+    }
+  }
+
+  #failed(failure) {
+    const { id } = failure;
+    if (id === undefined) {
+      if (this.state !== "resuming") return this.#tell("failure", failure);
+      this.token = "";
+      return this.#logIn();
+    }
+    if (this.state === "loggingIn" && id === this.#loginID) return this.#end("refused", failure.code, failure.reason);
+    const topic = this.#renewals.get(id);
+    if (topic !== undefined) {
+      this.#renewals.delete(id);
+      this.#topics.delete(topic);
+      return this.#tell("unsubscribed", { topic, failure });
+    }
+    const call = this.#calls.get(id);
+    if (!call) return;
+    this.#calls.delete(id);
+    const { type, topic: asked } = /** @type {any} */ (call.envelope);
+    if (type === "subscribe") this.#topics.delete(asked);
+    call.settle(new HubError("failed", failure));
+  }
+
+  #settle(envelope) {
+    const call = this.#calls.get(envelope.id);
+    this.#calls.delete(envelope.id);
+    call?.settle(null, envelope);
+  }
+
+  #subscribed(answer) {
+    if (answer.id !== undefined) this.#renewals.delete(answer.id);
+    // It was left while the hub, or the token, did not know.
+    if (this.#left.has(answer.topic)) {
+      this.#put({ type: "unsubscribe", id: ++this.#lastID, topic: answer.topic });
+      return;
+    }
+    const wanted = this.#topics.get(answer.topic)?.wanted ?? false;
+    this.#topics.set(answer.topic, { position: position(answer), wanted, told: true });
+    this.#tell("subscribed", answer);
+    if (answer.id !== undefined) this.#settle(answer);
+  }
+
+  #unsubscribed(answer) {
+    if (this.#left.has(answer.topic)) this.#left.set(answer.topic, true);
+    const known = this.#topics.delete(answer.topic);
+    if (answer.id !== undefined && this.#calls.has(answer.id)) return this.#settle(answer);
+    if (known) this.#tell("unsubscribed", { topic: answer.topic });
+  }
+
+  #publication(envelope) {
+    const known = this.#topics.get(envelope.topic);
+    if (!known) return;
+    const place = position(envelope);
+    if (place) {
+      if (known.position?.epoch === place.epoch && place.offset <= known.position.offset) return;
+      known.position = place;
+    }
+    this.#tell("publication", envelope);
+  }
+
+  #inboxed(envelope) {
+    // What comes again was not acknowledged in time.
+    if (!this.#inbox.has(envelope.inbox)) {
+      this.#inbox.add(envelope.inbox);
+      if (this.#inbox.size > INBOX_REMEMBERED) this.#inbox.delete(this.#inbox.values().next().value ?? "");
+      this.#tell("inbox", envelope);
+    }
+    this.#put({ type: "acknowledge", ids: [envelope.inbox] });
+  }
+
+  #tokenCame({ token, expiry }) {
+    this.token = token;
+    for (const [topic, isTold] of this.#left) if (isTold) this.#left.delete(topic);
+    this.#tell("token", { token, expiry });
+    if (!this.#awaitsToken) return;
+    // The hub has told of all topics of the last one.
+    this.#awaitsToken = false;
+    for (const [topic, known] of this.#topics) if (!known.wanted && !known.told) this.#topics.delete(topic);
+    this.#renew();
+  }
+
+  // Saying
+
+  /** @param {any} envelope @param {boolean} again whether it is asked again on the next connection @returns {Promise<any>} */
+  #call(envelope, again) {
+    return new Promise((resolve, reject) => {
+      if (this.state === "stopped") return reject(new HubError("stopped"));
+      if (this.#calls.size >= this.#options.callsMax) return reject(new HubError("tooManyCalls"));
+      const id = ++this.#lastID;
+      const asked = { ...envelope, id };
+      const timer = setTimeout(() => {
+        this.#calls.delete(id);
+        reject(new HubError("timedOut"));
+      }, this.#options.callTimeout);
+      this.#calls.set(id, { envelope: asked, again, sent: this.state === "ready", settle(error, answer) {
+        clearTimeout(timer);
+        if (error) reject(error); else resolve(answer);
+      } });
+      if (this.state === "ready") this.#put(asked);
+    });
+  }
+
+  /** @param {any} envelope @returns {boolean} */
+  #say(envelope) { return this.state === "ready" && this.#put(envelope); }
+
+  /** @param {any} envelope @returns {boolean} */
+  #put(envelope) {
+    if (this.#socket?.readyState !== 1) return false;
+    this.#socket.send(JSON.stringify(envelope));
+    return true;
+  }
+
+  /** @param {typeof this.state} state */
+  #set(state) {
+    if (this.state === state) return;
+    this.state = state;
+    this.#tell("state", state);
+  }
+
+  /** @param {EventName} name @param {any} detail */
+  #tell(name, detail) {
+    for (const handler of this.#handlers.get(name) ?? []) handler(detail);
+  }
+}
+
+/** @param {any} envelope @returns {Position | null} */
+function position({ epoch, offset }) {
+  return epoch === undefined ? null : { epoch, offset };
+}
+
+function randomName() {
+  return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join("");
+}

@@ -1,0 +1,216 @@
+import Hub
+import NetPoll
+import WSFrame
+import WSTransport
+
+/// Carries out what a client's core decides, on its loop.
+///
+/// Unchecked: everything but constants is touched on the loop only.
+final class ClientDriver: @unchecked Sendable {
+    typealias WhenDone = (Result<ServerEnvelope, HubClientError>) -> Void
+
+    private struct Waiting {
+        let timer: TimerID
+        let whenDone: WhenDone
+    }
+
+    private let webSockets: WebSocketClient
+    private let request: WebSocketRequest
+    private let address: SocketAddress?
+    private let loop: EventLoop
+    private let spoken: any EnvelopeProtocol
+    private let handler: @Sendable (HubClientEvent) -> Void
+
+    var core: ClientCore
+    private var attempt: WebSocketAttempt?
+    private var connection: WebSocketConnection?
+    private var retry = TimerID.none
+    private var waiting: [RequestID: Waiting] = [:]
+
+    init(
+        _ webSockets: WebSocketClient, _ request: WebSocketRequest, _ address: SocketAddress?,
+        on loop: EventLoop, _ configuration: HubClient.Configuration,
+        handler: @escaping @Sendable (HubClientEvent) -> Void
+    ) {
+        self.webSockets = webSockets
+        self.address = address
+        self.loop = loop
+        spoken = configuration.spoken
+        self.handler = handler
+        var request = request
+        request.subprotocols = configuration.spoken.subprotocol.map { [$0] } ?? []
+        self.request = request
+        core = ClientCore(configuration)
+    }
+
+    // MARK: - Life
+
+    func start() {
+        guard core.phase == .offline, retry == .none else { return }
+        connect()
+    }
+
+    func stop() { end(.stopped, code: .normal) }
+
+    private func end(_ ending: HubClientEvent.Ending, code: CloseCode) {
+        guard core.phase != .stopped else { return }
+        perform(core.stop())
+        if retry != .none { loop.cancel(retry) }
+        retry = .none
+        attempt?.cancel()
+        attempt = nil
+        connection?.close(code)
+        connection = nil
+        tell(.disconnected(ending, retryAfter: nil))
+    }
+
+    private func connect() {
+        core.phase = .connecting
+        let completion: WebSocketClient.Completion = { [weak self] in self?.dialled($0) }
+        if let address {
+            attempt = webSockets.connect(
+                to: address, request, on: loop, handler: self, completion: completion)
+        } else {
+            attempt = webSockets.connect(
+                request, on: loop, handler: self, completion: completion)
+        }
+    }
+
+    private func dialled(_ result: Result<WebSocketClient.Opened, WebSocketClientError>) {
+        attempt = nil
+        switch result {
+        case .success(let opened):
+            guard core.phase == .connecting else {
+                opened.connection.abort()
+                return
+            }
+            connection = opened.connection
+            guard opened.opening.subprotocol == spoken.subprotocol else {
+                end(.unspoken, code: .policyViolation)
+                return
+            }
+        case .failure(let error):
+            guard core.phase == .connecting else { return }
+            lost(.unreachable("\(error)"), isFinal: error.isFinal)
+        }
+    }
+
+    private func lost(_ ending: HubClientEvent.Ending, isFinal: Bool) {
+        connection = nil
+        guard !isFinal else { return end(ending, code: .normal) }
+        let (delay, actions) = core.lost(at: loop.now, fraction: .random(in: 0...1))
+        perform(actions)
+        guard core.phase == .offline else { return }
+        retry = loop.schedule(after: delay, self)
+        tell(.disconnected(ending, retryAfter: delay))
+    }
+
+    // MARK: - Calls
+
+    /// Begins a call, which ends within `timeout`.
+    func begin(
+        within timeout: Duration, _ begin: (ClientDriver, RequestID) -> [ClientCore.Action],
+        whenDone: @escaping WhenDone
+    ) {
+        let id = core.makeID()
+        let timer = loop.schedule(after: timeout, CallDeadline(driver: self, id: id))
+        waiting[id] = Waiting(timer: timer, whenDone: whenDone)
+        perform(begin(self, id))
+    }
+
+    fileprivate func timedOut(_ id: RequestID) { perform(core.timedOut(id)) }
+
+    func perform(_ actions: [ClientCore.Action]) {
+        for action in actions {
+            switch action {
+            case .send(let envelope):
+                let (bytes, kind) = spoken.encode(envelope)
+                connection?.send(bytes.span.bytes, kind: kind)
+            case .tell(let content):
+                tell(content)
+            case .finish(let id, let result):
+                guard let call = waiting.removeValue(forKey: id) else { continue }
+                loop.cancel(call.timer)
+                call.whenDone(result)
+            case .giveUp(let ending):
+                end(ending, code: .normal)
+            }
+        }
+    }
+
+    private func tell(_ content: HubClientEvent.Content) {
+        handler(HubClientEvent(content: content, time: loop.now))
+    }
+}
+
+extension ClientDriver: WebSocketHandler {
+    func opened(_ connection: WebSocketConnection) {
+        guard connection === self.connection, core.phase == .connecting else { return }
+        perform(core.opened())
+    }
+
+    func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+        guard connection === self.connection else { return }
+        do throws(ClientProtocolError) {
+            let envelope = try spoken.decodeAnswer(message, kind: kind)
+            perform(core.received(envelope, at: loop.now))
+        } catch {
+            // A later version's type is passed over; what is no envelope is another language.
+            if let code = error.closeCode { connection.close(code, reason: error.reason) }
+        }
+    }
+
+    func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+        guard connection === self.connection else { return }
+        lost(.closed(reason), isFinal: reason.isFinal)
+    }
+}
+
+extension ClientDriver: TimerTarget {
+    func timerFired(_ timer: TimerID, on loop: EventLoop) {
+        retry = .none
+        if core.phase == .offline { connect() }
+    }
+}
+
+private final class CallDeadline: TimerTarget {
+    private weak let driver: ClientDriver?
+    private let id: RequestID
+
+    init(driver: ClientDriver, id: RequestID) {
+        self.driver = driver
+        self.id = id
+    }
+
+    func timerFired(_ timer: TimerID, on loop: EventLoop) { driver?.timedOut(id) }
+}
+
+extension WebSocketCloseReason {
+    /// Coming again would end the same way.
+    fileprivate var isFinal: Bool {
+        guard case .peer(let code?) = self else { return false }
+        return [
+            .protocolError, .unsupportedData, .invalidPayload, .policyViolation, .messageTooBig,
+            .mandatoryExtension,
+        ].contains(code)
+    }
+}
+
+extension WebSocketClientError {
+    /// Coming again would end the same way.
+    fileprivate var isFinal: Bool {
+        switch reason {
+        case .request: true
+        case .handshake(let error):
+            switch error.reason {
+            case .refused(let status):
+                // Too many, and all that is the server's own trouble, passes.
+                (400..<500).contains(Int(status.rawValue))
+                    && ![408, 425, 429].contains(Int(status.rawValue))
+            case .unofferedSubprotocol, .redirected: true
+            default: false
+            }
+        case .connect, .timedOut, .lost, .cancelled: false
+        }
+    }
+}

@@ -1,0 +1,37 @@
+/// When to connect again: exponential with full jitter, so that clients that lost their hub together
+/// do not come back together.
+struct Backoff {
+    private let first: Duration
+    private let most: Duration
+    private let stableAfter: Duration
+    private var failures = 0
+    /// What the hub said, for the next time.
+    var advised: Duration?
+
+    init(_ settings: HubClient.Configuration) {
+        first = settings.retryAfter
+        most = settings.retryAfterMax
+        stableAfter = settings.stableAfter
+    }
+
+    /// A session was ready for so long.
+    mutating func worked(for duration: Duration) {
+        if duration >= stableAfter { failures = 0 }
+    }
+
+    /// Counts a failure.
+    ///
+    /// - Parameter fraction: A random number from 0 to 1.
+    /// - Returns: The delay: that part of a bound which doubles each time.
+    mutating func next(fraction: Double) -> Duration {
+        defer { failures += 1 }
+        if let advised {
+            self.advised = nil
+            return advised
+        }
+        var bound = first
+        for _ in 0..<failures where bound < most { bound = bound * 2 }
+        // In whole nanoseconds, so that the whole of it is itself.
+        return .nanoseconds(Int64(min(bound, most) / .nanoseconds(1) * fraction))
+    }
+}

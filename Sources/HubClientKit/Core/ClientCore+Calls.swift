@@ -1,0 +1,81 @@
+import Hub
+
+// What the client's owner asks for, and the subscriptions that come of it.
+extension ClientCore {
+    /// Asks something, now or when there is a connection.
+    mutating func call(
+        _ id: RequestID, _ envelope: ClientEnvelope, isRepeatable: Bool
+    ) -> [Action] {
+        guard phase != .stopped else { return [.finish(id, .failure(.stopped))] }
+        guard calls.count < settings.callsMax else {
+            return [.finish(id, .failure(.tooManyCalls))]
+        }
+        calls[id] = Call(envelope: envelope, isRepeatable: isRepeatable, isSent: isReady)
+        return isReady ? [.send(envelope)] : []
+    }
+
+    mutating func subscribe(
+        _ id: RequestID, to topic: String, after position: TopicPosition?
+    ) -> [Action] {
+        let actions = call(
+            id, .subscribe(id, topic: topic, after: position), isRepeatable: true)
+        if calls[id] != nil { subscriptions.want(topic, after: position) }
+        return actions
+    }
+
+    mutating func unsubscribe(_ id: RequestID, from topic: String) -> [Action] {
+        subscriptions.leave(topic)
+        guard isReady else {
+            let asked = calls.filter { call in
+                guard case .subscribe(_, let name, _) = call.value.envelope else { return false }
+                return name.isSameBytes(as: topic)
+            }.keys
+            for other in asked { calls[other] = nil }
+            return asked.map { .finish($0, .failure(.disconnected)) }
+                + [.finish(id, .success(.unsubscribed(id, topic: topic)))]
+        }
+        return call(id, .unsubscribe(id, topic: topic), isRepeatable: false)
+    }
+
+    /// Nobody waits for the answer any more.
+    mutating func timedOut(_ id: RequestID) -> [Action] {
+        guard calls.removeValue(forKey: id) != nil else { return [] }
+        return [.finish(id, .failure(.timedOut))]
+    }
+
+    /// Says something that is not answered; `nil` where there is no connection.
+    func say(_ envelope: ClientEnvelope) -> [Action]? {
+        isReady ? [.send(envelope)] : nil
+    }
+
+    /// Subscribes again to what the hub does not know of.
+    mutating func renew(_ topics: [Subscriptions.Missing]) -> [Action] {
+        topics.map { missing in
+            let id = makeID()
+            renewals[id] = missing.topic
+            return .send(.subscribe(id, topic: missing.topic, after: missing.position))
+        }
+    }
+
+    mutating func subscribed(_ answer: ServerEnvelope.Subscribed) -> [Action] {
+        if let id = answer.request { renewals[id] = nil }
+        guard subscriptions.began(answer) else {
+            // It was left while the hub, or the token, did not know.
+            let id = makeID()
+            return [.send(.unsubscribe(id, topic: answer.topic))]
+        }
+        var actions = [Action.tell(.subscribed(answer))]
+        if let id = answer.request, calls.removeValue(forKey: id) != nil {
+            actions.append(.finish(id, .success(.subscribed(answer))))
+        }
+        return actions
+    }
+
+    mutating func unsubscribed(_ id: RequestID?, _ topic: String) -> [Action] {
+        let wasKnown = subscriptions.ended(topic)
+        if let id, calls.removeValue(forKey: id) != nil {
+            return [.finish(id, .success(.unsubscribed(id, topic: topic)))]
+        }
+        return wasKnown ? [.tell(.unsubscribed(topic: topic, nil))] : []
+    }
+}

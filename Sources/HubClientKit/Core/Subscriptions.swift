@@ -1,0 +1,111 @@
+import Hub
+
+/// What a client subscribes to, and how far it knows each topic.
+struct Subscriptions {
+    /// A topic that the hub has to be asked for.
+    struct Missing: Hashable {
+        let topic: String
+        let position: TopicPosition?
+    }
+
+    private struct Followed {
+        var position: TopicPosition?
+        /// The client asked for it; otherwise the hub decided so.
+        var isWanted: Bool
+        /// The hub has told of it on this connection.
+        var isTold = false
+    }
+
+    private var followed: [ExactName: Followed] = [:]
+    /// Topics that were left, and whether the hub has said so: a token that came before may still
+    /// bring them back.
+    private var left: [ExactName: Bool] = [:]
+    private var awaitsToken = false
+
+    /// How far each topic is known.
+    var positions: [KnownTopic] {
+        followed.compactMap { name, topic in
+            topic.position.map { KnownTopic(topic: name.string, position: $0) }
+        }
+    }
+
+    var topics: [String] { followed.keys.map(\.string) }
+
+    mutating func want(_ topic: String, after position: TopicPosition?) {
+        let name = ExactName(topic)
+        left[name] = nil
+        followed[name] = Followed(
+            position: position ?? followed[name]?.position, isWanted: true)
+    }
+
+    mutating func leave(_ topic: String) {
+        followed[ExactName(topic)] = nil
+        left[ExactName(topic)] = false
+    }
+
+    mutating func end(_ topic: String) {
+        followed[ExactName(topic)] = nil
+    }
+
+    /// The hub has ended one.
+    ///
+    /// - Returns: Whether it was one.
+    mutating func ended(_ topic: String) -> Bool {
+        let name = ExactName(topic)
+        if left[name] != nil { left[name] = true }
+        return followed.removeValue(forKey: name) != nil
+    }
+
+    /// A session begins, anew or as the one of a token.
+    ///
+    /// - Returns: What to subscribe to at once.
+    mutating func began(isResumed: Bool) -> [Missing] {
+        for name in followed.keys { followed[name]?.isTold = false }
+        awaitsToken = isResumed
+        guard !isResumed else { return [] }
+        left = [:]
+        // What the hub decided it decides anew.
+        followed = followed.filter { $0.value.isWanted }
+        return missing
+    }
+
+    private var missing: [Missing] {
+        followed.filter { $0.value.isWanted && !$0.value.isTold }
+            .map { Missing(topic: $0.key.string, position: $0.value.position) }
+            .sorted { ExactName($0.topic) < ExactName($1.topic) }
+    }
+
+    /// A token came: before the first of a session that goes on, the hub has told of all its topics.
+    ///
+    /// - Returns: What the last token did not hold.
+    mutating func tokenCame() -> [Missing] {
+        left = left.filter { !$0.value }
+        guard awaitsToken else { return [] }
+        awaitsToken = false
+        followed = followed.filter { $0.value.isWanted || $0.value.isTold }
+        return missing
+    }
+
+    /// A subscription began; `false` for one that was left.
+    mutating func began(_ answer: ServerEnvelope.Subscribed) -> Bool {
+        let name = ExactName(answer.topic)
+        guard left[name] == nil else { return false }
+        let isWanted = followed[name]?.isWanted ?? false
+        followed[name] = Followed(position: answer.position, isWanted: isWanted, isTold: true)
+        return true
+    }
+
+    /// Whether a publication is news.
+    mutating func takes(_ topic: String, _ position: TopicPosition?) -> Bool {
+        let name = ExactName(topic)
+        guard let known = followed[name] else { return false }
+        guard let position else { return true }
+        if let last = known.position, last.epoch == position.epoch,
+            position.offset <= last.offset
+        {
+            return false
+        }
+        followed[name]?.position = position
+        return true
+    }
+}

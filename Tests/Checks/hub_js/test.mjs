@@ -1,0 +1,173 @@
+// hub.js against a scripted hub in place of a WebSocket: node --test Tests/Checks/hub_js/test.mjs
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const source = readFileSync(new URL("../../../Sources/Hub/Script/hub.js", import.meta.url), "utf8");
+const { HubClient } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+/** The connections a client has made, each of which the test answers by itself. */
+function scripted(options = {}) {
+  const sockets = [];
+  class Socket {
+    readyState = 0;
+    said = [];
+    constructor(url, subprotocol) {
+      Object.assign(this, { url, subprotocol });
+      sockets.push(this);
+    }
+    send(text) { this.said.push(JSON.parse(text)); }
+    close() { this.readyState = 3; }
+    open() {
+      this.readyState = 1;
+      this.onopen();
+      this.tell({ type: "welcome", session: "s", resumed: false, heartbeat: 25_000, max: 65_536 });
+    }
+    tell(envelope) { this.onmessage?.({ data: JSON.stringify(envelope) }); }
+    end(code = 1006, reason = "") {
+      this.readyState = 3;
+      this.onclose?.({ code, reason });
+    }
+    last(type) { return this.said.findLast((envelope) => envelope.type === type); }
+  }
+  const client = new HubClient("ws://hub/ws", { WebSocket: Socket, retryAfter: 0, ...options });
+  const events = [];
+  for (const name of ["connected", "disconnected", "publication", "subscribed", "unsubscribed", "inbox", "failure"]) {
+    client.on(name, (detail) => events.push([name, detail]));
+  }
+  client.start();
+  return { client, sockets, events, heard: () => events.filter(([name]) => name === "publication").map(([, { text }]) => text) };
+}
+
+const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
+const subscribed = (id, topic, offset, recovered = true) => ({ type: "subscribed", id, topic, epoch: "e", offset, recovered });
+const publication = (topic, offset) => ({ type: "publication", topic, epoch: "e", offset, text: String(offset) });
+
+test("a client subscribes, publishes and is answered", async () => {
+  const { client, sockets, heard } = scripted();
+  sockets[0].open();
+  assert.equal(sockets[0].subprotocol, "longwire.v1.json");
+  const wish = client.subscribe("a");
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 0, false));
+  await wish;
+  const publishing = client.publish("a", { text: "hi" });
+  const said = sockets[0].last("publish");
+  assert.ok(said.idempotency.length > 10);
+  sockets[0].tell({ type: "published", id: said.id, epoch: "e", offset: 1 });
+  assert.deepEqual(await publishing, { epoch: "e", offset: 1 });
+  for (const offset of [1, 2, 2, 1, 3]) sockets[0].tell(publication("a", offset));
+  assert.deepEqual(heard(), ["1", "2", "3"]);
+  client.stop();
+});
+
+test("one that comes back says its token and positions, and asks only for what the token had not", async () => {
+  const { client, sockets, events } = scripted();
+  sockets[0].open();
+  for (const topic of ["a", "b"]) {
+    const wish = client.subscribe(topic);
+    sockets[0].tell(subscribed(sockets[0].last("subscribe").id, topic, 5, false));
+    await wish;
+    if (topic === "a") sockets[0].tell({ type: "token", token: "t1", expiry: 1 });
+  }
+  sockets[0].tell(publication("a", 6));
+  const publishing = client.publish("a", { text: "again" });
+  const first = sockets[0].last("publish");
+  sockets[0].end();
+  await turn();
+  const socket = sockets[1];
+  socket.open();
+  assert.deepEqual(socket.said, [{
+    type: "resume", token: "t1",
+    positions: [{ topic: "a", epoch: "e", offset: 6 }, { topic: "b", epoch: "e", offset: 5 }],
+  }]);
+  socket.tell({ type: "welcome", session: "s", user: "ann", resumed: true, max: 65_536 });
+  assert.equal(socket.last("publish").idempotency, first.idempotency);
+  socket.tell(subscribed(undefined, "a", 6));
+  assert.equal(socket.last("subscribe"), undefined);
+  socket.tell({ type: "token", token: "t2", expiry: 2 });
+  assert.deepEqual(socket.last("subscribe"), { type: "subscribe", id: socket.last("subscribe").id, topic: "b", epoch: "e", offset: 5 });
+  socket.tell({ type: "published", id: socket.last("publish").id, epoch: "e", offset: 7 });
+  await publishing;
+  assert.deepEqual(events.filter(([name]) => name === "connected").map(([, welcome]) => welcome.resumed), [false, true]);
+  client.stop();
+});
+
+test("a token that is not believed makes a new session with the same topics", async () => {
+  const { client, sockets } = scripted({ token: "old", login: { event: "hello", json: {} } });
+  const wish = client.subscribe("a");
+  sockets[0].open();
+  assert.equal(sockets[0].last("resume").token, "old");
+  sockets[0].tell({ type: "failure", code: 11, reason: "expired" });
+  const login = sockets[0].last("request");
+  assert.equal(login.event, "hello");
+  assert.equal(sockets[0].last("subscribe"), undefined);
+  sockets[0].tell({ type: "reply", id: login.id, json: {} });
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 0, false));
+  await wish;
+  assert.equal(client.token, "");
+  client.stop();
+});
+
+test("a topic left while the token still has it does not come back", async () => {
+  const { client, sockets, heard } = scripted();
+  sockets[0].open();
+  const wish = client.subscribe("a");
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 0, false));
+  await wish;
+  sockets[0].tell({ type: "token", token: "t1", expiry: 1 });
+  sockets[0].end();
+  await client.unsubscribe("a");
+  await turn();
+  sockets[1].open();
+  sockets[1].tell({ type: "welcome", session: "s", resumed: true, max: 1 });
+  sockets[1].tell(subscribed(undefined, "a", 0));
+  sockets[1].tell(publication("a", 1));
+  assert.equal(sockets[1].last("unsubscribe").topic, "a");
+  assert.deepEqual(heard(), []);
+  client.stop();
+});
+
+test("messages of the inbox are acknowledged each time and told once", async () => {
+  const { client, sockets, events } = scripted();
+  sockets[0].open();
+  for (const inbox of ["1", "1", "2"]) sockets[0].tell({ type: "inbox", inbox, text: inbox });
+  assert.deepEqual(events.filter(([name]) => name === "inbox").map(([, { text }]) => text), ["1", "2"]);
+  assert.deepEqual(sockets[0].said.map(({ ids }) => ids), [["1"], ["1"], ["2"]]);
+  client.stop();
+});
+
+test("what the hub refuses fails, what takes too long too, and a policy close ends it", async () => {
+  const { client, sockets, events } = scripted({ callTimeout: 30 });
+  sockets[0].open();
+  const wish = client.subscribe("secret");
+  sockets[0].tell({ type: "failure", id: sockets[0].last("subscribe").id, code: 3, reason: "not yours", retry: 5 });
+  await assert.rejects(wish, (error) => error.kind === "failed" && error.code === 3 && error.retryAfter === 5);
+  await assert.rejects(client.members("a"), (error) => error.kind === "timedOut");
+  const asked = client.request({ event: "x", json: 1 });
+  sockets[0].end(1006);
+  await assert.rejects(asked, (error) => error.kind === "disconnected");
+  await turn();
+  sockets[1].open();
+  sockets[1].end(1008, "go away");
+  await turn();
+  assert.equal(sockets.length, 2);
+  assert.equal(client.state, "stopped");
+  assert.equal(events.at(-1)[1].reason, "go away");
+  await assert.rejects(client.members("a"), (error) => error.kind === "stopped");
+});
+
+test("the delay before the next attempt is what the hub advised, else within a bound that doubles", async () => {
+  const { client, sockets, events } = scripted({ retryAfter: 4, retryAfterMax: 20 });
+  sockets[0].open();
+  sockets[0].tell({ type: "reconnect", after: 3 });
+  sockets[0].end(1001);
+  for (let count = 1; count < 6; count += 1) {
+    await turn();
+    await turn();
+    sockets[count].end();
+  }
+  const delays = events.filter(([name]) => name === "disconnected").map(([, { retryAfter }]) => retryAfter);
+  assert.equal(delays[0], 3);
+  delays.slice(1).forEach((delay, index) => assert.ok(delay <= Math.min(20, 4 * 2 ** (index + 1)), `${delay}`));
+  client.stop();
+});
