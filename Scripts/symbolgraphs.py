@@ -38,6 +38,7 @@ def extract(module: str, binaries: Path, output: Path) -> list[Path]:
     # Those the build made for C targets, and those of system libraries.
     paths = [*sorted(binaries.glob("*.build/module.modulemap")), *sorted(ROOT.glob("Sources/*/module.modulemap"))]
     paths += sorted(ROOT.glob(".build/checkouts/*/Sources/GRDBSQLite/module.modulemap"))
+    paths += sorted(ROOT.glob(".build/checkouts/swift-crypto/Sources/*/include/module.modulemap"))
     maps = [f"-fmodule-map-file={path}" for path in paths]
     run(
         ["swift", "symbolgraph-extract", "-module-name", module]
