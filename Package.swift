@@ -40,6 +40,8 @@ let package = Package(
         .executable(name: "http-demo", targets: ["HTTPDemo"]),
         .executable(name: "rpc-cli", targets: ["RPCCLI"]),
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
+        .executable(name: "push-devices", targets: ["PushDevices"]),
+        .executable(name: "push-server", targets: ["PushServer"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
@@ -206,6 +208,31 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Examples/PoolDemo",
+            swiftSettings: settings
+        ),
+        .target(
+            name: "PushWire", dependencies: ["Hub", "WSFrame"], path: "Examples/PushWire",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "PushDevices",
+            dependencies: [
+                "PushWire", "Hub", "HubJWT", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ],
+            path: "Examples/PushDevices",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "PushServer",
+            dependencies: [
+                "PushWire", "Hub", "HubHTTP", "HubJWT", "HubSQLite", "NetPoll",
+                "PrometheusText", "WSFrame", "WSTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/PushServer",
             swiftSettings: settings
         ),
         .executableTarget(

@@ -10,6 +10,15 @@ extension Rule {
         "HTTPDemo": [
             "ArgumentParser", "CoreMetrics", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
         ],
+        "PushWire": ["Hub", "WSFrame"],
+        "PushDevices": [
+            "ArgumentParser", "PushWire", "Hub", "HubJWT", "JWTKit", "NetPoll",
+            "Synchronization", "WSFrame", "WSTransport",
+        ],
+        "PushServer": [
+            "ArgumentParser", "PushWire", "Hub", "HubHTTP", "HubJWT", "HubSQLite", "JWTKit",
+            "Logging", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+        ],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
         "CZlib": [],

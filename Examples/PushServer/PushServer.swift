@@ -1,0 +1,129 @@
+import ArgumentParser
+import PushWire
+import Hub
+import HubHTTP
+import HubJWT
+import HubSQLite
+import JWTKit
+import Logging
+import NetPoll
+import PrometheusText
+
+/// A push server: devices on WebSockets, programs on an HTTP API, messages kept until they arrived.
+@main
+struct PushServer: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "push-server",
+        abstract: "Pushes messages to devices, at least once.",
+        discussion: """
+            Devices connect to /ws and speak push.v1.json. Programs use the \
+            HTTP API under /api/v1/ with a key: publish, send, broadcast, campaigns, kick, presence, \
+            history, sessions. /healthz, /readyz and /metrics are for supervisors.
+
+            API keys, one a line, each of at least 16 bytes, come from --api-key-file or from the \
+            variable PUSH_API_KEYS, never from the command line. Devices show a JSON Web Token signed \
+            with HS256 and the key of --token-key-file, as Authorization: Bearer or ?token=…; with \
+            --trust-names instead they just say ?user=…&device=…
+
+            Ends with SIGINT or SIGTERM.
+            """)
+
+    @Option(help: "The numeric address to listen on.")
+    var host = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0 lets the system choose.")
+    var port: UInt16 = 8080
+
+    @Option(help: "The file that keeps histories and inboxes; without it memory does.")
+    var store: String?
+
+    @Option(help: "A file of API keys, one a line.")
+    var apiKeyFile: String?
+
+    @Option(help: "A file with the key that devices' tokens are signed with, of at least 32 bytes.")
+    var tokenKeyFile: String?
+
+    @Flag(help: "Believe devices who they say they are; for trials.")
+    var trustNames = false
+
+    @Option(help: "Event loops, a thread each.")
+    var loops: Int = EventLoopGroup.Configuration().loops
+
+    func validate() throws {
+        guard (tokenKeyFile != nil) != trustNames else {
+            throw ValidationError("Either --token-key-file or --trust-names is needed.")
+        }
+        guard (1...256).contains(loops) else {
+            throw ValidationError("--loops has to be from 1 to 256.")
+        }
+    }
+
+    func run() async throws {
+        do {
+            try await serve()
+        } catch let error as SystemError {
+            throw CleanFailure(description: "\(error)")
+        } catch let error as StoreError {
+            throw CleanFailure(description: "--store: \(error)")
+        } catch let error as APIKeyError {
+            throw CleanFailure(description: "--api-key-file or PUSH_API_KEYS: \(error)")
+        }
+    }
+
+    private func serve() async throws {
+        Inputs.raiseOpenFiles()
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        let logger = Logger(label: "push")
+        let api = PushAPI(keys: try APIKeys(lines: try keyLines()), metrics: PrometheusMetrics())
+        var groupSettings = EventLoopGroup.Configuration()
+        groupSettings.loops = loops
+        let group = try EventLoopGroup(configuration: groupSettings)
+        let kept = try openStore()
+        var configuration = Push.configuration(routes: api)
+        configuration.authenticator = try await authenticator()
+        configuration.store = kept
+        let hub = HubServer(
+            group: group, configuration: configuration,
+            application: Push(trustsNames: trustNames), logger: logger)
+        api.serve(hub)
+        let address = try await hub.listen(on: SocketAddress(host: host, port: port))
+        print("push-server listens on http://\(address)/")
+        // Until a signal asks for the end.
+        for await _ in try ProcessSignal.events(.interrupt, .terminate) { break }
+        await hub.drain(deadline: .seconds(5), reconnectingWithin: .seconds(2))
+        await kept.close()
+        await group.shutdown()
+    }
+
+    private func keyLines() throws -> String {
+        guard let apiKeyFile else { return Inputs.variable("PUSH_API_KEYS") ?? "" }
+        guard let lines = Inputs.text(ofFile: apiKeyFile) else {
+            throw CleanFailure(description: "--api-key-file: \(apiKeyFile) cannot be read")
+        }
+        return lines
+    }
+
+    private func openStore() throws(StoreError) -> any MessageStore {
+        guard let store else { return MemoryMessageStore() }
+        return try SQLiteMessageStore(path: store)
+    }
+
+    private func authenticator() async throws -> any HubAuthenticator {
+        guard let tokenKeyFile else { return TrustedNames() }
+        guard let text = Inputs.text(ofFile: tokenKeyFile) else {
+            throw CleanFailure(description: "--token-key-file: \(tokenKeyFile) cannot be read")
+        }
+        let key = text.filter { !$0.isWhitespace }
+        guard key.utf8.count >= 32 else {
+            throw CleanFailure(description: "--token-key-file: the key has less than 32 bytes")
+        }
+        let keys = JWTKeyCollection()
+        await keys.add(hmac: HMACKey(from: key), digestAlgorithm: .sha256)
+        return JWTAuthenticator(keys: keys)
+    }
+}
+
+/// Ends the program with one clear line and exit code 1.
+private struct CleanFailure: Error, CustomStringConvertible {
+    let description: String
+}
