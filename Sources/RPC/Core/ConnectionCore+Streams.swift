@@ -135,18 +135,19 @@ extension ConnectionCore {
                 let credit = entry.pointee.consumed
                 entry.pointee.receiveCredit += credit
                 entry.pointee.consumed = 0
-                control.append(.window(stream: entry.pointee.id, credit: UInt32(credit)))
+                control.append(.window(stream: entry.pointee.id, credit: UInt32(clamping: credit)))
             }
         }
         consumed(cost)
     }
 
-    /// Gives credit of the connection back once half of it was used.
+    /// Gives credit of the connection back once half of it was used. A compressed message costs what
+    /// it says to be long, so one that lies may cost more than a frame can give back.
     mutating func consumed(_ cost: Int) {
         consumed += cost
         guard consumed >= Int(limits.settings.connectionCredit) / 2 else { return }
         receiveCredit += consumed
-        control.append(.window(stream: 0, credit: UInt32(consumed)))
+        control.append(.window(stream: 0, credit: UInt32(clamping: consumed)))
         consumed = 0
     }
 }
