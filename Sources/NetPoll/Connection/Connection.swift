@@ -115,7 +115,8 @@ public final class Connection {
     /// The descriptor's number, or a simulated one.
     package var descriptor: Int32 { socket.rawValue }
 
-    /// Queues a copy of `bytes`, to be sent when the turn ends.
+    /// Queues a copy of `bytes`, to be sent when the turn ends; 16 KiB and more are sent at once, and only
+    /// what the kernel does not take is copied.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteOutcome {
         // The pointer is used within the call only.
