@@ -5,14 +5,14 @@
 #endif
 
 /// Starts threads of loops.
-enum LoopThread {
+package enum LoopThread {
     private final class Body {
         let run: () -> Void
         init(_ run: @escaping () -> Void) { self.run = run }
     }
 
     /// Runs `body` on a new detached thread.
-    static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
+    package static func start(_ body: @escaping @Sendable () -> Void) throws(SystemError) {
         let argument = Unmanaged.passRetained(Body(body))
         #if canImport(Glibc)
             var thread = pthread_t()
@@ -41,5 +41,12 @@ enum LoopThread {
         #elseif canImport(Darwin)
             if let thread { pthread_detach(thread) }
         #endif
+    }
+
+    /// Lets the calling thread do nothing for so long (nanosleep(2)); a signal may end it before.
+    package static func pause(microseconds: Int) {
+        var time = timespec(
+            tv_sec: microseconds / 1_000_000, tv_nsec: microseconds % 1_000_000 * 1_000)
+        nanosleep(&time, nil)
     }
 }

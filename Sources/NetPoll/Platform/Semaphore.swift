@@ -5,10 +5,10 @@
     ///
     /// `@unchecked Sendable`: the memory is set up once and then used by the C library only, which
     /// allows it from any thread.
-    final class Semaphore: @unchecked Sendable {
+    package final class Semaphore: @unchecked Sendable {
         private let semaphore: UnsafeMutablePointer<sem_t>
 
-        init() {
+        package init() {
             semaphore = .allocate(capacity: 1)
             semaphore.initialize(to: sem_t())
             sem_init(semaphore, 0, 0)
@@ -19,9 +19,9 @@
             semaphore.deallocate()
         }
 
-        func signal() { sem_post(semaphore) }
+        package func signal() { sem_post(semaphore) }
 
-        func wait() {
+        package func wait() {
             // Fails only where a signal handler ran (EINTR).
             while sem_wait(semaphore) != 0 {}
         }
@@ -33,12 +33,12 @@
     /// names only (sem_open(2)).
     ///
     /// `@unchecked Sendable`: the count is touched under the lock only.
-    final class Semaphore: @unchecked Sendable {
+    package final class Semaphore: @unchecked Sendable {
         private let lock: UnsafeMutablePointer<pthread_mutex_t>
         private let condition: UnsafeMutablePointer<pthread_cond_t>
         private var count = 0
 
-        init() {
+        package init() {
             lock = .allocate(capacity: 1)
             lock.initialize(to: pthread_mutex_t())
             pthread_mutex_init(lock, nil)
@@ -54,14 +54,14 @@
             lock.deallocate()
         }
 
-        func signal() {
+        package func signal() {
             pthread_mutex_lock(lock)
             count += 1
             pthread_cond_signal(condition)
             pthread_mutex_unlock(lock)
         }
 
-        func wait() {
+        package func wait() {
             pthread_mutex_lock(lock)
             while count == 0 { pthread_cond_wait(condition, lock) }
             count -= 1

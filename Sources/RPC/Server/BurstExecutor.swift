@@ -5,8 +5,9 @@ import Synchronization
 ///
 /// The global pool is woken for every job. Here the first job of a burst wakes one of its threads,
 /// which runs what waits, one job after another; it wakes a further one while more waits and a core
-/// may be free. So a burst of short handlers costs one wake or two, and a handler that takes its time
-/// keeps none of the others waiting that a thread of the pool could run.
+/// may be free. So a burst of short handlers costs one wake or two. A job that comes while another
+/// takes its time would wait for that one's end: a thread that watches the queue, as long as there
+/// is one, wakes a further thread of the pool where nothing moved for ``watchMicroseconds``.
 final class BurstExecutor: TaskExecutor {
     static let shared = BurstExecutor(
         threadsMax: max(2, EventLoopGroup.Configuration().loops))
@@ -17,7 +18,15 @@ final class BurstExecutor: TaskExecutor {
         var running = 0
         /// Runners that wait to be woken.
         var idle: [UnsafeContinuation<Void, Never>] = []
+        /// How many jobs were begun.
+        var begun = 0
+        var isWatched = false
     }
+
+    /// How long a job may wait while a thread of the pool may be free.
+    private static let watchMicroseconds = 1_000
+    /// How often the watch looks at an empty queue before it rests.
+    private static let idleLooksMax = 100
 
     private enum Wake {
         case none
@@ -27,18 +36,53 @@ final class BurstExecutor: TaskExecutor {
 
     private let threadsMax: Int
     private let state = Mutex(State())
+    private let watched = Semaphore()
 
     init(threadsMax: Int) {
         self.threadsMax = threadsMax
+        // Both live as long as the process, as the pool's own threads do.
+        do throws(SystemError) {
+            try LoopThread.start { self.watch() }
+        } catch {
+            // No thread to be had: jobs may wait for one another.
+            state.withLock { $0.isWatched = true }
+        }
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let wake = state.withLock { state in
+        let (wake, watches) = state.withLock { state -> (Wake, Bool) in
             state.jobs.push(job)
-            return state.running == 0 ? Self.begin(&state) : .none
+            guard state.running > 0 else { return (Self.begin(&state), false) }
+            guard !state.isWatched, state.running < threadsMax else { return (.none, false) }
+            state.isWatched = true
+            return (.none, true)
         }
+        if watches { watched.signal() }
         carryOut(wake)
+    }
+
+    private func watch() {
+        while true {
+            watched.wait()
+            var begun = -1
+            var idleLooks = 0
+            while idleLooks < Self.idleLooksMax {
+                let wake = state.withLock { state -> Wake in
+                    defer { begun = state.begun }
+                    guard !state.jobs.isEmpty else {
+                        idleLooks += 1
+                        if idleLooks == Self.idleLooksMax { state.isWatched = false }
+                        return .none
+                    }
+                    idleLooks = 0
+                    guard state.begun == begun, state.running < threadsMax else { return .none }
+                    return Self.begin(&state)
+                }
+                carryOut(wake)
+                LoopThread.pause(microseconds: Self.watchMicroseconds)
+            }
+        }
     }
 
     private static func begin(_ state: inout State) -> Wake {
@@ -76,6 +120,7 @@ final class BurstExecutor: TaskExecutor {
         while true {
             let (job, wake) = state.withLock { state -> (UnownedJob?, Wake) in
                 guard let job = state.jobs.pop() else { return (nil, .none) }
+                state.begun &+= 1
                 guard !state.jobs.isEmpty, state.running < threadsMax else { return (job, .none) }
                 return (job, Self.begin(&state))
             }

@@ -7,6 +7,7 @@ import Testing
 struct BurstExecutorTests {
     private final class Flags: Sendable {
         let ran = Atomic<Int>(0)
+        let hasBegun = Atomic<Bool>(false)
         let isSet = Atomic<Bool>(false)
     }
 
@@ -33,9 +34,12 @@ struct BurstExecutorTests {
         let flags = Flags()
         await withTaskGroup { tasks in
             tasks.addTask(executorPreference: executor) {
+                flags.hasBegun.store(true, ordering: .releasing)
                 // Ends only if the other runs meanwhile.
                 while !flags.isSet.load(ordering: .acquiring) {}
             }
+            // Nothing waited when it began.
+            while !flags.hasBegun.load(ordering: .acquiring) { await Task.yield() }
             tasks.addTask(executorPreference: executor) {
                 flags.isSet.store(true, ordering: .releasing)
             }
