@@ -41,7 +41,8 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
         endpoints: [Endpoint], configuration: EndpointPoolConfiguration = .init(),
         on loop: EventLoop, connector: @escaping @Sendable (Endpoint) -> PoolConnector<Connection>
     ) {
-        self.init(endpoints, configuration, LoopPoolClock(loop)) { endpoint in
+        var random = loop.random
+        self.init(endpoints, configuration, LoopPoolClock(loop), seed: random.next()) { endpoint in
             ConnectionPool(
                 configuration: configuration.pool, connector: connector(endpoint), on: loop)
         }

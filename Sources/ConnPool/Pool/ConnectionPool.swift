@@ -23,7 +23,9 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
     public convenience init(
         configuration: PoolConfiguration = .init(), connector: PoolConnector<Connection>
     ) {
-        self.init(configuration, connector, TaskPoolClock(), executor: nil)
+        self.init(
+            configuration, connector, TaskPoolClock(), executor: nil,
+            seed: .random(in: 0...(.max)))
     }
 
     /// Makes a pool that takes its time from `clock`.
@@ -31,7 +33,9 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
         configuration: PoolConfiguration = .init(), connector: PoolConnector<Connection>,
         clock: some Clock<Duration>
     ) {
-        self.init(configuration, connector, TaskPoolClock(clock), executor: nil)
+        self.init(
+            configuration, connector, TaskPoolClock(clock), executor: nil,
+            seed: .random(in: 0...(.max)))
     }
 
     /// Makes a pool whose tasks and timers run on `loop`; on a simulated one, all of the pool does.
@@ -40,17 +44,19 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
         configuration: PoolConfiguration = .init(), connector: PoolConnector<Connection>,
         on loop: EventLoop
     ) {
-        self.init(configuration, connector, LoopPoolClock(loop), executor: loop)
+        var random = loop.random
+        self.init(
+            configuration, connector, LoopPoolClock(loop), executor: loop, seed: random.next())
     }
 
     private convenience init(
         _ configuration: PoolConfiguration, _ connector: PoolConnector<Connection>,
-        _ clock: any PoolClock, executor: (any TaskExecutor)?
+        _ clock: any PoolClock, executor: (any TaskExecutor)?, seed: UInt64
     ) {
         self.init(
             driver: PoolDriver(
                 configuration, ConnectorBackend(connector), clock, executor: executor,
-                seed: .random(in: 0...(.max))),
+                seed: seed),
             isStale: connector.isStale)
     }
 

@@ -67,9 +67,10 @@ extension ConnectionPool where Connection == AsyncConnection {
     ) {
         precondition(!loops.isEmpty, "a pool on no loop")
         let backend = TCPBackend(endpoint, loops, configuration, tcp)
+        var random = loops[0].random
         let driver = PoolDriver(
             configuration, backend, LoopPoolClock(loops[0]), executor: loops[0],
-            seed: .random(in: 0...(.max)))
+            seed: random.next())
         self.init(driver: driver) { $0 is ConnectionError }
         backend.watchAddresses(driver)
     }

@@ -1,3 +1,4 @@
+internal import NetPoll
 public import WSFrame
 
 /// Why a client gets no session, or loses the one it has.
@@ -126,8 +127,9 @@ public struct RetryHint: Hashable, Sendable {
 
     /// A delay between `shortest` and one and a half times as long, so that those who were sent away
     /// together do not come back together.
-    static func jittered(_ shortest: Duration) -> Duration {
-        shortest + shortest * Double.random(in: 0...0.5)
+    static func jittered(_ shortest: Duration, on loop: EventLoop) -> Duration {
+        var random = loop.random
+        return shortest + shortest * Double.random(in: 0...0.5, using: &random)
     }
 }
 

@@ -32,7 +32,7 @@ extension Session {
             try identify(
                 as: identity.user, device: identity.device, attributes: identity.attributes)
         } catch {
-            return AdmissionRefusal(error)
+            return AdmissionRefusal(error, on: loop)
         }
         watchCredentials()
         return nil
@@ -62,20 +62,20 @@ extension Session {
         case .exhausted:
             close(
                 AdmissionRefusal(
-                    .tooMany, "too fast", retryAfter: RetryHint.jittered(.seconds(1))))
+                    .tooMany, "too fast", retryAfter: RetryHint.jittered(.seconds(1), on: loop)))
         }
         return false
     }
 }
 
 extension AdmissionRefusal {
-    init(_ error: IdentifyError) {
+    init(_ error: IdentifyError, on loop: EventLoop) {
         switch error {
         case .banned: self.init(.forbidden, "banned")
         case .tooManySessions:
             self.init(
                 .tooMany, "too many sessions of this user",
-                retryAfter: RetryHint.jittered(.seconds(5)))
+                retryAfter: RetryHint.jittered(.seconds(5), on: loop))
         case .sessionEnded: self.init(.overloaded)
         }
     }

@@ -79,15 +79,16 @@ final class UpgradeGate: Sendable {
     ) -> AdmissionRefusal? {
         guard !isDraining.load(ordering: .relaxed) else {
             return AdmissionRefusal(
-                .draining, "shutting down", retryAfter: RetryHint.jittered(.seconds(2)))
+                .draining, "shutting down", retryAfter: RetryHint.jittered(.seconds(2), on: loop))
         }
-        guard addresses.hasRoom(for: address) else { return Self.tooManyOfAddress() }
+        guard addresses.hasRoom(for: address) else { return Self.tooManyOfAddress(loop) }
         guard shards[loop.index].directories.ledger.stage == .normal else {
             return AdmissionRefusal(
-                .overloaded, "no memory", retryAfter: RetryHint.jittered(.seconds(5)))
+                .overloaded, "no memory", retryAfter: RetryHint.jittered(.seconds(5), on: loop))
         }
         let isResume = configuration.isResume(request)
-        let chance = Double.random(in: 0..<1)
+        var random = loop.random
+        let chance = Double.random(in: 0..<1, using: &random)
         let outcome = rate.withLock {
             $0?.take(isResume: isResume, at: loop.now, chance: chance)
         }
@@ -95,9 +96,10 @@ final class UpgradeGate: Sendable {
         return AdmissionRefusal(.overloaded, "too many at once", retryAfter: retryAfter)
     }
 
-    private static func tooManyOfAddress() -> AdmissionRefusal {
+    private static func tooManyOfAddress(_ loop: EventLoop) -> AdmissionRefusal {
         AdmissionRefusal(
-            .tooMany, "too many from this address", retryAfter: RetryHint.jittered(.seconds(5)))
+            .tooMany, "too many from this address",
+            retryAfter: RetryHint.jittered(.seconds(5), on: loop))
     }
 
     private func refuse(
@@ -131,10 +133,10 @@ final class UpgradeGate: Sendable {
                     AdmissionRefusal(.credentialsExpired, "the credentials have expired"))
             }
             if directories.bans.isBanned(identity.user, at: now) {
-                return refuse(request, AdmissionRefusal(IdentifyError.banned))
+                return refuse(request, AdmissionRefusal(IdentifyError.banned, on: loop))
             }
             if !directories.sessions.hasRoom(for: identity.user) {
-                return refuse(request, AdmissionRefusal(IdentifyError.tooManySessions))
+                return refuse(request, AdmissionRefusal(IdentifyError.tooManySessions, on: loop))
             }
             return admit(request, as: identity, on: loop, from: address)
         }
@@ -148,7 +150,7 @@ final class UpgradeGate: Sendable {
             return refuse(request, AdmissionRefusal(.draining, "shutting down"))
         }
         guard let permit = addresses.admit(address) else {
-            return refuse(request, Self.tooManyOfAddress())
+            return refuse(request, Self.tooManyOfAddress(loop))
         }
         let shard = shards[loop.index]
         let admission = shard.directories.onion.connect(request, from: address) { request in

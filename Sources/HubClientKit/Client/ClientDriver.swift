@@ -98,7 +98,9 @@ final class ClientDriver: @unchecked Sendable {
     private func lost(_ ending: HubClientEvent.Ending, isFinal: Bool) {
         connection = nil
         guard !isFinal else { return end(ending, code: .normal) }
-        let (delay, actions) = core.lost(at: loop.now, fraction: .random(in: 0...1))
+        var random = loop.random
+        let (delay, actions) = core.lost(
+            at: loop.now, fraction: .random(in: 0...1, using: &random))
         perform(actions)
         guard core.phase == .offline else { return }
         retry = loop.schedule(after: delay, self)

@@ -112,7 +112,8 @@ public final class Listener {
     }
 
     private func pause(_ duration: Duration) {
-        let jitter = Int64.random(in: 0...max(0, duration.inNanoseconds), using: &loop.random)
+        var random = loop.random
+        let jitter = Int64.random(in: 0...max(0, duration.inNanoseconds), using: &random)
         stopAccepting(for: duration + .nanoseconds(jitter))
     }
 

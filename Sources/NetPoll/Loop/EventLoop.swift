@@ -71,7 +71,7 @@ public final class EventLoop: @unchecked Sendable {
     @exclusivity(unchecked) var slots = SlotTable()
     @exclusivity(unchecked) var gather: GatherBuffer
     @exclusivity(unchecked) var wheel: TimerWheel<any TimerTarget>
-    var random: SplitMix64
+    private let randomState: RandomState
     let deadlines = DeadlineTable()
 
     /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
@@ -122,7 +122,7 @@ public final class EventLoop: @unchecked Sendable {
         inbox = Inbox(waker: driver.waker)
         gather = GatherBuffer(capacity: configuration.gatherBufferBytes)
         wheel = TimerWheel(now: now)
-        random = SplitMix64(seed: seed)
+        randomState = RandomState(seed: seed)
         receiveBuffer = .allocate(byteCount: configuration.receiveBufferBytes, alignment: 64)
         segments = .allocate(capacity: 64)
         actorExecutor.serve(self)
@@ -137,6 +137,9 @@ public final class EventLoop: @unchecked Sendable {
     public var isCurrent: Bool {
         thread.load(ordering: .relaxed) == Platform.currentThread
     }
+
+    /// Random numbers of this loop; any thread may draw.
+    package var random: LoopRandom { LoopRandom(randomState) }
 
     /// The present of the driver's clock; any thread may ask.
     package var clockNow: Instant { driver.now() }

@@ -126,7 +126,7 @@ extension RPCClient {
             else { throw failure }
             let deadline = deadline(of: options, since: begin)
             let left = deadline.map { ($0 - pool.now).inNanoseconds } ?? .max
-            var random = SystemRandomNumberGenerator()
+            var random = loop.random
             switch retries.failed(failure, policy, left: left, using: &random) {
             case .giveUp: throw failure
             case .again(let wait):

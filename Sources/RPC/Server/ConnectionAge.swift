@@ -10,7 +10,8 @@ final class ConnectionAge: TimerTarget {
     init(_ peer: PeerConnection) {
         self.peer = peer
         guard let age = peer.configuration.ageMax else { return }
-        let share = 1 - Double.random(in: 0...peer.configuration.ageJitter)
+        var random = peer.loop.random
+        let share = 1 - Double.random(in: 0...peer.configuration.ageJitter, using: &random)
         timer = peer.loop.schedule(after: age * share, self)
     }
 
