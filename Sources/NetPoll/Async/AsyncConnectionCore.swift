@@ -18,14 +18,15 @@ package final class AsyncConnectionCore: ConnectionHandler, @unchecked Sendable 
     package let connection: Connection
     let peer: SocketAddress
 
-    private var reader: Reader?
-    private var pending: InboundBuffer?
+    // Unchecked as the loop's own fields are: each access is short and runs nobody else's code.
+    @exclusivity(unchecked) private var reader: Reader?
+    @exclusivity(unchecked) private var pending: InboundBuffer?
     private var isPaused = false
     private var peerEnded = false
-    private var isCancelled = false
-    private var reason: CloseReason?
+    @exclusivity(unchecked) private var isCancelled = false
+    @exclusivity(unchecked) private var reason: CloseReason?
     /// Tasks that wait until less is queued, or for their turn to write.
-    private var writers = WriterLine()
+    @exclusivity(unchecked) private var writers = WriterLine()
     private var closeWaiters: [Waiter] = []
 
     package init(_ connection: Connection, from peer: SocketAddress) {
