@@ -55,7 +55,7 @@ public final class AsyncListener: AsyncSequence, Sendable {
                     for await connection in self {
                         connections.addTask(executorPreference: connection.loop) {
                             // What `body` throws ends this connection and concerns no other.
-                            try? await connection.withLifetime(body)
+                            try? await connection.loop.resident.serve(connection, body)
                         }
                     }
                 }

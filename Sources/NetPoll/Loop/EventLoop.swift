@@ -97,6 +97,8 @@ public final class EventLoop: @unchecked Sendable {
     var turnObserver: (any LoopObserver)?
     private let thread = Atomic<UInt64>(0)
     let actorExecutor = ActorExecutor()
+    /// What tasks that serve connections are isolated to.
+    package let resident: LoopResident
 
     /// Where the driver receives into.
     package let receiveBuffer: UnsafeMutableRawBufferPointer
@@ -125,6 +127,7 @@ public final class EventLoop: @unchecked Sendable {
         randomState = RandomState(seed: seed)
         receiveBuffer = .allocate(byteCount: configuration.receiveBufferBytes, alignment: 64)
         segments = .allocate(capacity: 64)
+        resident = LoopResident(actorExecutor)
         actorExecutor.serve(self)
     }
 

@@ -110,7 +110,7 @@ public final class AsyncWebSocketServer: Sendable {
                     while let connection = await Self.next(in: queue) {
                         connections.addTask(executorPreference: connection.loop) {
                             // What `body` throws ends this WebSocket and concerns no other.
-                            try? await connection.withLifetime(body)
+                            try? await connection.loop.resident.serve(connection, body)
                         }
                     }
                     if Task.isCancelled { await server.drain() }
@@ -134,5 +134,14 @@ public final class AsyncWebSocketServer: Sendable {
     public func drain(code: CloseCode = .goingAway, deadline: Duration = .seconds(10)) async {
         await server.drain(code: code, deadline: deadline)
         queue.finish()
+    }
+}
+
+extension LoopResident {
+    /// Runs `body` on the loop as ``AsyncWebSocket/withLifetime(_:)`` does.
+    fileprivate func serve(
+        _ connection: AsyncWebSocket, _ body: @Sendable (AsyncWebSocket) async throws -> Void
+    ) async throws {
+        try await connection.withLifetime(body)
     }
 }
