@@ -60,3 +60,15 @@ static inline void *cwsframe_published(void *const *slot) {
 static inline bool cwsframe_publish(void **slot, void *expected, void *fresh) {
     return __atomic_compare_exchange_n(slot, &expected, fresh, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
+
+/// The bytes of a page of memory.
+size_t cwsframe_page_bytes(void);
+
+/// Whole pages of zeros, to which the system gives memory when they are first touched; NULL where it has none.
+void *cwsframe_pages_reserve(size_t bytes);
+
+/// Gives the memory of pages back to the system; they may be used again, and hold anything until they are written.
+void cwsframe_pages_discard(void *pages, size_t bytes);
+
+/// Ends what `cwsframe_pages_reserve` gave.
+void cwsframe_pages_release(void *pages, size_t bytes);

@@ -94,7 +94,7 @@ public final class DeflateCodec {
     private func context(_ key: DeflaterKey) -> Deflater {
         round = pool.round
         if let deflater { return deflater }
-        let made = Deflater(key)
+        let made = Deflater(key, in: pool.memory)
         deflater = made
         hold()
         return made
@@ -283,7 +283,7 @@ public final class DeflateCodec {
 
     private func wokenInflater() -> Inflater {
         guard !agreed.noContextTakeover(of: role.peer) else { return pool.takeInflater() }
-        let made = Inflater(windowBits: agreed.windowBits(of: role.peer))
+        let made = Inflater(windowBits: agreed.windowBits(of: role.peer), in: pool.memory)
         made.restore(restingWindow)
         restingWindow = []
         hold()

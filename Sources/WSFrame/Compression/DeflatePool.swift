@@ -13,6 +13,8 @@ public final class DeflatePool {
     /// The most memory of a buffer that is kept for the next message.
     static let bufferBytesMax = 256 << 10
 
+    /// What all compressors and decompressors of the loop live in.
+    let memory = ContextMemory()
     private var deflaters: [Deflater] = []
     private var inflaters: [Inflater] = []
     private var inflations: [Inflation] = []
@@ -21,6 +23,8 @@ public final class DeflatePool {
     private var holders: [Unmanaged<DeflateCodec>] = []
     /// How many of the holders the sweep at hand has not looked at; `nil` between sweeps.
     private var unswept: Int?
+    /// How many of those that ended before the sweep at hand it has not given back.
+    private var unsweptSpares = 0
     /// Counts the sweeps; what is used carries the present number.
     private(set) var round: UInt32 = 0
     /// What was compressed last, until it is written.
@@ -32,7 +36,7 @@ public final class DeflatePool {
     /// Whether there is nothing to give back.
     public var isEmpty: Bool {
         deflaters.isEmpty && inflaters.isEmpty && inflations.isEmpty && holders.isEmpty
-            && output.capacity == 0
+            && output.capacity == 0 && memory.heldBytes == 0
     }
 
     /// How many connections hold a context of their own, as a compressor or as a window.
@@ -42,35 +46,42 @@ public final class DeflatePool {
     public var sharedStreams: Int { deflaters.count + inflaters.count }
 
     /// Gives back what was not used since the last call: shared compressors and decompressors,
-    /// buffers, and the contexts of idle connections.
+    /// buffers, the contexts of idle connections, and what connections that ended have left.
     ///
     /// A connection's own compressor is dropped; its next message begins with an empty window. What
-    /// its peer may still refer to is kept, at most a window's bytes.
+    /// its peer may still refer to is kept, at most a window's bytes. The memory of compressors and
+    /// decompressors goes back to the system.
     ///
-    /// - Parameter contextsMax: The most connections it looks at, each of which may cost the freeing
-    ///   of 268 KB. Where there are more, the next call goes on with the others.
+    /// - Parameter contextsMax: The most contexts it looks at. Giving one back takes up to two system
+    ///   calls, for up to 442 KB. Where there are more, the next call goes on with the others.
     /// - Returns: Whether the sweep is over; the next call begins another.
     ///
     /// Complexity: O(`contextsMax`).
     @discardableResult
     public func sweep(contextsMax: Int = .max) -> Bool {
         precondition(contextsMax >= 1, "a sweep of \(contextsMax) contexts")
+        memory.isGivingBack = true
+        defer { memory.isGivingBack = false }
         if unswept == nil {
+            unsweptSpares = memory.spareCount
             deflaters.removeAll { $0.round != round }
             inflaters.removeAll { $0.round != round }
             inflations.removeAll { $0.round != round }
             if outputRound != round { output = GrowingBuffer() }
         }
+        let spares = min(unsweptSpares, contextsMax)
+        memory.giveBackSpares(spares)
+        unsweptSpares = min(unsweptSpares - spares, memory.spareCount)
         // Downwards: who leaves is replaced by the last, which was looked at before.
         var index = min(unswept ?? .max, holders.count)
-        let end = max(0, index - min(contextsMax, index))
+        let end = max(0, index - min(contextsMax - spares, index))
         while index > end {
             index -= 1
             // unsafe: a holder takes itself out before it is gone.
             holders[index]._withUnsafeGuaranteedRef { $0.rest() }
         }
         unswept = end
-        guard end == 0 else { return false }
+        guard end == 0, unsweptSpares == 0 else { return false }
         unswept = nil
         round &+= 1
         return true
@@ -104,7 +115,7 @@ public final class DeflatePool {
             return deflaters[index]
         }
         if deflaters.count == Self.deflatersMax { deflaters.removeFirst() }
-        let made = Deflater(key)
+        let made = Deflater(key, in: memory)
         deflaters.append(made)
         return made
     }
@@ -113,7 +124,7 @@ public final class DeflatePool {
 
     /// A decompressor with an empty window, large enough for any peer.
     func takeInflater() -> Inflater {
-        guard let spare = inflaters.popLast() else { return Inflater(windowBits: 15) }
+        guard let spare = inflaters.popLast() else { return Inflater(windowBits: 15, in: memory) }
         return spare
     }
 

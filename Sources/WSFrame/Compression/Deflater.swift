@@ -9,11 +9,11 @@ struct DeflaterKey: Hashable, Sendable {
 
 /// Compresses messages to raw DEFLATE (RFC 1951) with zlib.
 ///
-/// Holds 2^(windowBits + 2) + 2^(memoryLevel + 9) bytes and about 6 KiB.
+/// Holds 2^(windowBits + 2) + 2^(memoryLevel + 9) bytes and about 6 KiB, in one ``StreamMemory``.
 final class Deflater {
     let key: DeflaterKey
-    // unsafe: allocated in init, freed in deinit, used in between by this object only. zlib keeps
-    // its address.
+    private let memory: StreamMemory
+    // unsafe: within the memory, which lives as long as this object.
     private let stream: UnsafeMutablePointer<z_stream>
     /// The pool's count when it was last used.
     var round: UInt32 = 0
@@ -21,11 +21,12 @@ final class Deflater {
     /// What a message's compressed bytes end with, and what is not sent (RFC 7692 §7.2.1).
     static let tailBytes = 4
 
-    init(_ key: DeflaterKey) {
+    init(_ key: DeflaterKey, in memory: ContextMemory) {
         precondition((9...15).contains(key.windowBits), "window of \(key.windowBits) bits")
         self.key = key
-        stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
+        let tables = 1 << (Int(key.windowBits) + 2) + 1 << (Int(key.memoryLevel) + 9)
+        self.memory = StreamMemory(StreamMemory.stateBytes + tables, of: memory)
+        stream = self.memory.stream
         let status = deflateInit2_(
             stream, Int32(key.level), Z_DEFLATED, -Int32(key.windowBits), Int32(key.memoryLevel),
             Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
@@ -34,7 +35,6 @@ final class Deflater {
 
     deinit {
         deflateEnd(stream)
-        stream.deallocate()
     }
 
     /// Begins anew, with an empty window.

@@ -2,7 +2,7 @@ import CZlib
 
 /// Decompresses raw DEFLATE (RFC 1951) with zlib, as far as there is room.
 ///
-/// Holds about 7 KiB, and the window from its first use on.
+/// Holds about 7 KiB, and the window from its first use on, in one ``StreamMemory``.
 final class Inflater {
     /// What became of the bytes given.
     struct Outcome {
@@ -14,28 +14,29 @@ final class Inflater {
         let isValid: Bool
     }
 
-    // unsafe: allocated in init, freed in deinit, used in between by this object only. zlib keeps
-    // its address.
+    private let memory: StreamMemory
+    // unsafe: within the memory, which lives as long as this object.
     private let stream: UnsafeMutablePointer<z_stream>
     /// Whether the last bytes taken ended a block with BFINAL, which ends the stream for zlib.
     private(set) var isAtFinalEnd = false
     /// The pool's count when it was last used.
     var round: UInt32 = 0
 
-    /// - Parameter windowBits: At least what the peer compresses with.
-    init(windowBits: Int) {
-        stream = .allocate(capacity: 1)
-        stream.initialize(to: z_stream())
+    /// - Parameters:
+    ///   - windowBits: At least what the peer compresses with.
+    ///   - memory: The loop's.
+    init(windowBits: Int, in memory: ContextMemory) {
         // zlib calls a window of 9 bits one of 8 when it compresses, so that at least 9 are held.
+        let bits = max(windowBits, 9)
+        self.memory = StreamMemory(StreamMemory.stateBytes + 1 << bits, of: memory)
+        stream = self.memory.stream
         let status = inflateInit2_(
-            stream, -Int32(max(windowBits, 9)), ZLIB_VERSION,
-            Int32(MemoryLayout<z_stream>.size))
+            stream, -Int32(bits), ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
         precondition(status == Z_OK, "inflateInit2 failed with \(status)")
     }
 
     deinit {
         inflateEnd(stream)
-        stream.deallocate()
     }
 
     /// Whether the bytes so far end where a block ends.
