@@ -133,28 +133,4 @@ struct HeldInputTests {
         let isSame = received == expected
         #expect(isSame, "seed \(seed)")
     }
-
-    @Test func `contexts that rest are given back a few at a time`() async throws {
-        let bench = try await Bench {
-            quiet(&$0)
-            var context = CompressionConfiguration.context
-            context.peerWindowBitsMax = 15
-            context.ownWindowBitsMax = 9
-            context.memoryLevel = 1
-            context.idleTimeout = .seconds(10)
-            $0.compression = context
-        }
-        for _ in 0..<200 { try CompressingPeer(bench).send(Self.bomb) }
-        bench.network.runUntilIdle()
-        let webSocket = try #require(bench.connections.first)
-        let pool = try #require(webSocket.deflatePool)
-        #expect(pool.contextsHeld == 200)
-        var held: [Int] = [200]
-        let areBack = bench.network.run(within: .seconds(21)) {
-            if held.last != pool.contextsHeld { held.append(pool.contextsHeld) }
-            return pool.contextsHeld == 0
-        }
-        #expect(areBack)
-        #expect(held == [200, 136, 72, 8, 0])
-    }
 }
