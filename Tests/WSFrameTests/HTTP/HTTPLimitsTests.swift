@@ -72,6 +72,9 @@ struct HTTPLimitsTests {
         #expect(limits.headerLineBytesMax == 8192)
         #expect(limits.headersMax == 100)
         #expect(limits.headBytesMax == 16384)
+        #expect(limits.bodyBytesMax == 1_048_576)
+        #expect(limits.chunkLineBytesMax == 256)
+        #expect(limits.chunkExtensionsBytesMax == 4096)
     }
 
     @Test func `a limit of zero traps`() async {
