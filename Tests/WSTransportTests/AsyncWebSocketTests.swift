@@ -27,6 +27,19 @@ struct AsyncWebSocketTests {
         #expect(!bench.serverEnded)
     }
 
+    @Test func `a closure behind the call decides about requests`() async throws {
+        let network = SimulatedNetwork()
+        let server = AsyncWebSocketServer(group: network.makeGroup(loops: 1)) { request, _, _ in
+            .respond(HTTPResponse(status: request.path == "/chat" ? .notFound : .badRequest))
+        }
+        let address = try await server.listen(on: .v4(0x0100_007f, port: 80))
+        let peer = try #require(network.connect(to: address))
+        peer.send(Bench.upgrade)
+        let isAnswered = network.run(within: .seconds(5)) { peer.text.contains("\r\n\r\n") }
+        #expect(isAnswered)
+        #expect(peer.text.hasPrefix("HTTP/1.1 404 "))
+    }
+
     @Test func `what a task answers to one read leaves with one system call`() async throws {
         let bench = try await AsyncBench()
         bench.serve(AsyncBench.echo)

@@ -35,17 +35,31 @@ public final class AsyncWebSocketServer: Sendable {
     private let server: WebSocketServer
     private let queue: AcceptQueue<AsyncWebSocket>
 
+    /// Makes a server that upgrades every request that asks for it.
+    ///
+    /// - Parameters:
+    ///   - group: The loops to serve on.
+    ///   - configuration: As for ``init(group:configuration:screen:observe:accept:)``.
+    public convenience init(
+        group: EventLoopGroup, configuration: WebSocketServer.Configuration = .init()
+    ) {
+        self.init(group: group, configuration: configuration) { _, _, _ in .upgrade() }
+    }
+
+    // `accept` has no default: with one, a closure that trails the call would be the screen.
+    /// Makes a server that decides about each request.
+    ///
     /// - Parameters:
     ///   - group: The loops to serve on.
     ///   - configuration: Limits and timeouts. Messages are delivered whole, whatever it says, and a
     ///     connection's queue has room for the longest message that may be received.
     ///   - screen: May refuse a request while its head still arrives.
     ///   - observe: Is told of failed handshakes, for logs and metrics.
-    ///   - accept: Decides about each request whose head is whole and valid; by default upgrades all.
+    ///   - accept: Decides about each request whose head is whole and valid.
     public init(
         group: EventLoopGroup, configuration: WebSocketServer.Configuration = .init(),
         screen: HTTPScreen? = nil, observe: @escaping WebSocketServer.Observe = { _, _ in },
-        accept: @escaping Accept = { _, _, _ in .upgrade() }
+        accept: @escaping Accept
     ) {
         var configuration = configuration
         configuration.delivery = .whole
