@@ -14,11 +14,15 @@ from ..tools import ROOT, swift_product
 NAME = "deflate-memory"
 WARM_CONNECTIONS = 20
 TEXT = (b'{"user":"ada","text":"words that come again and again","n":%d}' * 20)[:1_000]
+PAUSE_SECONDS = 0.005
 IDLE_SECONDS = 66  # contexts are given back after twice the timeout of 30 s at the latest
+OFFER = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n"
 METHOD = """{count:,} connections of `ws-echo --compression SETTING --loops 1`, which all offer `permessage-deflate; \
 client_max_window_bits` and, once all are open, send one compressed text of {size:,} bytes each and read its echo. Growth \
 of `Anonymous` in `smaps_rollup` per connection after {warm} that did the same. `off` agrees on nothing; `shared` takes no \
-context over; `context` takes both over, with windows of 4 KiB and a memory level of 5."""
+context over; `context` takes both over, with windows of 4 KiB and a memory level of 5. Idle means that the connections \
+said nothing for {idle} s, after which all that is not in use is given back; meanwhile one more connection, which does not \
+compress, sent a text every {pause} ms, and its longest round trip says how long the loop was held up at most."""
 
 
 class DeflateMemory:
@@ -38,20 +42,24 @@ class DeflateMemory:
             if not self.plan.is_quick:
                 # Waited for once, and for nothing where nothing is to be given back.
                 idle = None if setting == "off" else self.round(setting, count, IDLE_SECONDS)
-                cells.append(f"{idle[-1]:,.0f}" if idle else "as before")
+                cells += [f"{idle[2]:,.0f}", f"{idle[3]:.1f}"] if idle else ["as before", ""]
             rows.append([setting, *cells])
             print(setting, *cells, flush=True)
         heading = f"## {NAME}{' (quick)' if self.plan.is_quick else ''}\n\n{report.machine()}"
-        method = METHOD.format(count=count, size=len(TEXT), warm=WARM_CONNECTIONS)
+        method = METHOD.format(
+            count=count, size=len(TEXT), warm=WARM_CONNECTIONS, idle=IDLE_SECONDS, pause=int(PAUSE_SECONDS * 1_000)
+        )
         columns = ["setting", "open, bytes", "used once, bytes"]
         if not self.plan.is_quick:
-            columns.append(f"idle for {IDLE_SECONDS} s, bytes")
+            columns += [f"idle for {IDLE_SECONDS} s, bytes", "longest round trip meanwhile, ms"]
         return "\n\n".join([heading, method, report.table(columns, rows)])
 
     def round(self, setting: str, count: int, idle_seconds: int = 0) -> list[float]:
         command = [str(self.echo), "--host", "127.0.0.1", "--port", "{port}", "--loops", "1", "--compression", setting]
         with Running(Server("ws-echo", command)) as running:
             warm = [Client(running.port) for _ in range(WARM_CONNECTIONS)]
+            other = Client(running.port, offer="")
+            warm.append(other)
             for client in warm:
                 client.echo()
             before = running.anonymous_bytes()
@@ -60,21 +68,21 @@ class DeflateMemory:
             for client in clients:
                 client.echo()
             figures.append(running.anonymous_bytes())
+            longest = other.longest_echo(idle_seconds)
             if idle_seconds:
-                time.sleep(idle_seconds)
                 figures.append(running.anonymous_bytes())
             for client in warm + clients:
                 client.socket.close()
-        return [(figure - before) / count for figure in figures]
+        growth = [(figure - before) / count for figure in figures]
+        return growth + [longest * 1_000] if idle_seconds else growth
 
 
 class Client:
-    def __init__(self, port: int):
+    def __init__(self, port: int, offer: str = OFFER):
         self.socket = socket.create_connection(("127.0.0.1", port), 10)
         self.socket.sendall(
             b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-            b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n" + offer.encode() + b"\r\n"
         )
         head = b""
         while not head.endswith(b"\r\n\r\n"):
@@ -102,6 +110,17 @@ class Client:
             inflated = zlib.decompressobj(wbits=-15).decompress(self.exactly(left) + b"\0\0\xff\xff")
             if inflated != TEXT:
                 raise RuntimeError("another echo than what was sent")
+
+    def longest_echo(self, seconds: float) -> float:
+        """The longest round trip, in seconds, of texts sent one after the other for so long."""
+        longest = 0.0
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            before = time.monotonic()
+            self.echo()
+            longest = max(longest, time.monotonic() - before)
+            time.sleep(PAUSE_SECONDS)
+        return longest
 
     def exactly(self, count: int) -> bytes:
         received = b""
