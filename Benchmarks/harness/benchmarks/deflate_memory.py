@@ -22,7 +22,8 @@ client_max_window_bits` and, once all are open, send one compressed text of {siz
 of `Anonymous` in `smaps_rollup` per connection after {warm} that did the same. `off` agrees on nothing; `shared` takes no \
 context over; `context` takes both over, with windows of 4 KiB and a memory level of 5. Idle means that the connections \
 said nothing for {idle} s, after which all that is not in use is given back; meanwhile one more connection, which does not \
-compress, sent a text every {pause} ms, and its longest round trip says how long the loop was held up at most."""
+compress, sent a text every {pause} ms, and its longest round trip says how long the loop was held up at \
+most. What `shared` shows there is the machine's own noise, for nothing but one compressor is given back."""
 
 
 class DeflateMemory:
