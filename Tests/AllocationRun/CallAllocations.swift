@@ -48,11 +48,15 @@ struct CallAllocations {
         await group.shutdown()
     }
 
-    /// Of calls whose replies are lent, with a deadline, to a handler within the event.
+    private static let options = CallOptions(
+        timeout: .seconds(10), metadata: ["trace": "0123456789abcdef"])
+
+    /// Of calls whose replies are lent, with a deadline and metadata, to a handler within the event.
     func inline() async throws -> PerCall {
-        let options = CallOptions(timeout: .seconds(10))
-        return try await measure { [client] request in
-            try await client.callBytes(Echo.inline, request, options: options) { $0.byteCount }
+        try await measure { [client] request in
+            try await client.callBytes(Echo.inline, request, options: Self.options) {
+                $0.byteCount
+            }
         }
     }
 
@@ -63,9 +67,8 @@ struct CallAllocations {
     func onPool() async throws -> PerCall { try await measure(Echo.pool) }
 
     private func measure(_ method: UnaryMethod<[UInt8], [UInt8]>) async throws -> PerCall {
-        let options = CallOptions(timeout: .seconds(10), metadata: ["trace": "0123456789abcdef"])
-        return try await measure { [client] request in
-            try await client.call(method, request, options: options).count
+        try await measure { [client] request in
+            try await client.call(method, request, options: Self.options).count
         }
     }
 

@@ -55,6 +55,8 @@ enum Exemptions {
             "all but the loop is touched on that loop only",
         "Sources/NetPollTesting/SimulatedResolver.swift":
             "used in the test's one thread, like all of a simulated network",
+        "Sources/RPC/Calls/RequestBytes.swift":
+            "it is written only while nobody else holds it",
         "Sources/RPC/Client/PendingCall.swift":
             "the caller's task and the loop take turns; a hand-over lies between",
         "Sources/RPC/Connection/PeerConnection.swift":

@@ -8,8 +8,9 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         public let value: String
     }
 
-    /// Entries as they came, as fields of a request: read only when somebody asks.
-    private var received: [UInt8] = []
+    /// A request, and where in it the entries are that came: read only when somebody asks.
+    private var received: RequestBytes?
+    private var range = 0..<0
     /// Entries that were added, as fields of a request: written once, however many requests carry
     /// them.
     private var added: [UInt8] = []
@@ -20,36 +21,54 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
         for (key, value) in elements { add(value, for: key) }
     }
 
-    /// What came with a request; one allocation, or none where nothing came.
-    init(_ envelope: RequestEnvelope, of bytes: UnsafeRawBufferPointer) {
-        if envelope.metadataCount > 0 { received = Array(bytes[envelope.metadata]) }
+    /// What came with a request, whose data they share where these are small; else a copy.
+    init(_ envelope: RequestEnvelope, of request: RequestBytes) {
+        guard envelope.metadataCount > 0 else { return }
+        if request.isShareable {
+            (received, range) = (request, envelope.metadata)
+        } else {
+            receive(envelope, of: request.bytes, RequestBytes())
+        }
+    }
+
+    /// What came with a request, copied to `copy`.
+    init(
+        _ envelope: RequestEnvelope, of bytes: UnsafeRawBufferPointer, into copy: RequestBytes
+    ) {
+        if envelope.metadataCount > 0 { receive(envelope, of: bytes, copy) }
+    }
+
+    private mutating func receive(
+        _ envelope: RequestEnvelope, of bytes: UnsafeRawBufferPointer, _ copy: RequestBytes
+    ) {
+        copy.append(UnsafeRawBufferPointer(rebasing: bytes[envelope.metadata]))
+        (received, range) = (copy, 0..<envelope.metadata.count)
     }
 
     /// All entries, in the order they were added. Complexity: O(bytes) where they were received.
     public var entries: [Entry] {
-        Self.entries(received).filter {
+        let came =
+            received?.withBytes { Self.entries(UnsafeRawBufferPointer(rebasing: $0[range])) } ?? []
+        return came.filter {
             // That one is not the application's.
             $0.key.lowercased() != Announcement.key
-        } + Self.entries(added)
+        } + added.withUnsafeBytes { Self.entries($0) }
     }
 
-    private static func entries(_ fields: [UInt8]) -> [Entry] {
-        guard !fields.isEmpty else { return [] }
+    private static func entries(_ fields: UnsafeRawBufferPointer) -> [Entry] {
+        // They were read before, as part of the request, or written here.
+        guard !fields.isEmpty, let envelope = try? RequestEnvelope(fields) else { return [] }
         var entries: [Entry] = []
-        fields.withUnsafeBytes { bytes in
-            // It was read before, as part of the request, or written here.
-            guard let envelope = try? RequestEnvelope(bytes) else { return }
-            envelope.forEachEntry(of: bytes) { entry in
-                entries.append(
-                    Entry(
-                        key: String(decoding: bytes[entry.key], as: UTF8.self),
-                        value: String(decoding: bytes[entry.value], as: UTF8.self)))
-            }
+        envelope.forEachEntry(of: fields) { entry in
+            entries.append(
+                Entry(
+                    key: String(decoding: fields[entry.key], as: UTF8.self),
+                    value: String(decoding: fields[entry.value], as: UTF8.self)))
         }
         return entries
     }
 
-    public var isEmpty: Bool { added.isEmpty && (received.isEmpty || entries.isEmpty) }
+    public var isEmpty: Bool { added.isEmpty && (received == nil || entries.isEmpty) }
 
     /// Adds an entry; others of the same key stay.
     public mutating func add(_ value: String, for key: String) {
@@ -71,12 +90,12 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     // MARK: - As fields of a request
 
     /// Whether there is surely nothing to be written.
-    var isTriviallyEmpty: Bool { added.isEmpty && received.isEmpty }
+    var isTriviallyEmpty: Bool { added.isEmpty && received == nil }
 
     /// All entries as fields of a request. Of received ones only the entries are passed on: other
     /// fields may lie between them.
     var fields: [UInt8] {
-        guard !received.isEmpty else { return added }
+        guard received != nil else { return added }
         var fields: [UInt8] = []
         for entry in entries { Self.append(entry, to: &fields) }
         return fields

@@ -49,7 +49,7 @@ extension PeerConnection {
     ) {
         let deadline = core.incoming.entry(slot).pointee.deadline
         let context = RPCContext(
-            metadata: envelope.metadataCount == 0 ? [:] : RPCMetadata(envelope, of: data),
+            metadata: envelope.metadataCount == 0 ? [:] : shelf.metadata(envelope, of: data),
             deadline: deadline == .max ? nil : Instant(nanoseconds: deadline),
             connection: RPCConnection(self))
         var failure: RPCError?

@@ -17,7 +17,7 @@ final class ServedCall: @unchecked Sendable {
     var slot: UInt32 = 0
     @exclusivity(unchecked) var entry: MethodEntry?
     /// The frame's data, and where in them the payload is.
-    @exclusivity(unchecked) var data = PayloadWriter()
+    @exclusivity(unchecked) var data = RequestBytes()
     @exclusivity(unchecked) var envelope: RequestEnvelope?
     /// What an interceptor made of the request's metadata.
     @exclusivity(unchecked) var metadata: RPCMetadata?
@@ -73,7 +73,7 @@ final class ServedCall: @unchecked Sendable {
         stream = nil
         metadata = nil
         wasShed = false
-        data.reset()
+        RequestBytes.renew(&data)
         reply.reset()
         failure = nil
         return !isCancelled
@@ -135,7 +135,7 @@ final class ServedCall: @unchecked Sendable {
     var context: RPCContext {
         guard let peer else { preconditionFailure("a call without a connection") }
         return RPCContext(
-            metadata: metadata ?? envelope.map { RPCMetadata($0, of: data.bytes) } ?? [:],
+            metadata: metadata ?? envelope.map { RPCMetadata($0, of: data) } ?? [:],
             deadline: deadline == .max ? nil : Instant(nanoseconds: deadline),
             connection: RPCConnection(peer))
     }

@@ -16,6 +16,8 @@ final class ServedCallShelf {
     @exclusivity(unchecked) var records = MethodRecords()
     /// Where inline handlers write.
     @exclusivity(unchecked) var scratch = PayloadWriter()
+    /// Where metadata stand while inline handlers see them.
+    @exclusivity(unchecked) private var inlineMetadata = RequestBytes()
 
     private var madeCompressor: MessageCompressor?
 
@@ -31,6 +33,14 @@ final class ServedCallShelf {
     func take(_ execution: MethodEntry.Execution) -> ServedCall {
         let idle = execution == .loop ? onLoop.popLast() : onPool.popLast()
         return idle ?? ServedCall(execution, mailbox)
+    }
+
+    /// What came with a request that an inline handler serves.
+    func metadata(
+        _ envelope: RequestEnvelope, of data: UnsafeRawBufferPointer
+    ) -> RPCMetadata {
+        RequestBytes.renew(&inlineMetadata)
+        return RPCMetadata(envelope, of: data, into: inlineMetadata)
     }
 
     func giveBack(_ call: ServedCall) {

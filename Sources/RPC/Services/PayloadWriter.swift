@@ -41,6 +41,9 @@ public struct PayloadWriter: ~Copyable {
         memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
     }
 
+    /// How many bytes it holds without growing.
+    var capacity: Int { memory.count }
+
     /// What was written, until it is changed.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
 

@@ -90,9 +90,9 @@ struct AllocationTests {
     }
 
     @Test(.enabled(if: allocation_counter_is_active()))
-    func `an async handler serves a call with at most two allocations`() async throws {
+    func `an async handler serves a call with one allocation, its request`() async throws {
         let used = try allocationsPerServedCall(try await makeBench(), Echo.echo.name)
-        #expect(used <= 2)
+        #expect(used <= 1)
     }
 
     /// Counts the calls a client's tasks made.
@@ -104,7 +104,7 @@ struct AllocationTests {
     @Test(.enabled(if: allocation_counter_is_active()))
     func `a call of lent bytes to an inline handler allocates nothing on either side`() async throws
     {
-        let options = CallOptions(timeout: .seconds(10))
+        let options = Self.options
         let used = try allocationsPerCall(try await makeBench()) { address, loop in
             let connection = try await RPCConnection.connect(to: address, on: loop)
             return { request in
@@ -117,16 +117,16 @@ struct AllocationTests {
     }
 
     @Test(.enabled(if: allocation_counter_is_active()))
-    func `a call with metadata takes at most two allocations on each side`() async throws {
+    func `a call with metadata takes one allocation on each side`() async throws {
         let options = Self.options
-        // The server's are the request and its metadata, the client's the reply.
+        // The server's is the request, the client's the reply.
         let used = try allocationsPerCall(try await makeBench()) { address, loop in
             let connection = try await RPCConnection.connect(to: address, on: loop)
             return { request in
                 try await connection.call(Echo.echo, request, options: options).count
             }
         }
-        #expect(used <= 3)
+        #expect(used <= 2)
     }
 
     /// What a client's call may allocate beside its messages: a part of the line that the pool leases
@@ -137,7 +137,7 @@ struct AllocationTests {
     func `a client's call of lent bytes allocates nothing but its line, once in 64 calls`()
         async throws
     {
-        let options = CallOptions(timeout: .seconds(10))
+        let options = Self.options
         let used = try allocationsPerCall(try await makeBench()) { address, loop in
             let client = RPCClient(to: .address(address), on: [loop])
             return { request in
@@ -150,7 +150,7 @@ struct AllocationTests {
     }
 
     @Test(.enabled(if: allocation_counter_is_active()))
-    func `a client's call with metadata takes at most two on each side, too`() async throws {
+    func `a client's call with metadata takes one on each side, too`() async throws {
         let options = Self.options
         let used = try allocationsPerCall(try await makeBench()) { address, loop in
             let client = RPCClient(to: .address(address), on: [loop])
@@ -158,7 +158,7 @@ struct AllocationTests {
                 try await client.call(Echo.echo, request, options: options).count
             }
         }
-        #expect(used <= 3 + Self.shareOfLine)
+        #expect(used <= 2 + Self.shareOfLine)
     }
 
     private static let options = CallOptions(

@@ -76,6 +76,32 @@ struct UnaryCallTests {
         #expect(seen[0]["TRACE"] == "1")
     }
 
+    @Test(arguments: [Echo.echo, Echo.inline])
+    func `metadata that a handler keeps are its call's for ever`(
+        method: UnaryMethod<[UInt8], [UInt8]>
+    ) throws {
+        let witness = Witness()
+        var handlers = RPCHandlers()
+        handlers.handle(Echo.echo, on: .loop) { request, context in
+            witness.note { $0.metadata.append(context.metadata) }
+            return request
+        }
+        handlers.handleInline(Echo.inline) { request, context in
+            witness.note { $0.metadata.append(context.metadata) }
+            return request
+        }
+        let world = try RPCWorld(handlers: handlers)
+        let connection = try world.connect()
+        for number in 0..<4 {
+            _ = try world.run {
+                let options = CallOptions(metadata: ["number": "\(number)"])
+                return try await connection.call(method, [7], options: options)
+            }
+        }
+        let seen = witness.seen.withLock { $0.metadata }
+        #expect(seen.map { $0["number"] } == ["0", "1", "2", "3"])
+    }
+
     @Test func `a call ends at its deadline, and its handler is cancelled`() throws {
         let world = try RPCWorld()
         let connection = try world.connect()
