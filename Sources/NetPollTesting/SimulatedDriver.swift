@@ -1,4 +1,5 @@
 package import NetPoll
+import Synchronization
 
 /// A driver whose clock and network are simulated; see ``Simulation``.
 package final class SimulatedDriver: Driver, Endpoint.Owner {
@@ -24,11 +25,16 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     }
 
     /// The network's own loop runs every turn, so there is nobody to wake.
-    private struct NoWaker: Waker {
-        func wake() {}
+    private final class WakeCount: Waker {
+        let wakes = Atomic<Int>(0)
+
+        func wake() { wakes.add(1, ordering: .relaxed) }
     }
 
-    package let waker: any Waker = NoWaker()
+    private let wakeCount = WakeCount()
+    package var waker: any Waker { wakeCount }
+    /// How often it would have been woken.
+    var wakes: Int { wakeCount.wakes.load(ordering: .relaxed) }
     let network: Simulation
     private var sockets: [Int32: Socket] = [:]
     private var handles: [ObjectIdentifier: Int32] = [:]

@@ -37,6 +37,9 @@ public final class SimulatedNetwork {
     /// Sends that loops offered so far.
     public var sends: Int { simulation.sends }
 
+    /// How often the loops were woken by what was posted to them: once for each burst.
+    package var wakes: Int { simulation.drivers.reduce(0) { $0 + $1.wakes } }
+
     /// Sockets and listeners that loops hold open: 0 when everything was closed.
     public var openDescriptors: Int { simulation.openDescriptors }
 

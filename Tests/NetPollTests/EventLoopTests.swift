@@ -24,6 +24,16 @@ struct EventLoopTests {
         #expect(loop.metrics.turns - before == 4)
     }
 
+    @Test func `a burst of posts wakes the loop once`() {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        for burst in 1...3 {
+            for _ in 0..<100 { loop.execute {} }
+            #expect(network.wakes == burst)
+            network.runUntilIdle()
+        }
+    }
+
     @Test func `an end-of-turn target is called once for each request`() {
         let network = SimulatedNetwork()
         let loop = network.makeLoop()

@@ -53,6 +53,9 @@ final class LoopMailbox: Sendable {
         post(.cancelWrite(stream, number))
     }
 
+    /// How many items wait for the loop.
+    var waitingCount: Int { queue.count }
+
     private func post(_ item: MailQueue.Item) {
         guard queue.add(item), !loop.execute(job) else { return }
         // The loop was shut down: there is no connection left, and nobody else will look.
@@ -86,6 +89,8 @@ private final class MailQueue: Sendable {
             return state.items.count == 1
         }
     }
+
+    var count: Int { state.withLock { $0.items.count } }
 
     private func take() -> [Item] {
         state.withLock { state in
