@@ -21,6 +21,13 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// The longest message taken or sent, with its envelope, at most 64 MiB; one of more than 4 MiB
     /// only passes between sides that know the extensions. Default 4 MiB.
     public var messageBytesMax = 4 << 20
+    /// How many bytes of a stream the peer may send that knows the extensions, ten for each message
+    /// added, before this side has read some; the last message may go beyond. From 1 to 2^31 - 1,
+    /// default 256 KiB.
+    public var streamCreditBytes = 256 << 10
+    /// The same of all streams on a connection together: where so much waits to be read, all of them
+    /// wait. From 1 to 2^31 - 1, default 1 MiB.
+    public var connectionCreditBytes = 1 << 20
     /// Longer messages are sent in pieces of so many bytes, which take turns with other messages,
     /// where the peer takes them; at least 1,024. Default 32 KiB.
     public var pieceBytesMax = 32 << 10
@@ -66,6 +73,9 @@ public struct RPCConfiguration: Hashable, Sendable {
         precondition(
             (1_024...FrameHeader.dataBytesMax).contains(pieceBytesMax),
             "pieces of at most \(pieceBytesMax) bytes")
+        for credit in [streamCreditBytes, connectionCreditBytes] {
+            precondition((1...Int(Int32.max)).contains(credit), "a credit of \(credit) bytes")
+        }
         precondition(partialMessagesMax >= 0, "\(partialMessagesMax) messages in pieces")
         precondition(incomingCallsMax > 0, "at most \(incomingCallsMax) calls of the peer")
         if let ageMax { precondition(ageMax > .zero, "an age of \(ageMax)") }
@@ -77,6 +87,8 @@ public struct RPCConfiguration: Hashable, Sendable {
         case .wait(let callsMax): limits.waitingMax = callsMax
         case .fail: limits.waitingMax = 0
         }
+        limits.settings.streamCredit = UInt32(streamCreditBytes)
+        limits.settings.connectionCredit = UInt32(connectionCreditBytes)
         limits.settings.callsMax = UInt32(clamping: incomingCallsMax)
         limits.settings.messageBytesMax = UInt32(messageBytesMax)
         limits.settings.partialsMax = UInt32(clamping: partialMessagesMax)

@@ -51,6 +51,15 @@ struct StreamCallTests {
         return handlers
     }
 
+    /// Reads one message, and none any more until its task is cancelled.
+    private static func readOne(of replies: RPCInbound<[UInt8]>) async throws {
+        var iterator = replies.makeAsyncIterator()
+        _ = try await iterator.next()
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        for await _ in stream {}
+        withExtendedLifetime(continuation) {}
+    }
+
     private func makeWorld(
         negotiates: Bool = true, seed: UInt64 = 0
     ) throws -> (RPCWorld, RPCConnection) {
@@ -166,13 +175,7 @@ struct StreamCallTests {
         let (world, connection) = try makeWorld()
         _ = try world.run { try await connection.call(Numbers.ping, []) }
         let running = world.start {
-            try await connection.call(Numbers.pour, []) { replies in
-                var iterator = replies.makeAsyncIterator()
-                _ = try await iterator.next()
-                let (stream, continuation) = AsyncStream<Void>.makeStream()
-                for await _ in stream {}
-                withExtendedLifetime(continuation) {}
-            }
+            try await connection.call(Numbers.pour, []) { try await Self.readOne(of: $0) }
         }
         world.network.runUntilIdle()
         let written = world.witness.started
@@ -187,6 +190,30 @@ struct StreamCallTests {
         world.network.runUntilIdle()
         #expect(running.isOver)
         #expect(world.witness.cancelled == 1)
+    }
+
+    /// The most that may wait: of one stream, of all together, and which of them two streams meet.
+    @Test(arguments: [(64, 1_024, 128), (1_024, 64, 64), (64, 64, 64)])
+    func `credit is as it is configured`(stream: Int, all: Int, expected: Int) throws {
+        let (world, _) = try makeWorld()
+        var configuration = RPCConfiguration()
+        configuration.streamCreditBytes = stream << 10
+        configuration.connectionCreditBytes = all << 10
+        let connection = try world.connect(configuration)
+        _ = try world.run { try await connection.call(Numbers.ping, []) }
+        let running = (0..<2).map { _ in
+            world.start {
+                try await connection.call(Numbers.pour, []) { try await Self.readOne(of: $0) }
+            }
+        }
+        world.network.runUntilIdle()
+        // Of each stream one message was read, and one may go beyond its credit.
+        let written = world.witness.started * (16 << 10)
+        #expect(written >= expected << 10)
+        #expect(written <= (expected + 2 * 48) << 10)
+        for call in running { call.task?.cancel() }
+        world.network.runUntilIdle()
+        #expect(running.allSatisfy { $0.isOver })
     }
 
     @Test func `what is streamed through a window holds no more than the window`() throws {
@@ -209,13 +236,7 @@ struct StreamCallTests {
     @Test func `an uncounted stream that nobody reads fails at its bound`() throws {
         let (world, connection) = try makeWorld(negotiates: false)
         let running = world.start {
-            try await connection.call(Numbers.pour, [200]) { replies in
-                var iterator = replies.makeAsyncIterator()
-                _ = try await iterator.next()
-                let (stream, continuation) = AsyncStream<Void>.makeStream()
-                for await _ in stream {}
-                withExtendedLifetime(continuation) {}
-            }
+            try await connection.call(Numbers.pour, [200]) { try await Self.readOne(of: $0) }
         }
         world.network.run(for: .seconds(1))
         let left = connection.peer.core.outgoing.count
