@@ -19,6 +19,14 @@ struct Number: RPCJSONMessage {
 
 struct Nothing: RPCJSONMessage {}
 
+/// Why somebody is not greeted, as the caller gets to know it.
+struct NameRefused: RPCJSONMessage, RPCTypedError {
+    static let typeURL = "type.googleapis.com/greet.NameRefused"
+
+    var reason: String
+    var code: StatusCode { .invalidArgument }
+}
+
 /// What client and server share: nothing is generated.
 enum Greeter: RPCService {
     static let serviceName = "greet.Greeter"
@@ -35,9 +43,7 @@ enum Greeter: RPCService {
     static var handlers: RPCHandlers {
         var handlers = RPCHandlers()
         handlers.handle(sayHello) { request, context in
-            guard !request.name.isEmpty else {
-                throw RPCError(.invalidArgument, "the name is empty")
-            }
+            guard !request.name.isEmpty else { throw NameRefused(reason: "it is empty") }
             return HelloReply(text: "Hello, \(request.name)")
         }
         handlers.handle(welcome) { _, context in

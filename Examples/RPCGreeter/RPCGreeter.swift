@@ -73,6 +73,12 @@ struct Greet: AsyncParsableCommand {
             let reply = try await client.call(Greeter.sayHello, HelloRequest(name: name))
             print(reply.text)
         }
+        do {
+            _ = try await client.call(Greeter.sayHello, HelloRequest(name: ""))
+        } catch {
+            guard let refusal = error.typed(NameRefused.self) else { throw error }
+            print("no name is refused: \(refusal.reason)")
+        }
         print(try await client.call(Greeter.welcome, Nothing()).text)
         try await client.call(Greeter.count, Countdown(from: 3)) { numbers in
             for try await number in numbers { print("counts \(number.value)") }

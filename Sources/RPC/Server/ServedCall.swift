@@ -148,6 +148,8 @@ extension RPCError {
             self = error
         } else if error is CancellationError {
             self.init(.cancelled, "the call was cancelled")
+        } else if let error = error as? any RPCTypedError {
+            self.init(error)
         } else {
             // The text of other errors may hold what is not for the caller's eyes.
             self.init(.unknown, "the handler failed")

@@ -27,9 +27,9 @@ public struct RPCHandlers: Sendable {
     /// Serves `method` with a task per call.
     ///
     /// The task is cancelled when the caller gives up, at the call's deadline, and when the
-    /// connection is lost. What the handler throws ends the call: an ``RPCError`` as it is, a
-    /// `CancellationError` as ``StatusCode/cancelled``, anything else as ``StatusCode/unknown``
-    /// without its text.
+    /// connection is lost. What the handler throws ends the call: an ``RPCError`` and an
+    /// ``RPCTypedError`` as they are, a `CancellationError` as ``StatusCode/cancelled``, anything else
+    /// as ``StatusCode/unknown`` without its text.
     ///
     /// - Parameters:
     ///   - method: Must not be served already.
