@@ -2,8 +2,8 @@ import NetPoll
 
 /// How fast clients are let in, all together; those beyond are told when to come again.
 ///
-/// Clients that resume a session go before those that log in: the latter leave a part of the burst
-/// alone.
+/// Clients that resume a session, as ``HubConfiguration/isResume`` finds, go before those that log in:
+/// the latter leave a part of the burst alone.
 public struct HandshakeRate: Hashable, Sendable {
     /// Clients a second, at least 1. Default 10,000.
     public var perSecond = 10_000
@@ -47,6 +47,17 @@ struct HandshakeBucket {
         burst = Int64(rate.burst)
         reserved = Int64(rate.reservedForResumes)
         retryAfterMax = rate.retryAfterMax
+    }
+
+    /// Lets a client in, whoever it is, where that leaves the reserve alone.
+    ///
+    /// - Parameter now: The time.
+    /// - Returns: Whether it is let in; nothing is promised to one that is not.
+    mutating func takeWithoutReserve(at now: Instant) -> Bool {
+        let next = max(fullAt, now.nanoseconds) + interval
+        guard next - now.nanoseconds <= (burst - reserved) * interval else { return false }
+        fullAt = next
+        return true
     }
 
     /// Lets a client in, or tells it when to come again.

@@ -30,6 +30,8 @@
 const SUBPROTOCOL = "longwire.v1.json";
 /** Coming again after these would end the same way. */
 const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010];
+/** A token that can be shown in the request for a connection, too. */
+const OFFERED_TOKEN = /^[\w.-]{1,4096}$/;
 const BAD_TOKEN = 11;
 const INBOX_REMEMBERED = 1024;
 
@@ -188,7 +190,9 @@ export class HubClient {
     this.#retryTimer = 0;
     this.#set("connecting");
     const Socket = this.#options.WebSocket ?? WebSocket;
-    const socket = new Socket(this.#url, SUBPROTOCOL);
+    // Where many come at once, those who come back are let in before others.
+    const isOffered = OFFERED_TOKEN.test(this.token);
+    const socket = new Socket(this.#url, isOffered ? [SUBPROTOCOL, `longwire.resume.${this.token}`] : SUBPROTOCOL);
     this.#socket = socket;
     socket.onopen = () => {
       if (socket !== this.#socket) return;

@@ -91,10 +91,12 @@ public struct HubConfiguration: Sendable {
     /// second, and 20,000 at once.
     public var handshakeRate: HandshakeRate? = HandshakeRate()
     /// Whether a request is that of a client which resumes a session, and goes before those that log
-    /// in. What it says should be proved: who is believed without proof comes in before others.
+    /// in. Asked where those would have to wait. What the request says should be proved: who is
+    /// believed without proof comes in before others.
     ///
-    /// Default: of nobody.
-    public var isResume: @Sendable (HTTPRequest) -> Bool = { _ in false }
+    /// `nil`, the default, for the requests whose resume token ``resume`` believes: clients show it in
+    /// a subprotocol, as PROTOCOL.md says.
+    public var isResume: (@Sendable (HTTPRequest) -> Bool)?
     /// How fast each client may send; `nil`, the default, for as fast as it likes.
     public var sessionRate: SessionRate?
 

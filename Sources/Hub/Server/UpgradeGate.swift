@@ -86,14 +86,39 @@ final class UpgradeGate: Sendable {
             return AdmissionRefusal(
                 .overloaded, "no memory", retryAfter: RetryHint.jittered(.seconds(5), on: loop))
         }
-        let isResume = configuration.isResume(request)
+        guard let retryAfter = delay(of: request, on: loop) else { return nil }
+        return AdmissionRefusal(.overloaded, "too many at once", retryAfter: retryAfter)
+    }
+
+    /// How long the rate makes a client wait; `nil` for not at all.
+    private func delay(of request: HTTPRequest, on loop: EventLoop) -> Duration? {
+        // A proof of coming back is read only where it is of use, and not under the lock.
+        let isIn = rate.withLock { bucket in
+            bucket?.takeWithoutReserve(at: loop.now) ?? true
+        }
+        guard !isIn else { return nil }
+        let isResume = isResume(request)
         var random = loop.random
         let chance = Double.random(in: 0..<1, using: &random)
         let outcome = rate.withLock {
             $0?.take(isResume: isResume, at: loop.now, chance: chance)
         }
         guard case .refused(let retryAfter) = outcome else { return nil }
-        return AdmissionRefusal(.overloaded, "too many at once", retryAfter: retryAfter)
+        return retryAfter
+    }
+
+    private func isResume(_ request: HTTPRequest) -> Bool {
+        if let isResume = configuration.isResume { return isResume(request) }
+        guard let policy = configuration.resume, let token = ResumeOffer.token(in: request) else {
+            return false
+        }
+        do throws(ResumeTokenError) {
+            _ = try policy.tokens.state(of: token, at: configuration.calendar())
+            return true
+        } catch {
+            // Whatever it is, it proves nothing.
+            return false
+        }
     }
 
     private static func tooManyOfAddress(_ loop: EventLoop) -> AdmissionRefusal {

@@ -67,6 +67,11 @@ final class ClientDriver: @unchecked Sendable {
     private func connect() {
         core.phase = .connecting
         let completion: WebSocketClient.Completion = { [weak self] in self?.dialled($0) }
+        var request = request
+        // Where many come at once, those who come back are let in before others.
+        if let offer = core.token.flatMap({ ResumeOffer.subprotocol(for: $0) }) {
+            request.subprotocols.append(offer)
+        }
         if let address {
             attempt = webSockets.connect(
                 to: address, request, on: loop, handler: self, completion: completion)

@@ -171,3 +171,18 @@ test("the delay before the next attempt is what the hub advised, else within a b
   delays.slice(1).forEach((delay, index) => assert.ok(delay <= Math.min(20, 4 * 2 ** (index + 1)), `${delay}`));
   client.stop();
 });
+
+test("a client shows its token in the request, too, where it is not too long", async () => {
+  const { client, sockets } = scripted();
+  sockets[0].open();
+  sockets[0].tell({ type: "token", token: "AbC-_.1", expiry: 0 });
+  sockets[0].end();
+  await turn();
+  assert.deepEqual(sockets[1].subprotocol, ["longwire.v1.json", "longwire.resume.AbC-_.1"]);
+  sockets[1].open();
+  sockets[1].tell({ type: "token", token: "a".repeat(4097), expiry: 0 });
+  sockets[1].end();
+  await turn();
+  assert.equal(sockets[2].subprotocol, "longwire.v1.json");
+  client.stop();
+});
