@@ -29,7 +29,7 @@
 
 const SUBPROTOCOL = "longwire.v1.json";
 /** Coming again after these would end the same way. */
-const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010];
+const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010, 4401, 4403];
 /** A token that can be shown in the request for a connection, too. */
 const OFFERED_TOKEN = /^[\w.-]{1,4096}$/;
 const BAD_TOKEN = 11;
@@ -220,6 +220,8 @@ export class HubClient {
     this.#drop();
     if (this.state === "ready" && Date.now() - this.#readySince >= this.#options.stableAfter) this.#failures = 0;
     if (FINAL_CODES.includes(code)) return this.#end("refused", code, reason);
+    const hint = /^retry-after=(\d{1,10})(;|$)/.exec(reason);
+    if (hint) this.#advised = Number(hint[1]);
     this.#set("offline");
     this.#renewals.clear();
     for (const [id, call] of this.#calls) {

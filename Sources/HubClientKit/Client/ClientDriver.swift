@@ -198,7 +198,7 @@ extension WebSocketCloseReason {
         guard case .peer(let code?) = self else { return false }
         return [
             .protocolError, .unsupportedData, .invalidPayload, .policyViolation, .messageTooBig,
-            .mandatoryExtension,
+            .mandatoryExtension, .unauthenticated, .forbidden,
         ].contains(code)
     }
 }

@@ -186,3 +186,16 @@ test("a client shows its token in the request, too, where it is not too long", a
   assert.equal(sockets[2].subprotocol, "longwire.v1.json");
   client.stop();
 });
+
+test("a client comes again when the close says, and not at all where that is of no use", async () => {
+  const { client, sockets, events } = scripted();
+  sockets[0].open();
+  sockets[0].end(4429, "retry-after=7;too many");
+  assert.equal(events.findLast(([name]) => name === "disconnected")[1].retryAfter, 7);
+  await turn();
+  sockets[1].open();
+  sockets[1].end(4403, "banned");
+  assert.equal(client.state, "stopped");
+  await turn();
+  assert.equal(sockets.length, 2);
+});
