@@ -165,7 +165,7 @@ let package = Package(
         .executableTarget(
             name: "ChatServer",
             dependencies: [
-                "Hub", "NetPoll", "WSFrame", "WSTransport",
+                "Hub", "HubSQLite", "HubTokens", "NetPoll", "WSFrame", "WSTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -372,8 +372,8 @@ let package = Package(
         .testTarget(
             name: "ChatServerTests",
             dependencies: [
-                "ChatServer", "Hub", "HubTesting", "NetPoll", "NetPollTesting", "WSFrame",
-                .product(name: "Logging", package: "swift-log"),
+                "ChatServer", "Hub", "HubTesting", "HubTokens", "NetPoll", "NetPollTesting",
+                "WSFrame",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,7 +1,6 @@
-import FoundationEssentials
 import Hub
 import HubTesting
-import Logging
+import HubTokens
 import NetPoll
 import NetPollTesting
 import Testing
@@ -9,319 +8,236 @@ import WSFrame
 
 @testable import ChatServer
 
-/// What the tests read of any server message.
-private struct Reply: Decodable, Equatable {
-    struct Line: Decodable, Equatable {
-        var type: String
-        var offset: UInt64
-        var from: String
-        var text: String
-        var ref: String?
-    }
-
-    struct Entry: Decodable, Equatable {
-        var room: String
-        var count: Int
-    }
-
-    var type: String
-    var room: String?
-    var code: String?
-    var epoch: String?
-    var offset: UInt64?
-    var recovered: Bool?
-    var members: [String]?
-    var count: Int?
-    var history: [Line]?
-    var from: String?
-    var text: String?
-    var ref: String?
-    var joined: [String]?
-    var left: [String]?
-    var typing: Bool?
-    var time: Int64?
-    var retryAfter: Int64?
-    var rooms: [Entry]?
-}
-
 @Suite("The chat, on the simulated network")
 struct ChatTests {
     /// A chat server and its clients.
     private final class Bench {
-        let network = SimulatedNetwork()
-        let hub: HubServer
-        private var address = SocketAddress.v4(0x0100_007f, port: 80)
+        let world: SimulatedHub
+        private var lastID: UInt32 = 0
 
-        init() async throws {
+        init(
+            store: any MessageStore = MemoryMessageStore(), key: ResumeKey = .random()
+        ) async throws {
             let chat = Chat()
-            hub = HubServer(
-                group: network.makeGroup(loops: 2),
-                configuration: chat.configuration(connectionsMax: 100), application: chat,
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-            address = try await hub.listen(on: address)
+            world = try await SimulatedHub(
+                chat,
+                configuration: chat.configuration(connectionsMax: 100, store: store, key: key),
+                loops: 2)
+            chat.attach(to: world.hub)
         }
 
+        /// A client that nobody knows yet.
         func connect() throws -> SimulatedClient {
-            let client = SimulatedClient(peer: try #require(network.connect(to: address)))
-            client.requestUpgrade()
-            network.runUntilIdle()
-            #expect(client.isUpgraded)
-            return client
-        }
-
-        /// A client that is known and in `rooms`.
-        func enter(_ name: String, _ rooms: String...) throws -> SimulatedClient {
-            let client = try connect()
-            _ = try ask(client, #"{"type":"hello","version":1,"name":"\#(name)"}"#)
-            for room in rooms { _ = try ask(client, #"{"type":"join","room":"\#(room)"}"#) }
-            network.run(for: .seconds(1))
+            let client = try #require(world.connect(subprotocol: JSONProtocol.name))
             _ = client.takeTexts()
             return client
         }
 
-        /// Says `json` and returns what comes back at once.
-        func ask(_ client: SimulatedClient, _ json: String) throws -> [Reply] {
-            client.say(json)
-            network.runUntilIdle()
-            return try replies(client)
+        /// A client that is known and in `rooms`.
+        func enter(
+            _ name: String, _ rooms: String..., device: String = "desk"
+        ) throws -> SimulatedClient {
+            let client = try connect()
+            _ = try hello(client, name, device: device)
+            for room in rooms { _ = try ask(client) { .subscribe($0, topic: room, after: nil) } }
+            world.run(for: .seconds(1))
+            _ = client.takeTexts()
+            return client
         }
 
-        func replies(_ client: SimulatedClient) throws -> [Reply] {
+        func hello(
+            _ client: SimulatedClient, _ name: String, device: String = "desk"
+        ) throws -> [ServerEnvelope] {
+            let json = #"{"version":1,"name":"\#(name)","device":"\#(device)"}"#
+            return try ask(client) {
+                .request($0, HubMessage(Payload(Array(json.utf8), format: .json), event: "hello"))
+            }
+        }
+
+        func say(
+            _ client: SimulatedClient, _ text: String, in room: String, ref: String = "r"
+        ) throws -> [ServerEnvelope] {
+            let json = #"{"text":"\#(text)","ref":"\#(ref)"}"#
+            let message = HubMessage(Payload(Array(json.utf8), format: .json), event: "say")
+            return try ask(client) { .publish(.init(request: $0, topic: room, message: message)) }
+        }
+
+        /// Says something and returns what comes back soon.
+        func ask(
+            _ client: SimulatedClient, _ envelope: (RequestID) -> ClientEnvelope
+        ) throws -> [ServerEnvelope] {
+            lastID += 1
+            let (bytes, _) = JSONProtocol().encode(envelope(RequestID(rawValue: lastID)))
+            client.send(bytes, .text)
+            world.run(for: .milliseconds(20))
+            return try take(client)
+        }
+
+        func take(_ client: SimulatedClient) throws -> [ServerEnvelope] {
             try client.takeTexts().map {
-                try JSONDecoder().decode(Reply.self, from: Data($0.utf8))
+                try JSONProtocol().decodeAnswer(Array($0.utf8).span.bytes, kind: .text)
             }
         }
     }
 
-    @Test func `joining tells the room's history, its members and where live messages begin`()
-        async throws
-    {
-        let bench = try await Bench()
-        let ada = try bench.enter("Ada", "a")
-        for number in 1...60 {
-            _ = try bench.ask(ada, #"{"type":"send","room":"a","text":"say \"\#(number)\""}"#)
-        }
-        let bob = try bench.enter("Bob")
-        let joined = try #require(try bench.ask(bob, #"{"type":"join","room":"a"}"#).first)
-        #expect(joined.type == "joined")
-        #expect(joined.members == ["Ada", "Bob"])
-        #expect(joined.count == 2)
-        #expect(joined.recovered == false)
-        #expect(joined.offset == 60)
-        #expect(joined.history?.map(\.offset) == Array(11...60))
-        #expect(joined.history?.last?.text == "say \"60\"")
-        let live = try bench.ask(ada, #"{"type":"send","room":"a","text":"live","ref":"r1"}"#)
-        let same = try bench.replies(bob)
-        #expect(live == same)
-        #expect(live.map(\.offset) == [61])
-        #expect(live.first?.ref == "r1")
-        #expect(live.first?.epoch == joined.epoch)
-        #expect((live.first?.time ?? 0) > 1_700_000_000_000)
-    }
-
-    @Test func `coming back brings only what was missed`() async throws {
-        let bench = try await Bench()
-        let ada = try bench.enter("Ada", "a")
-        for _ in 1...3 { _ = try bench.ask(ada, #"{"type":"send","room":"a","text":"x"}"#) }
-        let epoch = try #require(bench.hub.existingTopic("a")?.epoch)
-        let bob = try bench.enter("Bob")
-        let back = try bench.ask(
-            bob, #"{"type":"join","room":"a","epoch":"\#(epoch)","offset":2}"#)
-        #expect(back.first?.recovered == true)
-        #expect(back.first?.history?.map(\.offset) == [3])
-        let stranger = try bench.ask(bob, #"{"type":"join","room":"a","epoch":"?","offset":2}"#)
-        #expect(stranger.first?.recovered == false)
-        #expect(stranger.first?.history?.map(\.offset) == [1, 2, 3])
-    }
-
-    @Test func `a joined brings the newest messages within its bytes, and says what it lacks`()
-        async throws
-    {
-        let bench = try await Bench()
-        let ada = try bench.enter("Ada", "a")
-        // In JSON six bytes each.
-        let text = String(repeating: "\\u0001", count: 1_999) + "x"
-        for _ in 1...20 {
-            _ = try bench.ask(ada, #"{"type":"send","room":"a","text":"\#(text)"}"#)
-        }
-        let topic = try #require(bench.hub.existingTopic("a"))
-        let kept = topic.snapshot().messages
-        #expect(kept.count == 10)
-        #expect(kept.reduce(0) { $0 + $1.payload.count } <= 128 << 10)
-        for (offset, recovered, first) in [(19, true, 20), (15, true, 16), (14, false, 16)] {
-            let request =
-                #"{"type":"join","room":"a","epoch":"\#(topic.epoch)","offset":\#(offset)}"#
-            let joined = try #require(try bench.ask(ada, request).first)
-            #expect(joined.recovered == recovered)
-            #expect(joined.history?.map(\.offset) == Array(UInt64(first)...20))
-            #expect(joined.offset == 20)
+    private func failures(_ envelopes: [ServerEnvelope]) -> [UInt16] {
+        envelopes.compactMap {
+            if case .failure(let failure) = $0 { failure.code.rawValue } else { nil }
         }
     }
 
-    @Test func `members come and go by name, whatever the number of their connections`()
-        async throws
-    {
+    private func messages(_ envelopes: [ServerEnvelope]) -> [HubMessage] {
+        envelopes.compactMap {
+            if case .publication(_, let message, _) = $0 { message } else { nil }
+        }
+    }
+
+    private struct Said: Decodable {
+        var text: String
+        var ref: String?
+        var time: Int64
+    }
+
+    @Test func `what is said is heard by all in the room, with its time and sender`() async throws {
         let bench = try await Bench()
         let ada = try bench.enter("Ada", "a")
         let bob = try bench.enter("Bob", "a")
-        let bobAgain = try bench.enter("Bob", "a")
-        let notice = try #require(try bench.replies(ada).first)
-        #expect(notice.type == "presence")
-        #expect(notice.joined == ["Bob"])
-        #expect(notice.count == 2)
-        bob.peer.reset()
-        bench.network.run(for: .seconds(1))
-        #expect(try bench.replies(ada) == [])
-        _ = try bench.ask(bobAgain, #"{"type":"leave","room":"a"}"#)
-        bench.network.run(for: .seconds(1))
-        let gone = try bench.replies(ada)
-        #expect(gone.map(\.left) == [["Bob"]])
-        #expect(gone.map(\.count) == [1])
+        let eve = try bench.enter("Eve", "b")
+        let answers = try bench.say(ada, "hi", in: "a", ref: "r1")
+        #expect(answers.contains { if case .published = $0 { true } else { false } })
+        let heard = messages(try bench.take(bob))
+        #expect(heard == messages(answers))
+        #expect(heard.first?.sender == "Ada")
+        let said = try #require(try heard.first?.payload.decoded(as: Said.self))
+        #expect(said.text == "hi" && said.ref == "r1" && said.time > 0)
+        #expect(messages(try bench.take(eve)).isEmpty)
     }
 
-    @Test func `rooms and names are other ones where their spelling is`() async throws {
+    @Test func `nothing is done before hello, which is said once`() async throws {
         let bench = try await Bench()
-        let ada = try bench.enter("Ren\u{e9}", "caf\u{e9}")
-        let bob = try bench.enter("Rene\u{301}", "cafe\u{301}")
-        let listed = try #require(try bench.ask(bob, #"{"type":"rooms"}"#).first?.rooms)
+        let client = try bench.connect()
         #expect(
-            listed.map { Array($0.room.utf8) }
-                == ["cafe\u{301}", "caf\u{e9}"].map { Array($0.utf8) })
-        #expect(listed.map(\.count) == [1, 1])
-        let told = try bench.ask(bob, #"{"type":"send","room":"cafe\#u{301}","text":"x"}"#)
-        #expect(told.map { Array(($0.room ?? "").utf8) } == [Array("cafe\u{301}".utf8)])
-        #expect(try bench.replies(ada) == [])
-        let other = try bench.ask(bob, #"{"type":"send","room":"caf\#u{e9}","text":"x"}"#)
-        #expect(other.first?.code == "not_joined")
-        let both = try bench.ask(bob, #"{"type":"join","room":"caf\#u{e9}"}"#)
-        #expect(both.first?.count == 2)
-        #expect(both.first?.members?.count == 2)
+            failures(try bench.ask(client) { .subscribe($0, topic: "a", after: nil) }) == [1_006])
+        #expect(failures(try bench.hello(client, " Ada")) == [1_001])
+        #expect(failures(try bench.hello(client, "Ada")) == [])
+        #expect(failures(try bench.hello(client, "Ada")) == [1_007])
+        #expect(bench.world.hub.sessions(of: "Ada").count == 1)
     }
 
-    @Test(
-        .timeLimit(.minutes(10)),
-        arguments: [
-            #"{"type":"typing","typing":true,"room":"#, #"{"type":"send","text":"x","room":"#,
-            #"{"type":"leave","room":"#, #"{"type":"join","room":"#,
-        ])
-    func `a room too long to be one is not looked for`(head: String) async throws {
+    @Test func `one that says no hello is closed after ten seconds`() async throws {
         let bench = try await Bench()
-        let ada = try bench.enter("Ada", "a\u{301}")
-        let marks = String(repeating: "\u{323}\u{301}", count: 7_500)
-        let replies = try bench.ask(ada, head + "\"a\(marks)\"}")
-        #expect(replies.map(\.code) == ["bad_room"])
+        let silent = try bench.connect()
+        let ada = try bench.enter("Ada")
+        bench.world.run(for: .seconds(11))
+        #expect(silent.closeCode == CloseCode.policyViolation.rawValue)
+        #expect(ada.closeCode == nil)
+    }
+
+    @Test func `rooms take what the chat knows, from those who are in them`() async throws {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ada", "a")
+        #expect(failures(try bench.say(ada, "hi", in: "b")) == [1_005])
+        #expect(failures(try bench.say(ada, " ", in: "a")) == [1_003])
+        let long = String(repeating: "r", count: 41)
+        #expect(failures(try bench.say(ada, "hi", in: "a", ref: long)) == [1_004])
+        let raw = HubMessage(text: "hi")
+        #expect(
+            failures(
+                try bench.ask(ada) { .publish(.init(request: $0, topic: "a", message: raw)) })
+                == [FailureCode.unsupported.rawValue])
+        let broken = HubMessage(Payload(Array("[]".utf8), format: .json), event: "say")
+        #expect(
+            failures(
+                try bench.ask(ada) { .publish(.init(request: $0, topic: "a", message: broken)) })
+                == [FailureCode.malformed.rawValue])
+        #expect(
+            failures(try bench.ask(ada) { .subscribe($0, topic: "a b", after: nil) }) == [1_002])
     }
 
     @Test func `typing is told and not kept`() async throws {
         let bench = try await Bench()
         let ada = try bench.enter("Ada", "a")
         let bob = try bench.enter("Bob", "a")
-        _ = try bench.replies(ada)
-        _ = try bench.ask(bob, #"{"type":"typing","room":"a","typing":true}"#)
-        let told = try bench.replies(ada)
-        #expect(told.map(\.type) == ["typing"])
-        #expect(told.first?.from == "Bob")
-        #expect(bench.hub.existingTopic("a")?.position.offset == 0)
-    }
-
-    @Test(arguments: [
-        (#"{"type":"send","room":"b","text":"x","ref":"r"}"#, "not_joined"),
-        (#"{"type":"typing","room":"b","typing":true}"#, "not_joined"),
-        (#"{"type":"send","room":"a","text":" "}"#, "bad_text"),
-        (#"{"type":"join","room":"a b"}"#, "bad_room"),
-        (#"{"type":"hello","version":1,"name":"Eve"}"#, "hello_twice"),
-        (#"{"type":"dance"}"#, "unknown_type"),
-        ("dance", "bad_json"),
-    ])
-    func `what cannot be done is answered by its error, and the connection goes on`(
-        json: String, code: String
-    ) async throws {
-        let bench = try await Bench()
-        let ada = try bench.enter("Ada", "a")
-        let replies = try bench.ask(ada, json)
-        #expect(replies.map(\.type) == ["error"])
-        #expect(replies.first?.code == code)
-        if json.contains("ref") { #expect(replies.first?.ref == "r") }
-        #expect(try bench.ask(ada, #"{"type":"ping","ref":"p"}"#).map(\.ref) == ["p"])
-    }
-
-    @Test func `nothing goes before hello, and a wrong hello may be repeated`() async throws {
-        let bench = try await Bench()
-        let client = try bench.connect()
-        #expect(try bench.ask(client, #"{"type":"rooms"}"#).first?.code == "hello_first")
-        let bad = try bench.ask(client, #"{"type":"hello","version":1,"name":" "}"#)
-        #expect(bad.first?.code == "bad_name")
-        let good = try bench.ask(client, #"{"type":"hello","version":1,"name":"Ada"}"#)
-        #expect(good.first?.type == "welcome")
-    }
-
-    @Test func `another version, silence and binary messages end the connection`() async throws {
-        let bench = try await Bench()
-        let future = try bench.connect()
-        let reply = try bench.ask(future, #"{"type":"hello","version":2,"name":"Ada"}"#)
-        #expect(reply.first?.code == "bad_version")
-        #expect(future.closeCode == 1_008)
-        let binary = try bench.enter("Bob")
-        binary.send([1, 2, 3], .binary)
-        let silent = try bench.connect()
-        bench.network.run(for: .seconds(11))
-        #expect(binary.closeCode == 1_003)
-        #expect(silent.closeCode == 1_008)
-    }
-
-    @Test func `too many messages are refused for a time, and a flood ends the connection`()
-        async throws
-    {
-        let bench = try await Bench()
-        let ada = try bench.enter("Ada")
-        bench.network.run(for: .seconds(60))
-        for _ in 0..<150 { ada.say(#"{"type":"ping"}"#) }
-        bench.network.runUntilIdle()
-        #expect(try bench.replies(ada).allSatisfy { $0.type == "pong" })
-        let limited = try bench.ask(ada, #"{"type":"ping","ref":"x"}"#)
-        #expect(limited.first?.code == "rate_limited")
-        #expect(limited.first?.ref == "x")
-        #expect((1...100).contains(limited.first?.retryAfter ?? 0))
-        bench.network.run(for: .milliseconds(250))
-        #expect(try bench.ask(ada, #"{"type":"ping"}"#).first?.type == "pong")
-        for _ in 0..<200 { ada.say(#"{"type":"ping"}"#) }
-        bench.network.run(for: .seconds(1))
-        #expect(ada.closeCode == 1_008)
-    }
-
-    @Test func `the rooms are listed, the most visited first and the empty ones not`()
-        async throws
-    {
-        let bench = try await Bench()
-        _ = try bench.enter("Ada", "b", "c")
-        let bob = try bench.enter("Bob", "a", "c")
-        _ = try bench.ask(bob, #"{"type":"leave","room":"a"}"#)
-        let rooms = try #require(try bench.ask(bob, #"{"type":"rooms"}"#).first?.rooms)
-        #expect(rooms == [Reply.Entry(room: "c", count: 2), Reply.Entry(room: "b", count: 1)])
-    }
-
-    @Test func `one may be in twenty rooms`() async throws {
-        let bench = try await Bench()
-        let ada = try bench.enter("Ada")
-        for number in 1...20 {
-            let replies = try bench.ask(ada, #"{"type":"join","room":"r\#(number)"}"#)
-            #expect(replies.first?.type == "joined")
+        let typing = HubMessage(
+            Payload(Array(#"{"typing":true}"#.utf8), format: .json), event: "typing")
+        _ = try bench.ask(ada) { _ in
+            .publish(.init(topic: "a", message: typing, durability: .volatile))
         }
-        let refused = try bench.ask(ada, #"{"type":"join","room":"r21"}"#)
-        #expect(refused.first?.code == "too_many_rooms")
+        #expect(messages(try bench.take(bob)).map(\.event) == ["typing"])
+        #expect(
+            failures(
+                try bench.ask(ada) { .publish(.init(request: $0, topic: "a", message: typing)) })
+                == [FailureCode.unsupported.rawValue])
+        let page = bench.world.hub.topic("a")?.history(after: nil, limit: .init())
+        #expect(page?.messages.isEmpty ?? false)
     }
 
-    @Test func `a room is forgotten a minute after its last member left`() async throws {
+    @Test func `two devices of one name are one member, and both hear`() async throws {
+        let bench = try await Bench()
+        let phone = try bench.enter("Ada", "a", device: "phone")
+        let desk = try bench.enter("Ada", "a", device: "desk")
+        let devices = Set(bench.world.hub.references(of: "Ada").map(\.device))
+        #expect(devices == ["phone", "desk"])
+        let members = try bench.ask(phone) { .members($0, topic: "a") }
+        #expect(
+            members.contains {
+                if case .members(_, _, ["Ada"], 1) = $0 { true } else { false }
+            })
+        _ = try bench.say(phone, "from the phone", in: "a")
+        #expect(messages(try bench.take(desk)).count == 1)
+        phone.peer.reset()
+        bench.world.run(for: .seconds(1))
+        #expect(bench.world.hub.topic("a")?.userCount == 1)
+    }
+
+    @Test func `rooms are listed with who is there`() async throws {
+        let bench = try await Bench()
+        _ = try bench.enter("Ada", "a", "b")
+        let bob = try bench.enter("Bob", "b")
+        let answers = try bench.ask(bob) {
+            .request($0, HubMessage(Payload(Array("{}".utf8), format: .json), event: "rooms"))
+        }
+        let text = answers.compactMap {
+            if case .reply(_, let payload) = $0 { payload.text } else { nil }
+        }
+        #expect(text.count == 1)
+        #expect(text[0].contains(#""count":2"#) && text[0].contains(#""room":"a""#))
+    }
+
+    @Test func `too fast is refused, and closed where nobody listens`() async throws {
         let bench = try await Bench()
         let ada = try bench.enter("Ada", "a")
-        _ = try bench.ask(ada, #"{"type":"send","room":"a","text":"x"}"#)
-        let before = try #require(bench.hub.existingTopic("a")?.epoch)
-        _ = try bench.ask(ada, #"{"type":"leave","room":"a"}"#)
-        bench.network.run(for: .seconds(80))
-        let again = try bench.ask(
-            ada, #"{"type":"join","room":"a","epoch":"\#(before)","offset":1}"#)
-        #expect(again.first?.recovered == false)
-        #expect(again.first?.history == [])
-        #expect(again.first?.epoch != before.description)
+        var codes: [UInt16] = []
+        for _ in 0..<400 {
+            let (bytes, _) = JSONProtocol().encode(
+                .members(RequestID(rawValue: 1), topic: "a"))
+            ada.send(bytes, .text)
+        }
+        bench.world.run(for: .milliseconds(10))
+        codes = failures(try bench.take(ada))
+        #expect(codes.count > 100)
+        #expect(codes.allSatisfy { $0 == FailureCode.rateLimited.rawValue })
+        #expect(ada.closeCode == CloseCode.policyViolation.rawValue)
+    }
+
+    @Test func `one that lost its connection goes on by its token without a hello`() async throws {
+        let bench = try await Bench()
+        let ada = try bench.connect()
+        _ = try bench.hello(ada, "Ada")
+        _ = try bench.ask(ada) { .subscribe($0, topic: "a", after: nil) }
+        bench.world.run(for: .seconds(1))
+        let token = try bench.take(ada).compactMap {
+            if case .token(let token, _) = $0 { token } else { nil }
+        }.last
+        ada.peer.vanish()
+        let bob = try bench.enter("Bob", "a")
+        _ = try bench.say(bob, "while away", in: "a")
+        let again = try bench.connect()
+        let resume = ClientEnvelope.Resume(token: try #require(token))
+        let heard = try bench.ask(again) { _ in .resume(resume) }
+        #expect(messages(heard).count { $0.event == "say" } == 1)
+        bench.world.run(for: .seconds(11))
+        #expect(again.closeCode == nil)
+        #expect(failures(try bench.say(again, "back", in: "a")) == [])
     }
 }

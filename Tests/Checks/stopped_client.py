@@ -29,7 +29,7 @@ def stopped_client(port: int) -> None:
     with RawConnection(port, receive_buffer_bytes=16_384, seconds_max=60) as connection:
         connection.upgrade(PATH)
         connection.send(frame(TEXT, hello(STOPPED).encode()) + frame(TEXT, join(ROOM).encode()))
-        while b'"joined"' not in connection.read_frame()[1]:
+        while b'"subscribed"' not in connection.read_frame()[1]:
             pass
         print("joined", flush=True)
         try:
@@ -55,7 +55,7 @@ class Crowd:
         last = None
         while True:
             data = await self.clients[index].socket.recv()
-            fields = message(data) if '"type":"message"' in data.replace(" ", "")[:400] else None
+            fields = message(data) if '"type":"publication"' in data[:400] else None
             if fields is None:
                 other = json.loads(data)
                 if other["type"] == "presence" and STOPPED in other["left"]:

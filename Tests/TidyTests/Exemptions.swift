@@ -2,8 +2,6 @@
 enum Exemptions {
     /// Where JSON is spoken.
     static let foundationEssentials: [String: String] = [
-        "Examples/ChatServer/Protocol/ClientMessage.swift": "decodes what clients send",
-        "Examples/ChatServer/Protocol/ServerMessage.swift": "encodes what clients get",
         "Examples/RPCCLI/Call.swift": "checks that a request is JSON",
         "Sources/Hub/Events/Payload+JSON.swift": "events in JSON",
         "Sources/HubSQLite/Tables/Histories.swift": "blobs of GRDB are Data",

@@ -42,7 +42,7 @@ extension Rule {
             "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
         ],
         "ChatServer": [
-            "ArgumentParser", "FoundationEssentials", "Hub", "Logging", "NetPoll",
+            "ArgumentParser", "Hub", "HubSQLite", "HubTokens", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
         "MessagePackRPC": ["MessagePack", "NetPoll", "Synchronization"],

@@ -1,31 +1,49 @@
 import Hub
+import HubTokens
 import NetPoll
 import WSFrame
 
 /// The chat: rooms are topics, members are the topics' users.
 final class Chat: HubApplication {
-    /// Names in one `joined` or `presence`.
+    /// Names in one answer to who is in a room, and in one notice.
     static let namesMax = 200
-    /// History in one `joined`: a client that joins its rooms one after the other has room for it in
-    /// its send queue, whatever it is sent besides.
-    static let joinedHistoryBytesMax = 64 << 10
     private static let historyBytesMax = 128 << 10
     private static let roomsMax = 10_000
     private static let roomSessionsMax = 10_000
     private static let messageBytesMax = 32 << 10
+    private static let devicesMax = 64
 
     let limits = ChatLimits()
-    let directory = RoomDirectory()
+    private let rules: ChatRules
+    private let directory = RoomDirectory()
+
+    init() {
+        rules = ChatRules(limits: limits)
+    }
+
     /// Settings of a hub for this chat.
-    func configuration(connectionsMax: Int) -> HubConfiguration {
+    ///
+    /// - Parameters:
+    ///   - connectionsMax: Clients at once.
+    ///   - store: What keeps the rooms' histories.
+    ///   - key: Signs what clients come back by.
+    /// - Returns: The settings.
+    func configuration(
+        connectionsMax: Int, store: any MessageStore = MemoryMessageStore(),
+        key: ResumeKey = .random()
+    ) -> HubConfiguration {
         var configuration = HubConfiguration()
         configuration.files = Page.files
+        configuration.protocols = [JSONProtocol(), MessagePackProtocol()]
+        configuration.middleware = [TimedMessages(calendar: configuration.calendar)]
+        configuration.resume = ResumePolicy(SignedResumeTokens(keys: [key]))
+        configuration.store = store
         configuration.connectionsMax = connectionsMax
         configuration.messageBytesMax = Self.messageBytesMax
         configuration.topic.historyMessagesMax = limits.historyMax
         configuration.topic.historyBytesMax = Self.historyBytesMax
         configuration.topic.subscribersMax = Self.roomSessionsMax
-        // The page comes back and asks for what it missed.
+        // The page comes back and goes on where it was.
         configuration.topic.slowSubscribers = .close(.tryAgainLater)
         configuration.presenceChangesMax = Self.namesMax
         configuration.topicsMax = Self.roomsMax
@@ -35,12 +53,130 @@ final class Chat: HubApplication {
         return configuration
     }
 
-    func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
-    {
-        .accept(ChatSession(chat: self, hub: hub))
+    /// Answers what clients ask of the chat itself.
+    func attach(to hub: HubServer) {
+        hub.onRequest(ChatMessages.Hello.event, as: ChatMessages.Hello.self) { hello, session in
+            try self.begin(hello, session)
+        }
+        hub.onRequest(ChatMessages.RoomsQuestion.event, as: ChatMessages.RoomsQuestion.self) {
+            [weak hub] _, session in
+            try self.spend(session)
+            let rooms = hub.map { self.directory.rooms(of: $0, at: session.loop.now) }
+            return ChatMessages.Rooms(rooms: rooms ?? [])
+        }
     }
 
-    func presenceChanged(_ changes: PresenceChanges, in topic: Topic) -> PreparedMessage? {
-        ServerMessage.presence(room: topic.name, changes)
+    // MARK: - HubApplication
+
+    func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
+    {
+        .accept(ChatSession(limits: limits))
+    }
+
+    func authorize(_ action: ClientAction, by session: Session) -> Permission {
+        do {
+            guard session.user != nil else { throw ChatError(.helloFirst, "say hello first") }
+            try spend(session)
+            switch action {
+            case .subscribe(let room): try rules.check(room: room)
+            case .history(let room), .members(let room): try rules.check(room: room)
+            case .publish(let room, let message, let durability):
+                try check(message, durability, for: room, session)
+            }
+            return .allow
+        } catch let error as ChatError {
+            return .refuse(error.failure)
+        } catch let failure as EventFailure {
+            return .refuse(failure)
+        } catch {
+            return .refuse(EventFailure(.malformed, "not a message of the chat"))
+        }
+    }
+
+    // MARK: -
+
+    private func begin(
+        _ hello: ChatMessages.Hello, _ session: Session
+    ) throws -> ChatMessages.Welcome {
+        try spend(session)
+        do throws(ChatError) {
+            guard hello.version == 1 else {
+                throw ChatError(
+                    .badVersion, "version \(hello.version) is not spoken here, only 1")
+            }
+            guard session.user == nil else {
+                throw ChatError(.helloTwice, "hello was said already")
+            }
+            try rules.check(name: hello.name)
+            guard hello.device?.utf8.count ?? 0 <= Self.devicesMax else {
+                throw ChatError(.badName, "a device's name is too long")
+            }
+        } catch {
+            throw error.failure
+        }
+        do throws(IdentifyError) {
+            try session.identify(as: hello.name, device: hello.device)
+        } catch {
+            throw EventFailure(.limitReached, "not as that name now")
+        }
+        return ChatMessages.Welcome(name: hello.name, limits: limits)
+    }
+
+    private func check(
+        _ message: HubMessage, _ durability: Publication.Durability, for room: String,
+        _ session: Session
+    ) throws {
+        try rules.check(bytesOf: room)
+        guard session.topic(named: room) != nil else {
+            throw ChatError(.notJoined, "not in that room")
+        }
+        switch (message.event, durability) {
+        case (ChatMessages.Say.event, .stored):
+            let said = try message.payload.decoded(as: ChatMessages.Say.self)
+            try rules.check(ref: said.ref)
+            try rules.check(text: said.text)
+        case (ChatMessages.Typing.event, .volatile):
+            _ = try message.payload.decoded(as: ChatMessages.Typing.self)
+        default:
+            throw EventFailure(.unsupported, "rooms take stored say and volatile typing")
+        }
+    }
+
+    /// Counts a message against the session's rate.
+    private func spend(_ session: Session) throws {
+        guard let handler = session.handler as? ChatSession else { return }
+        switch handler.bucket.take(at: session.loop.now) {
+        case .allowed: return
+        case .limited(let retryAfter):
+            throw EventFailure(.rateLimited, "too many messages", retryAfter: retryAfter)
+        case .exhausted:
+            session.close(.policyViolation, reason: "too many messages")
+            throw EventFailure(.rateLimited, "too many messages")
+        }
+    }
+}
+
+/// Writes into each message when it was said, before the room takes it.
+private struct TimedMessages: HubMiddleware {
+    let calendar: @Sendable () -> Timestamp
+
+    func publish(
+        _ publication: Publication, to topic: Topic, next: (Publication) -> PublishOutcome
+    ) -> PublishOutcome {
+        guard var message = publication.message, message.event == ChatMessages.Say.event else {
+            return next(publication)
+        }
+        do {
+            let said = try message.payload.decoded(as: ChatMessages.Say.self)
+            message.payload = try Payload(
+                json: ChatMessages.Said(
+                    text: said.text, ref: said.ref, time: calendar().milliseconds))
+        } catch {
+            // It was decoded before it was let through.
+            preconditionFailure("a message that was checked cannot be read: \(error)")
+        }
+        var timed = Publication(message, durability: publication.durability)
+        timed.idempotencyKey = publication.idempotencyKey
+        return next(timed)
     }
 }

@@ -1,40 +1,38 @@
 import Hub
 import NetPoll
 import Synchronization
-import WSFrame
 
-/// Answers `rooms`.
+/// Answers which rooms there are.
 ///
-/// Where there are many rooms, the answer is up to a second old, so that asking often does not cost
-/// much.
+/// Where there are many, the answer is up to a second old, so that asking often does not cost much.
 final class RoomDirectory: Sendable {
     private static let roomsListedMax = 100
     private static let roomsCountedEachTime = 500
     private static let refreshedAfter = Duration.seconds(1)
 
     private struct Answer {
-        let message: PreparedMessage
+        let rooms: [ChatMessages.Room]
         let time: Instant
     }
 
     private let last = Mutex<Answer?>(nil)
 
-    func answer(for hub: HubServer, at now: Instant) -> PreparedMessage {
+    func rooms(of hub: HubServer, at now: Instant) -> [ChatMessages.Room] {
         if let last = last.withLock({ $0 }), now - last.time < Self.refreshedAfter {
-            return last.message
+            return last.rooms
         }
         let topics = hub.topics
         let rooms = topics.lazy
-            .map { ServerMessage.Room(room: $0.name, count: $0.userCount) }
+            .map { ChatMessages.Room(room: $0.name, count: $0.userCount) }
             .filter { $0.count > 0 }
             .sorted {
                 guard $0.count == $1.count else { return $0.count > $1.count }
                 return $0.room.utf8.lexicographicallyPrecedes($1.room.utf8)
             }
-        let message = ServerMessage.rooms(Array(rooms.prefix(Self.roomsListedMax)))
+        let listed = Array(rooms.prefix(Self.roomsListedMax))
         if topics.count > Self.roomsCountedEachTime {
-            last.withLock { $0 = Answer(message: message, time: now) }
+            last.withLock { $0 = Answer(rooms: listed, time: now) }
         }
-        return message
+        return listed
     }
 }

@@ -14,8 +14,8 @@ struct ChatServer: ParsableCommand {
             SIGTERM or SIGINT lets it close every connection and end within 10 s; \
             a second signal ends it at once.
 
-            Exit codes: 0 ended by a signal, 1 cannot serve (port in use, no permission), 64 wrong \
-            option or variable.
+            Exit codes: 0 ended by a signal, 1 cannot serve (port in use, no permission, a store \
+            that cannot be opened), 64 wrong option or variable.
             """)
 
     @Option(
@@ -47,14 +47,22 @@ struct ChatServer: ParsableCommand {
             valueName: "level"))
     var logLevel: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep histories in this SQLite file, and what clients come back by in PATH.key, so that both outlive the program. (CHAT_STORE; default: memory)",
+            valueName: "path"))
+    var store: String?
+
     static func main() {
         StopSignals.hold()
         let settings = parsedSettings()
         let (stop, signals) = AsyncStream<Void>.makeStream()
         Task.detached {
-            do throws(SystemError) {
+            do {
                 try await Server(settings).run(until: stop)
                 Ending.succeed()
+            } catch let error as SettingError {
+                Ending.fail(error.message, code: Ending.failure)
             } catch {
                 Ending.fail("\(error)", code: Ending.failure)
             }
@@ -92,11 +100,15 @@ struct ChatServer: ParsableCommand {
             option: "--host", variable: "CHAT_HOST", rule: "a numeric IPv4 or IPv6 address",
             parse: { Self.address(host: $0) }, fallback: .v4(UInt32(0x7f00_0001).bigEndian, port: 0)
         )
+        let store = Setting(
+            option: "--store", variable: "CHAT_STORE", rule: "a path", parse: { .some($0) },
+            fallback: String?.none)
         return Settings(
             address: try host.value(self.host).with(port: UInt16(try port.value(self.port))),
             loops: try loops.value(self.loops),
             connectionsMax: try connectionsMax.value(maxConnections),
-            logLevel: try logLevel.value(self.logLevel))
+            logLevel: try logLevel.value(self.logLevel),
+            store: try store.value(self.store))
     }
 
     private static func address(host: String) -> SocketAddress? {

@@ -7,4 +7,6 @@ struct Settings: Sendable {
     var loops: Int
     var connectionsMax: Int
     var logLevel: Logger.Level
+    /// The file that keeps the rooms' histories; `nil` for memory.
+    var store: String?
 }

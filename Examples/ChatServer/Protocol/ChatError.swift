@@ -1,31 +1,28 @@
+import Hub
+
 /// Why a client's request was not carried out.
 struct ChatError: Error, Sendable {
     /// The codes of PROTOCOL.md.
-    enum Code: String, Encodable, Sendable {
-        case badJSON = "bad_json"
-        case unknownType = "unknown_type"
-        case badVersion = "bad_version"
-        case helloFirst = "hello_first"
-        case helloTwice = "hello_twice"
-        case badName = "bad_name"
-        case badRoom = "bad_room"
-        case badText = "bad_text"
-        case badRef = "bad_ref"
-        case notJoined = "not_joined"
-        case tooManyRooms = "too_many_rooms"
-        case roomFull = "room_full"
-        case rateLimited = "rate_limited"
-        case overloaded = "overloaded"
+    enum Code: UInt16, Sendable {
+        case badName = 1_001
+        case badRoom = 1_002
+        case badText = 1_003
+        case badRef = 1_004
+        case notJoined = 1_005
+        case helloFirst = 1_006
+        case helloTwice = 1_007
+        case badVersion = 1_008
     }
 
     let code: Code
     /// For people.
     let message: String
-    var retryAfter: Duration?
 
-    init(_ code: Code, _ message: String, retryAfter: Duration? = nil) {
+    init(_ code: Code, _ message: String) {
         self.code = code
         self.message = message
-        self.retryAfter = retryAfter
     }
+
+    /// As the hub tells it.
+    var failure: EventFailure { EventFailure(FailureCode(rawValue: code.rawValue), message) }
 }

@@ -1,113 +1,129 @@
 // The chat page: joins what the user does, what the server says and what is
-// shown. The protocol is in PROTOCOL.md beside the server's source.
+// shown. The protocol is in PROTOCOL.md beside the server's source, and below it
+// the hub's, which hub.js speaks.
 
-import { Connection } from "/connection.js";
-import { Joins } from "/joins.js";
+import { sizeComposer, updateSend } from "/composer.js";
+import { scrollDown, showMore, showRoom, showTyping } from "/conversation.js";
+import { HubClient } from "/hub.js";
 import { closePanels, openPanel } from "/panels.js";
-import { roomInAddress, storedRooms } from "/remembered.js";
-import { Room, codePoints, nameList, problemWith } from "/rooms.js";
+import { deviceName, roomInAddress, storedRooms } from "/remembered.js";
+import { Room, codePoints, problemWith } from "/rooms.js";
 import * as status from "/status.js";
-import { $, entryElements, openRoomElement, paintAvatar, pendingElement, roomElement, showMembers } from "/view.js";
+import { $, openRoomElement, paintAvatar, pendingElement, roomElement, showMembers } from "/view.js";
 
 const TYPING_REPEATED_AFTER = 3_000;
-const RENDERED_MAX = 500;
+const NOT_FOUND = 4;          // a failure's code: nobody has been in that room
+const NOT_JOINED = 1_005;     // the room is still being entered
+const CALL_TIMEOUT = 30_000;
 
-let limits = { nameMax: 32, roomMax: 32, textMax: 2000 };
+let limits = { nameMax: 32, roomMax: 32, textMax: 2000, historyMax: 50 };
 let self = "";
 let active = null;            // the Room on show
-let ready = false;            // welcomed on this connection
 let openRooms = [];
 let lastTypingSent = 0;
+let hub = null;               // the HubClient of who is signed in
+let entering = Promise.resolve();
 const rooms = new Map();
 
 const url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`;
-const connection = new Connection(url, { opened, message: receive, state: showState });
-const joins = new Joins((message) => connection.send(message), () => (ready ? [active, ...rooms.values()].filter(Boolean) : []));
+const ready = () => hub?.state === "ready";
 
 // Connection
 
-function opened() {
-  connection.send({ type: "hello", version: 1, name: self });
+function connect() {
+  const login = { event: "hello", json: { version: 1, name: self, device: deviceName() } };
+  hub = new HubClient(url, { login, callTimeout: CALL_TIMEOUT });
+  hub.on("state", (state) => showState(state));
+  hub.on("connected", connected);
+  hub.on("disconnected", disconnected);
+  hub.on("subscribed", entered);
+  hub.on("unsubscribed", ({ topic, failure }) => refused(topic, failure?.reason ?? "The room was closed."));
+  hub.on("publication", heard);
+  hub.on("presence", presenceChanged);
+  hub.start();
 }
 
-const answers = {
-  welcome(message) {
-    limits = { ...limits, ...message.limits };
-    ready = true;
-    showState("ready");
-    $("welcome").hidden = true;
-    $("chat").hidden = false;
-    sizeComposer();
-    joins.next();
-    connection.send({ type: "rooms" });
-    $("composer-input").focus({ preventScroll: true });
-  },
-  joined(message) {
-    const room = rooms.get(message.room);
-    if (!room) return connection.send({ type: "leave", room: message.room });
-    const first = room.epoch === null;
-    const added = room.enter(message);
-    if (!first) countUnread(room, added);
-    for (const pending of room.pending.values()) if (!pending.error) transmit(room, pending);
-    joins.answered(room.name);
+function connected({ login }) {
+  if (login) limits = { ...limits, ...login.json.limits };
+  $("welcome").hidden = true;
+  $("chat").hidden = false;
+  sizeComposer();
+  enterRooms();
+  askRooms();
+  $("composer-input").focus({ preventScroll: true });
+}
+
+function disconnected({ why, reason, retryAfter }) {
+  for (const room of rooms.values()) room.joined = false;
+  if (retryAfter !== null) status.show("waiting", { until: Date.now() + retryAfter });
+  else if (why === "refused") signOut(reason);
+  updateSend(limits.textMax);
+}
+
+function showState(state) {
+  if (state !== "offline") status.show(state === "ready" || state === "stopped" ? state : "connecting");
+  updateSend(limits.textMax);
+}
+
+// What the hub says
+
+function entered({ topic, recovered, epoch, count }) {
+  const room = rooms.get(topic);
+  if (!room) return void hub.unsubscribe(topic).catch(() => {});
+  const gap = room.enter({ recovered, epoch, count });
+  if (gap && room === active) append([gap]);
+  if (gap) fill(room);
+  for (const pending of room.pending.values()) if (!pending.error && !pending.isSent) transmit(room, pending);
+  hub.members(topic).then((answer) => {
+    room.setMembers(answer);
+    if (room === active) showMembers(active, self);
+  }, () => {});
+  renderRooms();
+}
+
+/** Asks for what the history still has of what was missed. */
+async function fill(room) {
+  try {
+    const page = await hub.history(room.name, null, limits.historyMax);
+    if (rooms.get(room.name) !== room) return;
+    countUnread(room, room.fill(page));
     if (room === active) renderRoom();
     renderRooms();
-  },
-  message(message) {
-    const room = rooms.get(message.room);
-    const entry = room?.receive(message);
-    if (!entry) return;
-    countUnread(room, [entry]);
-    if (room === active) append([entry]);
-    renderRooms();
-  },
-  presence(message) {
-    const room = rooms.get(message.room);
-    if (!room) return;
-    const notices = room.apply(message, self);
-    if (room !== active) return;
-    append(notices);
-    showMembers(active, self);
-  },
-  typing(message) {
-    const room = rooms.get(message.room);
-    room?.noteTyping(message.from, message.typing);
-    if (room === active) renderTyping();
-  },
-  rooms(message) {
-    openRooms = message.rooms;
-    renderRooms();
-  },
-  error(message) {
-    const pending = message.ref && rooms.get(message.room)?.pending.get(message.ref);
-    if (pending && message.retryAfter) {
-      setTimeout(() => transmit(rooms.get(message.room), pending), message.retryAfter);
-    } else if (pending) {
-      pending.error = message.message;
-      renderPending();
-    } else if (!ready) {
-      signOut(message.message);
-    } else if (message.room && rooms.get(message.room)?.joined === false) {
-      forget(rooms.get(message.room));
-      $("room-error").textContent = message.message;
-      openPanel("rooms-panel");
-      joins.answered(message.room);
-    }
-  },
-};
-
-function receive(message) {
-  if (Object.hasOwn(answers, message.type)) answers[message.type](message);
+  } catch {
+    // The gap is shown; the next one may be filled.
+  }
 }
 
-function showState(state, detail) {
-  if (state !== "ready") {
-    ready = false;
-    joins.reset();
-    for (const room of rooms.values()) room.joined = false;
+function heard({ topic, event, from, json, offset }) {
+  const room = rooms.get(topic);
+  if (!room) return;
+  if (event === "typing") {
+    room.noteTyping(from, json.typing);
+    if (room === active) renderTyping();
+    return;
   }
-  status.show(state, detail);
-  updateSend();
+  const entry = room.receive({ from, offset, ...json });
+  if (!entry) return;
+  countUnread(room, [entry]);
+  if (room === active) append([entry]);
+  renderRooms();
+}
+
+function presenceChanged({ topic, joined, left, count }) {
+  const room = rooms.get(topic);
+  if (!room) return;
+  const notices = room.apply({ joined, left, count }, self);
+  if (room !== active) return;
+  append(notices);
+  showMembers(active, self);
+}
+
+function askRooms() {
+  if (!ready()) return;
+  hub.request({ event: "rooms", json: {} }).then(({ json }) => {
+    openRooms = json.rooms;
+    renderRooms();
+  }, () => {});
 }
 
 // Rooms
@@ -120,7 +136,46 @@ function enterRoom(name) {
     remember();
   }
   select(room);
-  joins.next();
+  enterRooms();
+}
+
+/** Enters what is not entered, one room after the other: each brings its history. */
+function enterRooms() {
+  for (const room of new Set([active, ...rooms.values()])) {
+    if (!room || room.isWanted) continue;
+    room.isWanted = true;
+    entering = entering.then(() => enter(room));
+  }
+}
+
+async function enter(room) {
+  if (rooms.get(room.name) !== room) return;
+  try {
+    let page = null;
+    try {
+      page = await hub.history(room.name, null, limits.historyMax);
+    } catch (error) {
+      if (error.code !== NOT_FOUND) throw error;
+    }
+    if (rooms.get(room.name) !== room) return;
+    if (page) {
+      room.begin(page);
+      if (room === active) renderRoom();
+    }
+    await hub.subscribe(room.name, page ? { epoch: page.epoch, offset: page.offset } : undefined);
+    if (room === active) renderRoom();
+  } catch (error) {
+    room.isWanted = false;
+    if (error.kind === "failed" && rooms.get(room.name) === room) refused(room.name, error.message);
+  }
+}
+
+/** The hub did not let one into a room, or no longer does. */
+function refused(name, reason) {
+  if (!rooms.has(name)) return;
+  forget(rooms.get(name));
+  $("room-error").textContent = reason;
+  openPanel("rooms-panel");
 }
 
 function select(room) {
@@ -138,15 +193,14 @@ function select(room) {
   renderRooms();
   renderRoom();
   sizeComposer();
-  updateSend();
+  updateSend(limits.textMax);
   if (matchMedia("(pointer: fine)").matches) $("composer-input").focus({ preventScroll: true });
 }
 
 function leave(room) {
-  connection.send({ type: "leave", room: room.name });
-  joins.abandon(room);
+  hub.unsubscribe(room.name).catch(() => {});
   forget(room);
-  connection.send({ type: "rooms" });
+  askRooms();
 }
 
 function forget(room) {
@@ -159,7 +213,6 @@ function forget(room) {
   }
   remember();
   renderRooms();
-  joins.next();
 }
 
 function countUnread(room, entries) {
@@ -170,8 +223,17 @@ function countUnread(room, entries) {
 // Sending
 
 function transmit(room, pending) {
-  if (!room.pending.has(pending.ref) || !room.joined) return;
-  connection.send({ type: "send", room: room.name, text: pending.text, ref: pending.ref });
+  if (room.pending.get(pending.ref) !== pending || !room.joined) return;
+  const message = { event: "say", json: { text: pending.text, ref: pending.ref }, idempotency: pending.ref };
+  pending.isSent = true;
+  hub.publish(room.name, message).catch((error) => {
+    if (room.pending.get(pending.ref) !== pending) return;
+    pending.isSent = false;
+    const wait = error.code === NOT_JOINED ? 500 : error.retryAfter;
+    if (wait) return void setTimeout(() => transmit(room, pending), wait);
+    pending.error = error.kind === "failed" ? error.message : "no connection";
+    renderPending();
+  });
 }
 
 function sendText() {
@@ -184,7 +246,7 @@ function sendText() {
   lastTypingSent = 0;
   $("composer-input").value = "";
   sizeComposer();
-  updateSend();
+  updateSend(limits.textMax);
   renderPending();
   scrollDown();
 }
@@ -194,70 +256,29 @@ function noteInput() {
   if (blank) return stopTyping();
   if (active?.joined && Date.now() - lastTypingSent > TYPING_REPEATED_AFTER) {
     lastTypingSent = Date.now();
-    connection.send({ type: "typing", room: active.name, typing: true });
+    hub.publishVolatile(active.name, { event: "typing", json: { typing: true } });
   }
 }
 
 function stopTyping() {
   if (lastTypingSent === 0 || !active) return;
   lastTypingSent = 0;
-  if (active.joined) connection.send({ type: "typing", room: active.name, typing: false });
-}
-
-function sizeComposer() {
-  const input = $("composer-input");
-  input.style.height = "auto";
-  if (input.scrollHeight === 0) return; // Not shown yet.
-  input.style.height = `${Math.min(input.scrollHeight, 160)}px`;
-}
-
-function updateSend() {
-  const text = $("composer-input").value.trim();
-  const left = limits.textMax - codePoints(text);
-  $("counter").textContent = left < 200 ? String(left) : "";
-  $("counter").classList.toggle("over", left < 0);
-  $("send").disabled = text === "" || left < 0;
+  if (active.joined) hub.publishVolatile(active.name, { event: "typing", json: { typing: false } });
 }
 
 // Showing
 
-const scroller = $("scroller");
-const nearEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 80;
-
-function scrollDown() {
-  scroller.scrollTop = scroller.scrollHeight;
-  $("jump").hidden = true;
-}
-
 function append(entries) {
   if (entries.length === 0) return;
-  const stick = nearEnd();
-  const list = $("messages");
-  const start = active.entries.length - entries.length;
-  for (const [index, entry] of entries.entries()) {
-    list.append(...entryElements(entry, active.entries[start + index - 1], self));
-  }
-  while (list.childElementCount > RENDERED_MAX) list.firstElementChild.remove();
-  renderPending();
-  renderTyping();
-  if (stick) scrollDown();
-  else $("jump").hidden = false;
+  showMore(active, entries, self, () => { renderPending(); renderTyping(); });
 }
 
 function renderRoom() {
-  $("room-title").textContent = active.name;
-  const list = $("messages");
-  // Whole rooms are not read out; only what arrives after is.
-  list.setAttribute("aria-live", "off");
-  list.replaceChildren();
-  for (const [index, entry] of active.entries.entries()) {
-    list.append(...entryElements(entry, active.entries[index - 1], self));
-  }
+  showRoom(active, self);
   renderPending();
   showMembers(active, self);
   renderTyping();
   scrollDown();
-  requestAnimationFrame(() => list.setAttribute("aria-live", "polite"));
 }
 
 function renderPending() {
@@ -292,11 +313,7 @@ function renderRooms() {
 }
 
 function renderTyping() {
-  const names = active ? active.typingNow(self) : [];
-  const text = names.length === 0 ? "" : names.length > 3 ? "Several people are typing"
-    : `${nameList(names)} ${names.length === 1 ? "is" : "are"} typing`;
-  if ($("typing-text").textContent !== text) $("typing-text").textContent = text;
-  $("typing").firstElementChild.hidden = text === "";
+  showTyping(active?.typingNow(self) ?? []);
 }
 
 // Signing in and out
@@ -312,12 +329,14 @@ function signIn(name, room) {
   localStorage.setItem("name", name);
   $("me-name").textContent = name;
   paintAvatar($("me-avatar"), name);
+  connect();
   enterRoom(room);
-  connection.start();
 }
 
 function signOut(reason = "") {
-  connection.stop();
+  const leaving = hub;
+  hub = null;
+  leaving?.stop();
   rooms.clear();
   active = null;
   sessionStorage.removeItem("name");
@@ -360,15 +379,11 @@ $("composer-input").addEventListener("keydown", (event) => {
 
 $("composer-input").addEventListener("input", () => {
   sizeComposer();
-  updateSend();
+  updateSend(limits.textMax);
   noteInput();
 });
 
-scroller.addEventListener("scroll", () => {
-  if (nearEnd()) $("jump").hidden = true;
-}, { passive: true });
-$("jump").addEventListener("click", scrollDown);
-$("retry-now").addEventListener("click", () => connection.retryNow());
+$("retry-now").addEventListener("click", () => hub?.retryNow());
 $("sign-out").addEventListener("click", () => signOut());
 addEventListener("hashchange", () => {
   const name = roomInAddress();
@@ -379,14 +394,8 @@ document.addEventListener("visibilitychange", () => {
   active.unread = 0;
   renderRooms();
 });
-new ResizeObserver(() => {
-  if (scroller.dataset.stick === "true") scrollDown();
-}).observe(scroller);
-scroller.addEventListener("scroll", () => { scroller.dataset.stick = String(nearEnd()); }, { passive: true });
 setInterval(renderTyping, 1_000);
-setInterval(() => {
-  if (ready && !document.hidden) connection.send({ type: "rooms" });
-}, 20_000);
+setInterval(() => { if (!document.hidden) askRooms(); }, 20_000);
 
 const wanted = roomInAddress() || sessionStorage.getItem("room") || "lobby";
 $("name").value = localStorage.getItem("name") ?? "";

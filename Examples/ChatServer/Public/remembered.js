@@ -18,3 +18,13 @@ export function storedRooms() {
     return [];
   }
 }
+
+/** Names this browser among those of the same person. */
+export function deviceName() {
+  let name = localStorage.getItem("device");
+  if (!name) {
+    name = Array.from(crypto.getRandomValues(new Uint32Array(2)), (word) => word.toString(36)).join("");
+    localStorage.setItem("device", name);
+  }
+  return name;
+}

@@ -10,57 +10,66 @@ export class Room {
   count = 0;
   unread = 0;
   draft = "";
-  joined = false;          // the server has confirmed it on this connection
+  joined = false;          // the hub has confirmed it on this connection
+  isWanted = false;        // the hub has been asked for it; it is kept across connections
   epoch = null;
   offset = 0;
-  pending = new Map();     // ref → {ref, text, time, error}
+  pending = new Map();     // ref → {ref, text, time, error, isSent}
   typing = new Map();      // name → time of the last sign
+  #wasJoined = false;
   #awaited = new Set();    // who was here before the connection was lost
 
   constructor(name) {
     this.name = name;
   }
 
-  /** What to send to enter, or to enter again and catch up. */
-  joinRequest() {
-    const request = { type: "join", room: this.name };
-    if (this.epoch !== null) Object.assign(request, { epoch: this.epoch, offset: this.offset });
-    return request;
+  /** Takes what was said before one came: the newest of the history. */
+  begin({ epoch, messages }) {
+    this.epoch = epoch;
+    for (const { offset, from, json } of messages) this.#take({ offset, from, ...json });
   }
 
-  /** Applies `joined`; returns the entries that are new. */
-  enter(state) {
-    const known = this.epoch !== null;
-    const sameEpoch = known && this.epoch === state.epoch;
-    if (!sameEpoch) this.offset = 0;
-    const added = [];
-    const first = state.history[0];
-    const missed = sameEpoch && !state.recovered && state.offset > this.offset
-      && (!first || first.offset > this.offset + 1);
-    if (missed) added.push({ kind: "gap", text: "Some messages were missed while you were away." });
-    if (known && !sameEpoch && this.entries.length > 0) {
-      added.push({ kind: "gap", text: "The room was started anew." });
+  /** One is in the room, for the first time or again; returns the entry of a gap, if there is one. */
+  enter({ recovered, epoch, count }) {
+    const isNew = this.epoch !== epoch;
+    let gap = null;
+    if (this.#wasJoined && !recovered && this.entries.length > 0) {
+      gap = { kind: "gap", text: isNew ? "The room was started anew." : "Some messages were missed while you were away." };
+      this.entries.push(gap);
     }
-    this.epoch = state.epoch;
-    this.entries.push(...added);
-    for (const message of state.history) {
-      const entry = this.#take(message);
-      if (entry) added.push(entry);
-    }
-    this.offset = Math.max(this.offset, state.offset);
+    if (isNew) this.offset = 0;
+    this.epoch = epoch;
+    this.count = count ?? 0;
     this.joined = true;
-    const before = this.members;
-    this.members = new Set(state.members);
-    // Whoever comes back like this page did has not joined anew.
-    this.#awaited = new Set([...before].filter((name) => !this.members.has(name)));
-    this.count = state.count;
-    this.#trim();
+    this.#wasJoined = true;
+    return gap;
+  }
+
+  /** Puts what the history still has of a gap behind it; what came since is there already. */
+  fill({ epoch, messages }) {
+    const start = this.entries.findLastIndex((entry) => entry.kind === "gap") + 1;
+    if (start === 0 || epoch !== this.epoch) return [];
+    const known = new Set(this.entries.filter((entry) => entry.epoch === epoch).map((entry) => entry.offset));
+    const added = [];
+    for (const { offset, from, json } of messages) {
+      if (!known.has(offset)) added.push(this.#entry({ offset, from, ...json }));
+    }
+    this.entries.splice(start, 0, ...added);
+    this.offset = Math.max(this.offset, added.at(-1)?.offset ?? 0);
     return added;
   }
 
-  /** Applies a live `message`; returns its entry, or null for one already seen. */
+  /** Who is here, as the hub answered. */
+  setMembers({ users, count }) {
+    const before = this.members;
+    this.members = new Set(users);
+    // Whoever comes back like this page did has not joined anew.
+    this.#awaited = new Set([...before].filter((name) => !this.members.has(name)));
+    this.count = count;
+  }
+
+  /** Applies a live message; returns its entry, or null for one already seen. */
   receive(message) {
-    if (message.epoch !== this.epoch) return null;
     const entry = this.#take(message);
     this.typing.delete(message.from);
     this.#trim();
@@ -106,10 +115,14 @@ export class Room {
   #take(message) {
     if (message.offset <= this.offset) return null;
     this.offset = message.offset;
-    if (message.ref) this.pending.delete(message.ref);
-    const entry = { kind: "message", from: message.from, text: message.text, time: message.time };
+    const entry = this.#entry(message);
     this.entries.push(entry);
     return entry;
+  }
+
+  #entry({ offset, from, text, time, ref }) {
+    if (ref) this.pending.delete(ref);
+    return { kind: "message", epoch: this.epoch, offset, from, text, time };
   }
 
   #trim() {

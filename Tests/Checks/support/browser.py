@@ -93,6 +93,12 @@ class Browser:
             return
         details = event.get("params", {})
         match event.get("method"):
+            case "Network.webSocketCreated":
+                page.sockets[details["requestId"]] = []
+            case "Network.webSocketWillSendHandshakeRequest":
+                page.offer = details["request"]["headers"].get("Sec-WebSocket-Protocol", "")
+            case "Network.webSocketFrameSent" if details["response"]["opcode"] == 1:
+                page.sockets[details["requestId"]].append(details["response"]["payloadData"])
             case "Runtime.exceptionThrown":
                 exception = details["exceptionDetails"]
                 page.errors.append(exception.get("exception", {}).get("description") or exception["text"])
@@ -108,6 +114,8 @@ class Page:
         self.session = session
         self.target = target
         self.errors: list[str] = []  # of the console, and exceptions nobody caught
+        self.sockets: dict[str, list[str]] = {}  # texts sent, by WebSocket, in the order of their opening
+        self.offer = ""  # the subprotocols that the last WebSocket asked for
 
     def call(self, method: str, **parameters) -> dict:
         return self.browser.call(method, self.session, **parameters)

@@ -6,26 +6,29 @@ import json
 from websockets.asyncio.client import ClientConnection, connect
 
 PATH = "/ws"
+SUBPROTOCOL = "longwire.v1.json"
 SEND_QUEUE_BYTES_MAX = 1 << 20  # of one connection, beyond which the server gives it up
 MESSAGE_BYTES_MAX = 32 * 1024
 
 
 def hello(name: str) -> str:
-    return json.dumps({"type": "hello", "version": 1, "name": name})
+    return json.dumps({"type": "request", "id": 1, "event": "hello", "json": {"version": 1, "name": name}})
 
 
 def join(room: str) -> str:
-    return json.dumps({"type": "join", "room": room})
+    return json.dumps({"type": "subscribe", "id": 2, "topic": room})
 
 
 def say(room: str, text: str) -> str:
-    return json.dumps({"type": "send", "room": room, "text": text}, ensure_ascii=False)
+    return json.dumps({"type": "publish", "topic": room, "event": "say", "json": {"text": text}}, ensure_ascii=False)
 
 
 def message(data: str) -> dict | None:
-    """The fields of a chat message, or None for any other type."""
+    """What somebody said: `from`, `offset` and `text`; None for anything else."""
     fields = json.loads(data)
-    return fields if fields["type"] == "message" else None
+    if fields["type"] != "publication" or fields.get("event") != "say":
+        return None
+    return {"from": fields["from"], "offset": fields["offset"], **fields["json"]}
 
 
 class ChatClient:
@@ -40,13 +43,13 @@ class ChatClient:
         """Connects from the loopback address `source`, introduces itself and is in the room when this returns."""
         local = {} if source is None else {"local_addr": (source, 0)}
         socket = await connect(
-            url, compression=None, max_size=None, open_timeout=60, ping_interval=None, proxy=None, **local
+            url, subprotocols=[SUBPROTOCOL], compression=None, max_size=None, open_timeout=60, ping_interval=None, proxy=None, **local
         )
         client = cls(socket, room)
         await socket.send(hello(name))
-        await client.expect("welcome")
+        await client.expect("reply")
         await socket.send(join(room))
-        await client.expect("joined")
+        await client.expect("subscribed")
         return client
 
     async def expect(self, kind: str) -> dict:
@@ -55,7 +58,7 @@ class ChatClient:
             fields = json.loads(await self.socket.recv())
             if fields["type"] == kind:
                 return fields
-            if fields["type"] == "error":
+            if fields["type"] == "failure":
                 raise RuntimeError(f"the server refused: {fields}")
 
     async def say(self, text: str) -> None:
