@@ -191,6 +191,11 @@ public struct HubConfiguration: Sendable {
 
     /// Bounds of each topic.
     public var topic = TopicLimits()
+    /// Bounds of the topic of a name, for its whole life: its history, who is told to be there, what
+    /// happens to its slow subscribers. `nil`, the default, for ``topic`` of all.
+    ///
+    /// Called whenever a topic is made, under a lock: it must be quick, and ask nothing of the hub.
+    public var topicLimits: (@Sendable (_ name: String) -> TopicLimits)?
     /// Topics in all; beyond, ``HubServer/topic(_:)`` returns `nil`.
     ///
     /// Default 100,000.

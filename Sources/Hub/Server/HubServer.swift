@@ -63,12 +63,12 @@ public final class HubServer: Sendable {
                 directories: directories, logger: logger)
         }
         self.shards = shards
-        let limits = configuration.topic
         registry = TopicRegistry(
             topicsMax: configuration.topicsMax
         ) { name in
             let topic = Topic(
-                name: name, epoch: .random(), shards: shards, limits: limits,
+                name: name, epoch: .random(), shards: shards,
+                limits: configuration.topicLimits?(name) ?? configuration.topic,
                 protocols: configuration.protocols.count, isLoaded: histories == nil)
             if let histories { topic.load(from: histories.store, on: shards[0].loop) }
             return topic

@@ -174,6 +174,38 @@ struct DialogueTests {
         #expect(ann.takeTexts().last == "who a 3 + -")
         #expect(bench.ask(ann, "who 2 a") == ["members a 3 "])
     }
+
+    @Test func `each topic may have bounds of its own`() async throws {
+        let bench = try await LineBench {
+            let usual = $0.topic
+            $0.topicLimits = { name in
+                var limits = usual
+                switch name {
+                case "counted": limits.presence = .count
+                case "sampled": limits.presence = .sampled(1)
+                case "brief": limits.historyMessagesMax = 1
+                default: break
+                }
+                return limits
+            }
+        }
+        let topics = ["usual", "counted", "sampled", "brief"]
+        for name in ["ann", "bob"] {
+            let client = try bench.join(name)
+            for topic in topics { _ = bench.ask(client, "sub 1 \(topic)") }
+        }
+        let eve = try bench.join("eve")
+        let members = topics.dropLast().flatMap { bench.ask(eve, "who 2 \($0)") }
+        #expect(
+            members == ["members usual 2 ann,bob", "members counted 2 ", "members sampled 2 ann"])
+        for topic in topics {
+            for text in ["1", "2"] { _ = bench.ask(eve, "pub 3 \(topic) stored - \(text)") }
+        }
+        let kept = topics.map {
+            bench.hub.topic($0)?.history(after: nil, limit: .init()).messages.count
+        }
+        #expect(kept == [2, 2, 2, 1])
+    }
 }
 
 /// Marks what passes, and stops what says no.
