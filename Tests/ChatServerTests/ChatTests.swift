@@ -220,6 +220,17 @@ struct ChatTests {
         #expect(ada.closeCode == CloseCode.policyViolation.rawValue)
     }
 
+    @Test func `what costs nothing by itself has a rate, too`() async throws {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ada", "a")
+        for _ in 0..<1_300 {
+            let (bytes, _) = JSONProtocol().encode(.ping(RequestID(rawValue: 1)))
+            ada.send(bytes, .text)
+        }
+        bench.world.run(for: .milliseconds(10))
+        #expect(ada.closeCode == CloseCode.tooMany.rawValue)
+    }
+
     @Test func `one that lost its connection goes on by its token without a hello`() async throws {
         let bench = try await Bench()
         let ada = try bench.connect()

@@ -11,7 +11,16 @@ final class Chat: HubApplication {
     private static let roomsMax = 10_000
     private static let roomSessionsMax = 10_000
     private static let messageBytesMax = 32 << 10
-    private static let devicesMax = 64
+    private static let deviceBytesMax = 64
+    /// Of all that a client says; what it asks of the chat has its own, smaller rate.
+    private static var sessionRate: SessionRate {
+        var rate = SessionRate()
+        rate.messagesPerSecond = 40
+        rate.messagesBurst = 600
+        rate.bytesPerSecond = 256 << 10
+        rate.bytesBurst = 4 << 20
+        return rate
+    }
 
     let limits = ChatLimits()
     private let rules: ChatRules
@@ -40,6 +49,7 @@ final class Chat: HubApplication {
         configuration.store = store
         configuration.connectionsMax = connectionsMax
         configuration.messageBytesMax = Self.messageBytesMax
+        configuration.sessionRate = Self.sessionRate
         configuration.topic.historyMessagesMax = limits.historyMax
         configuration.topic.historyBytesMax = Self.historyBytesMax
         configuration.topic.subscribersMax = Self.roomSessionsMax
@@ -108,7 +118,7 @@ final class Chat: HubApplication {
                 throw ChatError(.helloTwice, "hello was said already")
             }
             try rules.check(name: hello.name)
-            guard hello.device?.utf8.count ?? 0 <= Self.devicesMax else {
+            guard hello.device?.utf8.count ?? 0 <= Self.deviceBytesMax else {
                 throw ChatError(.badName, "a device's name is too long")
             }
         } catch {
