@@ -6,7 +6,8 @@ public struct Faults: Hashable, Sendable {
     public var shortReads = 0.0
     /// A send takes only a part of what has room.
     public var shortWrites = 0.0
-    /// A send takes nothing although there is room (EAGAIN).
+    /// A send takes nothing although there is room (EAGAIN); of a batch of datagrams, it is drawn for
+    /// each, and those behind it wait too.
     public var refusedSends = 0.0
     /// A send breaks the connection (ECONNRESET).
     public var resets = 0.0

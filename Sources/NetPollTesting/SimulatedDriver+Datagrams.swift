@@ -10,6 +10,8 @@ extension SimulatedDriver {
         var arrived: [Datagram] = []
         var isReceiving = true
         var isRefused = false
+        /// Sends were refused, and the next turn tells that there is room.
+        var awaitsRoom = false
 
         init(
             address: SocketAddress, token: Token, configuration: DatagramSocket.Configuration
@@ -51,9 +53,13 @@ extension SimulatedDriver {
         guard let sender = datagramEnds[socket.rawValue] else {
             preconditionFailure("send on socket \(socket.rawValue), which is not open")
         }
-        for datagram in datagrams {
+        for (index, datagram) in datagrams.enumerated() {
             guard let destination = datagram.destination ?? sender.configuration.peer else {
                 preconditionFailure("a datagram without a destination")
+            }
+            if network.random.happens(network.faults.refusedSends) {
+                sender.awaitsRoom = datagrams.roomIsTold
+                return .sent(index)
             }
             network.noteSend()
             guard !network.random.happens(network.faults.lostDatagrams) else { continue }
@@ -78,6 +84,10 @@ extension SimulatedDriver {
             if end.isRefused {
                 end.isRefused = false
                 loop.failed(Platform.Errno.connectionRefused, on: end.token)
+            }
+            if end.awaitsRoom {
+                end.awaitsRoom = false
+                loop.sendable(end.token)
             }
             guard end.isReceiving else { continue }
             let batch = end.arrived

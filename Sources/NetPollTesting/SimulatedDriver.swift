@@ -54,7 +54,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
     var hasEvents: Bool {
         !ready.isEmpty || hasConnects
             || datagramEnds.values.contains {
-                $0.isRefused || $0.isReceiving && !$0.arrived.isEmpty
+                $0.isRefused || $0.awaitsRoom || $0.isReceiving && !$0.arrived.isEmpty
             }
             || listening.values.contains { $0.isAccepting && !$0.waiting.isEmpty }
     }

@@ -4,31 +4,6 @@ import Testing
 
 @Suite("Datagrams, on every driver", .timeLimit(.minutes(10)))
 struct DatagramSuite {
-    /// Notes what arrives, or sends it back.
-    private final class Catcher: DatagramHandler {
-        var received: [[UInt8]] = []
-        var arrivals: [DatagramArrival] = []
-        var errors: [SystemError] = []
-        var drains = 0
-        var echoes = false
-        var closesWhenFailed = false
-
-        func received(
-            _ bytes: inout MutableRawSpan, _ arrival: DatagramArrival, on socket: DatagramSocket
-        ) {
-            bytes.bytes.withUnsafeBytes { received.append(Array($0)) }
-            arrivals.append(arrival)
-            if echoes { socket.send(bytes.bytes, to: arrival.source) }
-        }
-
-        func drained(_ socket: DatagramSocket) { drains += 1 }
-
-        func failed(_ error: SystemError, on socket: DatagramSocket) {
-            errors.append(error)
-            if closesWhenFailed { socket.close() }
-        }
-    }
-
     private func open(
         _ world: any World, _ handler: Catcher, on host: String = "127.0.0.1",
         _ change: (inout DatagramSocket.Configuration) -> Void = { _ in }

@@ -1,7 +1,11 @@
 /// A UDP or Unix datagram socket of one loop.
 ///
 /// Datagrams of a turn are gathered and sent in batches when the turn ends (sendmmsg(2)); what the
-/// kernel does not take waits in a bounded queue. Not `Sendable`: used on ``loop`` only.
+/// kernel does not take waits in a bounded queue, and behind it what is for other receivers. That a
+/// full Unix receiver has room again is told to its peer alone: a Unix socket without
+/// ``Configuration/peer`` asks again after 1 ms, and after up to 64 ms while nothing is taken.
+///
+/// Not `Sendable`: used on ``loop`` only.
 public final class DatagramSocket {
     /// Settings of a datagram socket.
     public struct Configuration: Hashable, Sendable {
@@ -39,9 +43,14 @@ public final class DatagramSocket {
     private var isFlushPlanned = false
     private var isBlocked = false
     private var owesDrained = false
+    private var retry: TimerID?
+    private var retryDelay = DatagramSocket.retryDelayMin
     private var isClosing = false
     private var isClosed = false
     private lazy var flusher = Flusher(self)
+
+    private static var retryDelayMin: Duration { .milliseconds(1) }
+    private static var retryDelayMax: Duration { .milliseconds(64) }
 
     init(
         loop: EventLoop, token: Token, socket: SocketHandle, address: SocketAddress,
@@ -136,6 +145,8 @@ public final class DatagramSocket {
         isClosing = true
         if !isBlocked { flush() }
         isClosed = true
+        if let retry { loop.cancel(retry) }
+        retry = nil
         loop.driver.close(socket, reset: false)
         loop.slots.remove(token)
     }
@@ -157,7 +168,7 @@ public final class DatagramSocket {
             switch outcome {
             case .sent(let count):
                 queue.removeFirst(count)
-                isBlocked = count < offered
+                if roomIsTold { isBlocked = count < offered } else { tookUntold(count) }
             case .failed(let errno):
                 // The first datagram is what failed; the next ones may do.
                 queue.removeFirst(1)
@@ -170,11 +181,35 @@ public final class DatagramSocket {
         }
     }
 
-    private final class Flusher: TurnTarget {
+    /// Whether the driver tells when more is taken.
+    private var roomIsTold: Bool { configuration.peer != nil || address.port != nil }
+
+    /// Asks again later once nothing is taken: before, the next datagram may be for another
+    /// receiver, or an error may have cut the batch short.
+    private func tookUntold(_ count: Int) {
+        guard count == 0 else {
+            retryDelay = Self.retryDelayMin
+            return
+        }
+        isBlocked = true
+        // Nothing waits for the retry of a socket that sends its last.
+        guard !isClosing else { return }
+        retry = loop.schedule(after: retryDelay, flusher)
+        retryDelay = min(retryDelay * 2, Self.retryDelayMax)
+    }
+
+    private func retryNow() {
+        retry = nil
+        sendable()
+    }
+
+    private final class Flusher: TurnTarget, TimerTarget {
         private weak var socket: DatagramSocket?
 
         init(_ socket: DatagramSocket) { self.socket = socket }
 
         func turnEnded(on loop: EventLoop) { socket?.flush() }
+
+        func timerFired(_ id: TimerID, on loop: EventLoop) { socket?.retryNow() }
     }
 }

@@ -10,6 +10,15 @@ package struct OutgoingDatagram {
     }
 }
 
+extension UnsafeBufferPointer<OutgoingDatagram> {
+    /// Whether a kernel tells when it takes more of these, after it took only some: not where they
+    /// name a Unix receiver each. A full one does not end the sender's writability (unix(7)).
+    package var roomIsTold: Bool {
+        if case .unix = first?.destination { return false }
+        return true
+    }
+}
+
 extension Driver {
     /// Membership is the socket's own, whatever the driver.
     package func setMembership(

@@ -127,7 +127,8 @@ package protocol Driver: AnyObject {
     /// Offers datagrams to the kernel without waiting.
     ///
     /// - Returns: How many it took; where that is fewer than were offered, the driver calls
-    ///   ``EventLoop/sendable(_:)`` once it takes more. A failure is the first one's.
+    ///   ``EventLoop/sendable(_:)`` once it takes more; not where no kernel tells (`roomIsTold`).
+    ///   A failure is the first one's.
     func sendDatagrams(
         _ socket: SocketHandle, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>, token: Token
     ) -> SendOutcome

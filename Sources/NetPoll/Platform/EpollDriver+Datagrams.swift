@@ -22,7 +22,8 @@
             token: Token
         ) -> SendOutcome {
             let sent = datagramBatch.send(socket.rawValue, datagrams)
-            return outcome(sent, of: datagrams.count, socket, token)
+            let awaited = datagrams.roomIsTold ? datagrams.count : sent
+            return outcome(sent, of: awaited, socket, token)
         }
 
         func datagrams(_ ready: UInt32, _ fd: Int32, _ token: Token, _ loop: EventLoop) {

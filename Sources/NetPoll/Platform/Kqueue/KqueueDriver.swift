@@ -256,7 +256,8 @@ package final class KqueueDriver: Driver {
     package func sendDatagrams(
         _ socket: SocketHandle, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>, token: Token
     ) -> SendOutcome {
-        outcome(datagramBatch.send(socket.rawValue, datagrams), of: datagrams.count, socket)
+        let sent = datagramBatch.send(socket.rawValue, datagrams)
+        return outcome(sent, of: datagrams.roomIsTold ? datagrams.count : sent, socket)
     }
 
     // MARK: - Filters

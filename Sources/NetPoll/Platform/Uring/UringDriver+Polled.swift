@@ -74,8 +74,8 @@
             _ socket: SocketHandle, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>,
             token: Token
         ) -> SendOutcome {
-            outcome(
-                datagramBatch.send(socket.rawValue, datagrams), of: datagrams.count, socket)
+            let sent = datagramBatch.send(socket.rawValue, datagrams)
+            return outcome(sent, of: datagrams.roomIsTold ? datagrams.count : sent, socket)
         }
     }
 #endif
