@@ -4,14 +4,20 @@
 final class Dial: @unchecked Sendable {
     typealias Outcome = Result<AsyncConnection, ConnectError>
 
+    /// Where a connection is to lead.
+    enum Destination {
+        case address(SocketAddress)
+        case host(String, port: UInt16, any Resolver)
+    }
+
     private let loop: EventLoop
-    private let address: SocketAddress
+    private let destination: Destination
     private let configuration: ConnectConfiguration
     private var attempt: ConnectAttempt?
     private var isCancelled = false
 
-    init(to address: SocketAddress, on loop: EventLoop, _ configuration: ConnectConfiguration) {
-        self.address = address
+    init(to destination: Destination, on loop: EventLoop, _ configuration: ConnectConfiguration) {
+        self.destination = destination
         self.loop = loop
         var configuration = configuration
         configuration.limits.leaveRoomForTasks()
@@ -35,16 +41,29 @@ final class Dial: @unchecked Sendable {
             waiter.resume(returning: failure(isCancelled ? .cancelled : .shutdown))
             return
         }
-        attempt = loop.connect(to: address, configuration: configuration) { [self] result in
+        attempt = begin { [self] result in
             attempt = nil
             switch result {
-            case .success(let connection):
-                let core = AsyncConnectionCore(connection, from: address)
-                connection.handler = core
+            case .success(let connected):
+                let core = AsyncConnectionCore(connected.connection, from: connected.address)
+                connected.connection.handler = core
                 waiter.resume(returning: .success(AsyncConnection(core)))
             case .failure(let error):
                 waiter.resume(returning: .failure(error))
             }
+        }
+    }
+
+    private func begin(_ completion: @escaping HostConnection.Completion) -> ConnectAttempt {
+        switch destination {
+        case .address(let address):
+            loop.connect(to: address, configuration: configuration) {
+                completion($0.map { ConnectedHost(connection: $0, address: address) })
+            }
+        case .host(let host, let port, let resolver):
+            loop.connectToHost(
+                host, port: port, configuration: configuration, resolver: resolver,
+                completion: completion)
         }
     }
 
@@ -54,7 +73,10 @@ final class Dial: @unchecked Sendable {
     }
 
     private func failure(_ reason: ConnectError.Reason) -> Outcome {
-        .failure(ConnectError(reason, to: address))
+        switch destination {
+        case .address(let address): .failure(ConnectError(reason, to: address))
+        case .host(let host, _, _): .failure(ConnectError(reason, to: nil, host: host))
+        }
     }
 }
 

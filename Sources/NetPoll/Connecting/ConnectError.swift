@@ -8,7 +8,7 @@ public struct ConnectError: Error, Hashable, Sendable {
         case timedOut
         /// No route leads there (ENETUNREACH, EHOSTUNREACH).
         case unreachable
-        /// ``ConnectAttempt/cancel()`` was called.
+        /// ``ConnectAttempt/cancel()`` was called, or the task that waited was cancelled.
         case cancelled
         /// The loop was shut down.
         case shutdown
