@@ -54,14 +54,16 @@ final class Bench: @unchecked Sendable {
     var decisions = 0
 
     init(
-        seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 1,
+        seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 1, closesPerTurnMax: Int = 512,
         _ configure: (inout WebSocketServer.Configuration) -> Void = { _ in },
         screen: HTTPScreen? = nil
     ) async throws {
         network = SimulatedNetwork(seed: seed, faults: faults)
         var configuration = WebSocketServer.Configuration()
         configure(&configuration)
-        let group = network.makeGroup(loops: loops)
+        var loop = EventLoop.Configuration()
+        loop.closesPerTurnMax = closesPerTurnMax
+        let group = network.makeGroup(loops: loops, configuration: loop)
         let relay = Relay()
         server = WebSocketServer(
             group: group, configuration: configuration, screen: screen,

@@ -166,6 +166,29 @@ struct WebSocketServerTests {
         #expect(bench.reasons.count == 30)
     }
 
+    @Test func `a turn of draining closes, and aborts, no more than the loop's bound`() async throws
+    {
+        let bench = try await Bench(closesPerTurnMax: 4) { $0.closeTimeout = .seconds(60) }
+        let peers = try (0..<21).map { _ in try bench.upgraded() }
+        let idle = try (0..<5).map { _ in try bench.connect() }
+        var (sent, ended) = ([bench.network.sends], [0])
+        bench.network.runTurn = { [unowned bench] loop in
+            loop.turn(until: bench.network.now)
+            sent.append(bench.network.sends)
+            ended.append(loop.metrics.closed)
+        }
+        let isDone = Flag()
+        bench.server.beginDrain(code: .goingAway, deadline: .seconds(2)) { isDone.set() }
+        bench.network.runUntilIdle()
+        func steps(_ counts: [Int]) -> [Int] { zip(counts, counts.dropFirst()).map { $1 - $0 } }
+        #expect(steps(sent).max() == 4, "close frames a turn")
+        #expect(peers.allSatisfy { $0.closeCode == 1001 } && idle.allSatisfy(\.isEnded))
+        #expect(!isDone.isSet)
+        bench.network.run(for: .seconds(3))
+        #expect(isDone.isSet)
+        #expect(ended.last == 26 && steps(ended).max() == 4)
+    }
+
     @Test func `draining aborts at its deadline what does not answer`() async throws {
         let bench = try await Bench { $0.closeTimeout = .seconds(60) }
         let peers = try (0..<5).map { _ in try bench.upgraded() }

@@ -92,9 +92,11 @@ extension EventLoop {
         firstUnmuted = doomed.count
     }
 
-    /// Closes every listener and aborts every connection, telling all handlers.
+    /// Closes every listener and aborts every connection, telling all handlers; in one turn, which is
+    /// the last.
     package func shutDown() {
         isStopped = true
+        sweeps = []
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
         for token in slots.tokens(.datagram) { datagramSocket(for: token)?.close() }
         for token in slots.tokens(.attempt) {

@@ -3,7 +3,9 @@ extension EventLoopGroup {
     /// Ends every loop once its connections are done: listeners are closed, and each connection sends
     /// what it has queued, then end-of-file, and waits for the peer's
     /// (``Connection/close()``, ``Connection/Limits/closeTimeout``). What is left after `limit` is
-    /// aborted with ``CloseReason/shutdown``.
+    /// aborted with ``CloseReason/shutdown``. A turn of a loop closes, or aborts, no more than
+    /// ``EventLoop/Configuration/closesPerTurnMax`` connections, so that the others are served
+    /// meanwhile.
     ///
     /// Handlers that have last words to write do so before.
     ///
@@ -29,13 +31,15 @@ extension EventLoopGroup {
 }
 
 extension EventLoop {
-    /// Closes listeners and connections, and tells `done` how many of these are left when none is,
-    /// or after `limit`, or when the loop is shut down before.
+    /// Closes listeners and connections, aborts what is left after `limit`, and tells `done` how many
+    /// these were when none is left; when the loop is shut down before, how many were left.
+    ///
+    /// A turn closes, or aborts, no more than ``Configuration/closesPerTurnMax``.
     package func beginDrain(within limit: Duration, _ done: @escaping (Int) -> Void) {
         checkCurrent()
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
         let drain = Drain(deadline: now + limit, done)
-        if !drain.advance(on: self) { schedule(every: .milliseconds(10), drain) }
+        if !drain.look(on: self) { schedule(every: .milliseconds(10), drain) }
     }
 
     /// Looks now and then whether all is closed, and closes what another loop has accepted for this
@@ -44,32 +48,53 @@ extension EventLoop {
         private let deadline: Instant
         private var done: ((Int) -> Void)?
         private var left = 0
+        private var aborted = 0
+        private var isSweeping = false
 
         init(deadline: Instant, _ done: @escaping (Int) -> Void) {
             self.deadline = deadline
             self.done = done
         }
 
-        deinit { finish(left) }
+        deinit { finish(aborted + left) }
 
         func timerFired(_ id: TimerID, on loop: EventLoop) {
-            if advance(on: loop) { loop.cancel(id) }
+            if look(on: loop) { loop.cancel(id) }
         }
 
         /// - Returns: Whether it is over.
-        func advance(on loop: EventLoop) -> Bool {
+        func look(on loop: EventLoop) -> Bool {
             left = 0
+            var isAnyOpen = false
             loop.forEachConnection { connection in
                 left += 1
-                connection.close()
+                if connection.state == .open { isAnyOpen = true }
             }
-            guard left == 0 || loop.now >= deadline else { return false }
-            finish(left)
-            return true
+            // Ends that later turns have yet to carry out are waited for, too.
+            guard left > 0 || loop.firstDoomed < loop.doomed.count else {
+                finish(aborted)
+                return true
+            }
+            if !isSweeping, isAnyOpen || left > 0 && loop.now >= deadline {
+                isSweeping = true
+                loop.sweepConnections {
+                    self.end($0)
+                } done: {
+                    self.isSweeping = false
+                }
+            }
+            return false
         }
 
-        private func finish(_ left: Int) {
-            done?(left)
+        private func end(_ connection: Connection) {
+            guard connection.loop.now >= deadline else { return connection.close() }
+            aborted += 1
+            left -= 1
+            connection.loop.terminate(connection, .shutdown)
+        }
+
+        private func finish(_ count: Int) {
+            done?(count)
             done = nil
         }
     }

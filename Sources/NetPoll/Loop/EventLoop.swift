@@ -29,7 +29,8 @@ public final class EventLoop: @unchecked Sendable {
         /// The most timers fired, or moved within the loop's timing wheel, per turn, so that very
         /// many that are due at once starve nobody. Default 8,192.
         public var timersPerTurnMax = 8_192
-        /// The most connections whose end is carried out per turn. Default 512.
+        /// The most connections whose end is carried out per turn, and that a graceful end closes or
+        /// aborts. Default 512.
         public var closesPerTurnMax = 512
 
         public init() {}
@@ -83,6 +84,8 @@ public final class EventLoop: @unchecked Sendable {
     var firstDoomed = 0
     /// The first of them that may still receive.
     var firstUnmuted = 0
+    /// Ends of very many connections that are under way.
+    var sweeps: [ConnectionSweep] = []
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []
     package internal(set) var isStopped = false
@@ -240,6 +243,7 @@ public final class EventLoop: @unchecked Sendable {
         now = driver.now()
         counters.turns += 1
         let begun = beginReport()
+        if !sweeps.isEmpty { advanceSweeps() }
         driver.deliver(to: self)
         runJobs()
         fireTimers()
@@ -254,7 +258,7 @@ public final class EventLoop: @unchecked Sendable {
     /// Whether a turn has something to do before any event or timer.
     package var hasWork: Bool {
         nextJob < jobs.count || !inbox.isEmpty || firstDoomed < doomed.count || !dirty.isEmpty
-            || !turnTargets.isEmpty || !risen.isEmpty || !ready.isEmpty
+            || !turnTargets.isEmpty || !risen.isEmpty || !ready.isEmpty || !sweeps.isEmpty
     }
 
     /// Bytes that were written and neither sent nor queued yet.

@@ -125,8 +125,8 @@ public final class EventLoopGroup: Sendable {
         return group
     }
 
-    /// Ends every loop: listeners are closed, connections aborted with ``CloseReason/shutdown``,
-    /// threads ended. Returns when all of it is done; later jobs are refused.
+    /// Ends every loop: listeners are closed, connections aborted with ``CloseReason/shutdown``, all in
+    /// one turn, threads ended. Returns when all of it is done; later jobs are refused.
     public func shutdown() async {
         for loop in loops { loop.execute { loop.shutDown() } }
         await ending.wait()

@@ -59,13 +59,14 @@ final class ServerShard: WebSocketShard {
 
     // MARK: - Draining
 
-    /// Closes every connection of this server on `loop`, and the rest at the deadline.
+    /// Closes every connection of this server on `loop`, and aborts the rest at the deadline; no more
+    /// than the loop's `closesPerTurnMax` in a turn.
     func drain(
         _ loop: EventLoop, code: CloseCode, deadline: Duration, whenEmpty: @escaping () -> Void
     ) {
         isDraining = true
         self.whenEmpty.append(whenEmpty)
-        loop.forEachConnection { connection in
+        loop.sweepConnections { [self] connection in
             if let webSocket = connection.handler as? WebSocketConnection, webSocket.shard === self
             {
                 webSocket.close(code)
@@ -92,7 +93,7 @@ final class ServerShard: WebSocketShard {
         }
 
         func timerFired(_ id: TimerID, on loop: EventLoop) {
-            loop.forEachConnection { connection in
+            loop.sweepConnections { [shard] connection in
                 let isOurs =
                     (connection.handler as? WebSocketConnection)?.shard === shard
                     || (connection.handler as? HTTPExchange)?.shard === shard

@@ -70,7 +70,8 @@ public final class WebSocketServer: Sendable {
     }
 
     /// Stops accepting, closes every WebSocket with `code` and waits for their answers; what is left
-    /// at the deadline is aborted. Returns when no connection is left.
+    /// at the deadline is aborted. Returns when no connection is left. A turn of a loop closes, or
+    /// aborts, no more than ``/NetPoll/EventLoop/Configuration/closesPerTurnMax``.
     ///
     /// Call it once, before ``group`` is shut down. The server serves nobody afterwards.
     public func drain(code: CloseCode = .goingAway, deadline: Duration = .seconds(10)) async {
