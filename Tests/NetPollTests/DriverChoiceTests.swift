@@ -75,6 +75,34 @@ struct DriverChoiceTests {
         }
     }
 
+    /// A ring that can be made and not be used would be found out by the first wait, which traps.
+    @Test(arguments: [EPERM, ENOSYS], [false, true])
+    func `a kernel that lets rings be made and not be used is a typed error, or epoll`(
+        code: Int32, forbidsEnter: Bool
+    ) async {
+        await #expect(processExitsWith: .success) { [code, forbidsEnter] in
+            let call =
+                forbidsEnter
+                ? system_call_filter_io_uring_enter() : system_call_filter_io_uring_register()
+            try #require(system_call_filter_refuse(call, code) == 0)
+            var configuration = EventLoopGroup.Configuration()
+            configuration.loops = 2
+            configuration.driver = .ioUring
+            let error = #expect(throws: SystemError.self) {
+                _ = try EventLoopGroup(configuration: configuration)
+            }
+            let operation = forbidsEnter ? "io_uring_enter" : "io_uring_register buffers"
+            #expect(error?.operation == operation)
+            #expect(error?.code == code)
+            configuration.driverFallback = .automatic
+            let group = try EventLoopGroup(configuration: configuration)
+            #expect(group.fallbackReason == error)
+            let ran = await group.loops[1].run { true }
+            #expect(ran == true)
+            await group.shutdown()
+        }
+    }
+
     @Test func `where io_uring is forbidden a group may use epoll, and a line says so`()
         async throws
     {

@@ -13,7 +13,7 @@ public enum DriverChoice: String, Hashable, Sendable, CaseIterable {
 }
 
 /// What a group does where its ``DriverChoice`` is not to be had: the system has no such interface,
-/// or forbids it (ENOSYS, EPERM).
+/// or forbids it, be it only some of its calls (ENOSYS, EPERM).
 public enum DriverFallback: Hashable, Sendable {
     /// The group is not made; the reason is thrown.
     case refuse

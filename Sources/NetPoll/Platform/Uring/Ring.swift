@@ -14,7 +14,7 @@
         private var isEnabled = false
 
         /// - Throws: ``SystemError``: ENOSYS where the kernel has no io_uring or an older one than
-        ///   6.1, EPERM where it forbids it.
+        ///   6.1; what it says where it forbids any of the calls, such as EPERM.
         init(entries: Int, completions: Int) throws(SystemError) {
             ring = .allocate(capacity: 1)
             let code = cnetpoll_ring_open(ring, UInt32(entries), UInt32(completions))
@@ -22,6 +22,12 @@
                 // Linux before 6.1 does not know the flags that are asked for.
                 throw SystemError(
                     code: -code == EINVAL ? ENOSYS : -code, operation: "io_uring_setup")
+            }
+            // A filter may let rings be made and not be used, which the first wait would find out too
+            // late. Until it is enabled, by the thread that will use it, a ring answers EBADFD.
+            let entered = cnetpoll_ring_enter(ring, false, 0, -1)
+            guard entered >= 0 || entered == -EBADFD else {
+                throw SystemError(code: -entered, operation: "io_uring_enter")
             }
         }
 
