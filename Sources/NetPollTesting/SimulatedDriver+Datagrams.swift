@@ -139,6 +139,14 @@ extension Simulation {
         datagrams.push(drawArrival(), (datagram, sender))
     }
 
+    /// Of sockets that share a port the one that gets all of this source's (SO_REUSEPORT, socket(7)).
+    private func sharer(
+        of ends: [SimulatedDriver.DatagramEnd], for source: SocketAddress
+    ) -> [SimulatedDriver.DatagramEnd] {
+        guard ends.count > 1 else { return ends }
+        return [ends[Int(source.port ?? 0) % ends.count]]
+    }
+
     /// Puts what has travelled long enough into the sockets it was sent to.
     func landDatagrams() -> Bool {
         var landed = false
@@ -146,7 +154,7 @@ extension Simulation {
             landed = true
             let members = groups[datagram.destination.with(port: 0)] ?? []
             let ends =
-                datagramEnds(at: datagram.destination)
+                sharer(of: datagramEnds(at: datagram.destination), for: datagram.source)
                 + members.filter { $0.address.port == datagram.destination.port }
             if ends.isEmpty, sender.configuration.peer != nil { sender.isRefused = true }
             for end in ends {

@@ -158,6 +158,37 @@ struct AdoptingTests {
         }
     }
 
+    /// In a process of its own, whose descriptor 3 is put aside meanwhile.
+    @Test func `descriptor 3 is taken as a service manager passes it, and served`() async {
+        await #expect(processExitsWith: .success) {
+            let world = try DriverKind.system.makeWorld()
+            let listener = try world.loop.listen(on: .v4(0x0100_007f, port: 0)) { _, _ in Recorder()
+            }
+            setenv("LISTEN_PID", "\(getpid())", 1)
+            setenv("LISTEN_FDS", "1", 1)
+            setenv("LISTEN_FDNAMES", "web", 1)
+            let aside = fcntl(3, F_DUPFD_CLOEXEC, 100)
+            dup2(listener.descriptor, 3)
+            let taken = Result { try SocketActivation.takeDescriptors() }
+            let again = Result { try SocketActivation.takeDescriptors() }
+            let flags = fcntl(3, F_GETFD)
+            let moved = fcntl(3, F_DUPFD_CLOEXEC, 200)
+            if aside >= 0 { dup2(aside, 3) } else { close(3) }
+            let found = try taken.get()
+            #expect(found.map(\.descriptor) == [3] && found.map(\.name) == ["web"])
+            #expect(try again.get().isEmpty, "a second call takes nothing again")
+            #expect(flags == FD_CLOEXEC)
+            for name in ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"] {
+                #expect(getenv(name) == nil, "\(name)")
+            }
+            listener.close()
+            let recorders = Recorders { $0.onOpen = { $0.write(text: "here") } }
+            try world.loop.listen(adopting: moved) { recorders.make($0, $1) }
+            let client = try #require(world.connect(to: listener.address))
+            #expect(world.run { client.text == "here" })
+        }
+    }
+
     @Test func `variables of another process, or that make no sense, are told apart`() throws {
         func take(_ process: String?, _ count: String?) throws(SystemError) -> Int {
             try SocketActivation.descriptors(

@@ -106,12 +106,14 @@ struct DatagramSuite {
         #expect(world.run { near.drains == 2 && far.received.count == 11 })
     }
 
-    @Test(arguments: DriverKind.allCases)
-    func `packet information names the address that was sent to`(driver: DriverKind) throws {
+    @Test(arguments: DriverKind.allCases, ["127.0.0.1", "::1"])
+    func `packet information names the address that was sent to`(
+        driver: DriverKind, host: String
+    ) throws {
         let world = try driver.makeWorld()
         let far = Catcher()
-        let server = try open(world, far) { $0.packetInfo = true }
-        let client = try open(world, Catcher())
+        let server = try open(world, far, on: host) { $0.packetInfo = true }
+        let client = try open(world, Catcher(), on: host)
         client.send(bytes: [1], to: server.address)
         #expect(world.run { far.received.count == 1 })
         #expect(far.arrivals.first?.destination == server.address.with(port: 0))
@@ -147,6 +149,53 @@ struct DatagramSuite {
         for index in 0..<100 as Range<UInt8> { client.send(bytes: [index], to: server.address) }
         #expect(world.run { far.received.count == 100 })
         #expect(far.received == (0..<100).map { [$0] })
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `one receive takes a batch of 64`(driver: DriverKind) throws {
+        var configuration = EventLoop.Configuration()
+        configuration.readsPerConnectionMax = 1
+        let world = try driver.makeWorld(configuration: configuration)
+        let far = Catcher()
+        let (client, server) = (try open(world, Catcher()), try open(world, far))
+        server.pauseReading()
+        for index in 0..<100 as Range<UInt8> { client.send(bytes: [index], to: server.address) }
+        #expect(world.run { client.queuedDatagrams == 0 })
+        server.resumeReading()
+        var counts: [Int] = []
+        let came = world.run {
+            counts.append(far.received.count)
+            return far.received.count == 100
+        }
+        #expect(came)
+        #expect(zip(counts, counts.dropFirst()).map { $1 - $0 }.max() == 64, "in a turn")
+    }
+
+    @Test(arguments: DriverKind.allCases)
+    func `sockets that share a port each get some of its datagrams, none twice`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let catchers = [Catcher(), Catcher()]
+        var sharing = DatagramSocket.Configuration()
+        sharing.sharesPort = true
+        let server = try open(world, catchers[0]) { $0.sharesPort = true }
+        _ = try world.loop.openDatagramSocket(
+            on: server.address, configuration: sharing, handler: catchers[1])
+        let error = #expect(throws: SystemError.self) {
+            try world.loop.openDatagramSocket(on: server.address, handler: Catcher())
+        }
+        #expect(error?.code == Platform.Errno.addressInUse)
+        // A client's datagrams all go to one of them; which, its address decides.
+        for index in 0..<40 as Range<UInt8> {
+            let client = try open(world, Catcher())
+            for _ in 0..<2 { client.send(bytes: [index], to: server.address) }
+        }
+        #expect(world.run { catchers.reduce(0) { $0 + $1.received.count } == 80 })
+        let shares = catchers.map { Set($0.received.map { $0[0] }) }
+        #expect(shares.allSatisfy { !$0.isEmpty })
+        #expect(shares[0].isDisjoint(with: shares[1]))
+        #expect(shares[0].union(shares[1]).count == 40)
     }
 
     @Test(arguments: DriverKind.allCases)

@@ -49,6 +49,14 @@ struct DriverChoiceTests {
         await group.shutdown()
     }
 
+    @Test func `automatic is epoll on Linux`() throws {
+        let (automatic, epoll) = (try Platform.makeDriver(), try Platform.makeDriver(.epoll))
+        #expect(ObjectIdentifier(type(of: automatic)) == ObjectIdentifier(type(of: epoll)))
+        let ring = try Platform.makeDriver(.ioUring)
+        #expect(ObjectIdentifier(type(of: ring)) != ObjectIdentifier(type(of: epoll)))
+        #expect(EventLoopGroup.Configuration().driver == .automatic)
+    }
+
     @Test func `a driver that the system has not is refused with its reason`() {
         var configuration = EventLoopGroup.Configuration()
         configuration.driver = .kqueue

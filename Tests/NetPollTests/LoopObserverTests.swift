@@ -59,6 +59,59 @@ struct LoopObserverTests {
         #expect(reports.all.map(\.jobAge) == [.zero, .zero])
     }
 
+    /// Lasts as long as it says, on the simulated clock.
+    private final class Slow: TimerTarget {
+        private unowned let network: SimulatedNetwork
+        private let duration: Duration
+
+        init(_ network: SimulatedNetwork, _ duration: Duration) {
+            self.network = network
+            self.duration = duration
+        }
+
+        func timerFired(_ id: TimerID, on loop: EventLoop) { network.jumpClock(by: duration) }
+    }
+
+    @Test func `a leap of the clock is the age of the jobs that waited meanwhile`() {
+        let network = SimulatedNetwork()
+        var configuration = EventLoop.Configuration()
+        configuration.jobsPerTurnMax = 2
+        let loop = network.makeLoop(configuration: configuration)
+        let reports = Reports()
+        loop.observer = reports
+        for _ in 0..<3 { loop.execute {} }
+        network.jumpClock(by: .seconds(3))
+        loop.execute {}
+        network.runUntilIdle()
+        #expect(reports.all.map(\.jobs) == [2, 2])
+        #expect(reports.all.map(\.jobAge) == [.seconds(3), .seconds(3)], "of the oldest")
+        loop.execute {}
+        network.jumpClock(by: .milliseconds(5))
+        network.runUntilIdle()
+        #expect(reports.all.last?.jobAge == .milliseconds(5))
+        #expect(reports.all.allSatisfy { $0.timerAge == .zero })
+    }
+
+    @Test func `a timer's age is how late it fires, and a turn lasts as long as its work`() {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let reports = Reports()
+        loop.observer = reports
+        loop.schedule(after: .milliseconds(10), Nothing())
+        loop.schedule(after: .milliseconds(50), Slow(network, .milliseconds(250)))
+        network.jumpClock(by: .seconds(5))
+        let start = network.now
+        network.runUntilIdle()
+        #expect(reports.all.map(\.timers) == [2])
+        #expect(reports.all.map(\.timerAge) == [.milliseconds(4_990)], "of the one due first")
+        #expect(reports.all.map(\.start) == [start])
+        #expect(reports.all.map(\.duration) == [.milliseconds(250)])
+        #expect(reports.all.map(\.jobAge) == [.zero])
+        loop.schedule(after: .zero, Nothing())
+        network.runUntilIdle()
+        #expect(reports.all.last?.timerAge == .zero && reports.all.last?.duration == .zero)
+    }
+
     @Test func `mass close leaves the rest to later turns`() throws {
         let network = SimulatedNetwork()
         let loop = network.makeLoop()

@@ -7,7 +7,7 @@ struct PollerTests {
     /// Two connected descriptors, closed with the test.
     private final class Pair {
         let (near, far): (Int32, Int32)
-        private var isFarOpen = true
+        private var (isNearOpen, isFarOpen) = (true, true)
 
         /// A pipe's reading and writing end.
         static func pipe() -> Pair {
@@ -25,13 +25,34 @@ struct PollerTests {
         private init(_ near: Int32, _ far: Int32) { (self.near, self.far) = (near, far) }
 
         deinit {
-            close(near)
+            if isNearOpen { close(near) }
             if isFarOpen { close(far) }
         }
 
         func closeFar() {
             isFarOpen = false
             close(far)
+        }
+
+        func closeNear() {
+            isNearOpen = false
+            close(near)
+        }
+
+        /// Sends from the near end until there is no room; returns how many bytes that took.
+        func fillFromNear() -> Int {
+            let piece = [UInt8](repeating: 1, count: 4_096)
+            var sent = 0
+            while true {
+                let count = send(near, piece, piece.count, Int32(MSG_DONTWAIT))
+                guard count > 0 else { return sent }
+                sent += count
+            }
+        }
+
+        func readFar(_ count: Int) {
+            var (left, bytes) = (count, [UInt8](repeating: 0, count: 64 << 10))
+            while left > 0 { left -= max(1, recv(far, &bytes, min(left, bytes.count), 0)) }
         }
 
         func sendFromFar() { _ = write(far, "x", 1) }
@@ -101,6 +122,116 @@ struct PollerTests {
         #expect(try events(poller).isEmpty)
         try poller.modify(registration, [.read, .oneShot])
         #expect(try events(poller).count == 1)
+    }
+
+    @Test(arguments: Queue.allCases)
+    func `an edge or a one-shot of room is told once, until it is asked for again`(
+        queue: Queue
+    ) throws {
+        let poller = try queue.makePoller()
+        let (edge, shot) = (Pair.sockets(), Pair.sockets())
+        let interests: [(Pair, Poller.Interest)] = [
+            (edge, [.write, .edge]), (shot, [.write, .oneShot]),
+        ]
+        let registrations = try interests.map { try poller.register($0.0.near, $0.1) }
+        for _ in 0..<2 {
+            let found = try events(poller)
+            #expect(Set(found.map(\.registration)) == Set(registrations))
+            #expect(found.allSatisfy { $0.readiness == .write })
+            #expect(try events(poller).isEmpty)
+            for (registration, (_, interest)) in zip(registrations, interests) {
+                try poller.modify(registration, interest)
+            }
+        }
+        try poller.modify(registrations[1], [.read, .write, .oneShot])
+        shot.sendFromFar()
+        let found = try events(poller)
+        #expect(found.first { $0.registration == registrations[1] }?.readiness == [.read, .write])
+        shot.sendFromFar()
+        #expect(try events(poller).isEmpty, "a shot is spent for both")
+    }
+
+    @Test func `an edge of room is told anew when there was none`() throws {
+        let poller = try Poller()
+        let sockets = Pair.sockets()
+        try poller.register(sockets.near, [.write, .edge])
+        #expect(try events(poller).count == 1)
+        let sent = sockets.fillFromNear()
+        #expect(sent > 0)
+        #expect(try events(poller).isEmpty)
+        sockets.readFar(sent)
+        #expect(try events(poller).map(\.readiness) == [.write])
+        #expect(try events(poller).isEmpty)
+    }
+
+    @Test(arguments: Queue.allCases)
+    func `a pending error is told, whatever the interest`(queue: Queue) throws {
+        let poller = try queue.makePoller()
+        let pipe = Pair.pipe()
+        let registration = try poller.register(pipe.far, .write)
+        #expect(try events(poller).map(\.readiness) == [.write])
+        pipe.closeNear()
+        #expect(try events(poller).first?.readiness.isSuperset(of: [.write, .error]) == true)
+        try poller.modify(registration, [])
+        let readiness = try events(poller).first?.readiness
+        #expect(readiness?.contains(.error) == true && readiness?.contains(.write) == false)
+    }
+
+    @Test(arguments: Queue.allCases)
+    func `an eventfd is watched as any descriptor`(queue: Queue) throws {
+        let poller = try queue.makePoller()
+        let descriptor = eventfd(0, 0)
+        defer { close(descriptor) }
+        let registration = try poller.register(descriptor, .read)
+        #expect(try events(poller).isEmpty)
+        var count: UInt64 = 3
+        #expect(write(descriptor, &count, 8) == 8)
+        for _ in 0..<2 { #expect(try events(poller).map(\.readiness) == [.read]) }
+        #expect(read(descriptor, &count, 8) == 8 && count == 3)
+        #expect(try events(poller).isEmpty)
+        try poller.modify(registration, .write)
+        #expect(try events(poller).map(\.readiness) == [.write])
+        #expect(poller.deregister(registration))
+        #expect(try events(poller).isEmpty)
+    }
+
+    @Test(arguments: Queue.allCases)
+    func `a wait without events lasts as long as it was told to`(queue: Queue) throws {
+        let poller = try queue.makePoller()
+        let pipe = Pair.pipe()
+        try poller.register(pipe.near, .read)
+        // A signal that the process is sent may end one of them early.
+        var longest = Duration.zero
+        for _ in 0..<5 {
+            let start = ContinuousClock.now
+            #expect(try poller.wait(for: .milliseconds(20)) == 0)
+            longest = max(longest, ContinuousClock.now - start)
+        }
+        #expect(longest >= .milliseconds(20))
+        pipe.sendFromFar()
+        #expect(try poller.wait(for: .seconds(60)) == 1, "what is there ends a wait at once")
+    }
+
+    @Test(arguments: Queue.allCases)
+    func `a paused watch is told what came meanwhile once it is resumed`(queue: Queue) throws {
+        let poller = try queue.makePoller()
+        let pipe = Pair.pipe()
+        var calls = 0
+        let watch = try poller.start(pipe.near, .read) { _, readiness in
+            #expect(readiness == .read)
+            calls += 1
+            pipe.readNear()
+        }
+        try watch.pause()
+        pipe.sendFromFar()
+        for _ in 0..<2 { try poller.wait(for: .zero) }
+        #expect(calls == 0)
+        try watch.resume()
+        for _ in 0..<2 { try poller.wait(for: .zero) }
+        #expect(calls == 1)
+        pipe.sendFromFar()
+        try poller.wait(for: .zero)
+        #expect(calls == 2)
     }
 
     @Test(arguments: Queue.allCases)
@@ -226,3 +357,7 @@ struct PollerTests {
         #expect(poller.count == 0)
     }
 }
+
+// eventfd(2), which the Glibc overlay does not import.
+@_silgen_name("eventfd")
+private func eventfd(_ initial: UInt32, _ flags: Int32) -> Int32

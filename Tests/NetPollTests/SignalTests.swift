@@ -47,6 +47,25 @@ struct SignalTests {
         #expect(await later.next() == .hangUp)
     }
 
+    @Test(
+        arguments: zip(
+            [ProcessSignal.hangUp, .interrupt, .terminate], [SIGHUP, SIGINT, SIGTERM]))
+    func `each name is told of its signal, as an event and on a loop`(
+        signal: ProcessSignal, number: Int32
+    ) async throws {
+        let group = try EventLoopGroup()
+        let events = try ProcessSignal.events(signal)
+        let (told, continuation) = AsyncStream.makeStream(of: ProcessSignal.self)
+        let watch = try group.loops[0].watch(signal) { continuation.yield($0) }
+        kill(getpid(), number)
+        var (event, onLoop) = (events.makeAsyncIterator(), told.makeAsyncIterator())
+        #expect(await event.next() == signal)
+        #expect(await onLoop.next() == signal)
+        #expect(signal.rawValue == number)
+        watch.cancel()
+        await group.shutdown()
+    }
+
     @Test func `what nobody watches any more does what it did before`() async {
         await #expect(processExitsWith: .signal(SIGTERM)) {
             let group = try EventLoopGroup()

@@ -1,4 +1,5 @@
 import Dispatch
+import Glibc
 import NetPoll
 import Synchronization
 import Testing
@@ -94,6 +95,34 @@ struct WorkerPoolTests {
         #expect(try await late.value == 8)
         await braking.shutdown()
         await patient.shutdown()
+    }
+
+    @Test func `what is submitted to a full queue never waits: it is refused, or done in place`()
+        async throws
+    {
+        let latch = Latch()
+        let patient = try makePool(queueMax: 1, whenFull: .wait)
+        try patient.submit { latch.hold() }
+        await wait(for: patient) { $0.running == 1 }
+        try patient.submit {}
+        #expect(throws: WorkerPoolError.full) { try patient.submit {} }
+        #expect(patient.metrics.refused == 1 && patient.metrics.waiting == 1)
+        let braking = try makePool(queueMax: 1, whenFull: .runInPlace)
+        try braking.submit { latch.hold() }
+        await wait(for: braking) { $0.running == 1 }
+        let threads = Mutex<[pthread_t]>([])
+        let note = { @Sendable () -> Void in threads.withLock { $0.append(pthread_self()) } }
+        try braking.submit(note)
+        #expect(threads.withLock { $0 }.isEmpty, "this one waits")
+        try braking.submit(note)
+        #expect(threads.withLock { $0 } == [pthread_self()], "done before the call returned")
+        #expect(braking.metrics.ranInPlace == 1 && braking.metrics.waiting == 1)
+        latch.open()
+        await patient.shutdown()
+        await braking.shutdown()
+        #expect(patient.metrics.finished == 2 && braking.metrics.finished == 2)
+        #expect(threads.withLock { $0.count } == 2)
+        #expect(throws: WorkerPoolError.shutdown) { try braking.submit {} }
     }
 
     @Test func `work whose task is cancelled before it began is taken back`() async throws {
