@@ -83,7 +83,7 @@ final class Endpoint {
 
     /// Sends up to the partner's room; returns how many bytes were taken.
     func send(_ bytes: UnsafeRawBufferPointer) -> Int {
-        precondition(!sentEnd, "bytes sent after the end was")
+        if sentEnd { network.fail("bytes sent after the end was") }
         guard let partner, !partner.isClosed else {
             // Bytes to a closed end are answered with RST (RFC 9293 §3.10.7.1).
             arrive(.reset)

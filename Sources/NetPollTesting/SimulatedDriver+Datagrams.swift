@@ -51,11 +51,11 @@ extension SimulatedDriver {
         _ socket: SocketHandle, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>, token: Token
     ) -> SendOutcome {
         guard let sender = datagramEnds[socket.rawValue] else {
-            preconditionFailure("send on socket \(socket.rawValue), which is not open")
+            network.fail("send on socket \(socket.rawValue), which is not open")
         }
         for (index, datagram) in datagrams.enumerated() {
             guard let destination = datagram.destination ?? sender.configuration.peer else {
-                preconditionFailure("a datagram without a destination")
+                network.fail("a datagram without a destination")
             }
             if network.random.happens(network.faults.refusedSends) {
                 sender.awaitsRoom = datagrams.roomIsTold

@@ -6,7 +6,7 @@ extension SimulatedDriver {
         _ socket: SocketHandle, _ descriptor: Int32, mark: UInt8, token: Token
     ) -> SendOutcome {
         guard let endpoint = endpoint(of: socket) else {
-            preconditionFailure("send on socket \(socket.rawValue), which is not open")
+            network.fail("send on socket \(socket.rawValue), which is not open")
         }
         guard endpoint.passesDescriptors else {
             return .failed(Platform.Errno.operationNotSupported)

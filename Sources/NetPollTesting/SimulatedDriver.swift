@@ -212,7 +212,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             pending.removeValue(forKey: socket.rawValue)
             ?? network.inTransit.removeValue(forKey: socket.rawValue)
         guard let endpoint else {
-            preconditionFailure("socket \(socket.rawValue) was not just accepted or connected")
+            network.fail("socket \(socket.rawValue) was not just accepted or connected")
         }
         handles[ObjectIdentifier(endpoint)] = socket.rawValue
         sockets[socket.rawValue] = Socket(endpoint: endpoint, token: token)
@@ -222,7 +222,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
 
     package func release(_ socket: SocketHandle) {
         guard let endpoint = pending.removeValue(forKey: socket.rawValue) else {
-            preconditionFailure("socket \(socket.rawValue) was not just accepted")
+            network.fail("socket \(socket.rawValue) was not just accepted")
         }
         handles.removeValue(forKey: ObjectIdentifier(endpoint))
         network.inTransit[socket.rawValue] = endpoint
@@ -238,7 +238,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
         _ socket: SocketHandle, _ segments: UnsafeBufferPointer<Segment>, token: Token
     ) -> SendOutcome {
         guard let endpoint = endpoint(of: socket) else {
-            preconditionFailure("send on socket \(socket.rawValue), which is not open")
+            network.fail("send on socket \(socket.rawValue), which is not open")
         }
         if let outcome = outcomeOfFault(endpoint) { return outcome }
         let offered = segments.reduce(0) { $0 + $1.count }
@@ -297,7 +297,7 @@ package final class SimulatedDriver: Driver, Endpoint.Owner {
             ?? pending.removeValue(forKey: socket.rawValue)
             ?? network.inTransit.removeValue(forKey: socket.rawValue)
         guard let endpoint else {
-            preconditionFailure("socket \(socket.rawValue) is closed twice")
+            network.fail("socket \(socket.rawValue) is closed twice")
         }
         handles.removeValue(forKey: ObjectIdentifier(endpoint))
         endpoint.close(reset: reset)

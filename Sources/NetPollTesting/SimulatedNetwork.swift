@@ -3,7 +3,7 @@ public import NetPoll
 /// A network in memory with a clock that moves only when it is told to.
 ///
 /// Loops made here run in the test's own thread, turn by turn; peers are scripted. Everything that
-/// happens follows from the seed, so a failing run can be repeated. A week of heartbeats takes as
+/// happens follows from the seed, so a failing run can be repeated; a trap tells it. A week of heartbeats takes as
 /// long as its events, and no test sleeps. When the network is let go of, its loops are shut down.
 ///
 /// Not `Sendable`: used by one test, in one thread.
@@ -59,8 +59,9 @@ public final class SimulatedNetwork {
     public func makeGroup(
         loops count: Int = 1, configuration: EventLoop.Configuration = .init()
     ) -> EventLoopGroup {
-        precondition(
-            simulation.loops.isEmpty, "the network has \(simulation.loops.count) loops already")
+        if !simulation.loops.isEmpty {
+            simulation.fail("the network has \(simulation.loops.count) loops already")
+        }
         return EventLoopGroup(
             loops: (0..<count).map { _ in makeLoop(configuration: configuration) })
     }
@@ -85,7 +86,7 @@ public final class SimulatedNetwork {
     /// matter, and a host always hears itself.
     public func partition(_ host: SocketAddress, from other: SocketAddress) {
         guard let pair = HostPair(host, other) else {
-            preconditionFailure("a partition between \(host) and \(other), which are one host")
+            simulation.fail("a partition between \(host) and \(other), which are one host")
         }
         simulation.partitions.cut(pair, until: Partitions.never)
     }
@@ -99,7 +100,7 @@ public final class SimulatedNetwork {
     /// Moves the clock without running anything meanwhile, as when the process was stopped or the
     /// machine slept: what was due then comes with the next run, late and all at once.
     public func jumpClock(by duration: Duration) {
-        precondition(duration >= .zero, "the clock jumps back by \(duration)")
+        if duration < .zero { simulation.fail("the clock jumps back by \(duration)") }
         simulation.jumpClock(by: duration)
     }
 

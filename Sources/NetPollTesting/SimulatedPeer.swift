@@ -36,7 +36,7 @@ public final class SimulatedPeer {
 
     /// Sends `bytes`, as soon as the partner has room.
     public func send(_ bytes: [UInt8]) {
-        precondition(!endsAfterOutbox, "bytes sent after the end was")
+        if endsAfterOutbox { network.fail("bytes sent after the end was") }
         guard !endpoint.isClosed else { return }
         outbox.append(contentsOf: bytes)
         flush()

@@ -10,6 +10,7 @@ final class Simulation {
     private(set) var sends = 0
     private(set) var loops: [EventLoop] = []
     var random: SeededGenerator
+    let seed: UInt64
 
     private(set) var drivers: [SimulatedDriver] = []
     var datagrams = ArrivalQueue<(SimulatedDriver.Datagram, SimulatedDriver.DatagramEnd)>()
@@ -32,8 +33,17 @@ final class Simulation {
     private var clients: [ObjectIdentifier: Endpoint] = [:]
 
     init(seed: UInt64 = 0, faults: Faults = Faults()) {
+        self.seed = seed
         random = SeededGenerator(seed: seed)
         self.faults = faults
+    }
+
+    /// Ends the process with a message that says how to come here again, in every build.
+    func fail(
+        _ message: String, file: StaticString = #fileID, line: UInt = #line
+    ) -> Never {
+        fatalError(
+            "\(message) (simulated network of seed \(seed), at \(now))", file: file, line: line)
     }
 
     func makeLoop(configuration: EventLoop.Configuration) -> EventLoop {
@@ -94,7 +104,7 @@ final class Simulation {
         var turns = 0
         while step() {
             turns += 1
-            precondition(turns <= turnsMax, "not idle after \(turnsMax) rounds at \(now)")
+            if turns > turnsMax { fail("not idle after \(turnsMax) rounds") }
         }
     }
 

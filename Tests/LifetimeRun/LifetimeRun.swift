@@ -2,7 +2,7 @@ import Glibc
 import Lifetimes
 
 /// Lives very many lifetimes of connections on simulated networks, and tells the seeds of those that
-/// left something behind: `lifetime-run [--lifetimes COUNT] [--seed FIRST]`. One world is lived again
+/// left something behind, or of the one that trapped: `lifetime-run [--lifetimes COUNT] [--seed FIRST]`. One world is lived again
 /// by its seed and `--lifetimes 500`.
 @main
 struct LifetimeRun {
@@ -20,6 +20,7 @@ struct LifetimeRun {
             default: preconditionFailure("lifetime-run [--lifetimes COUNT] [--seed FIRST]")
             }
         }
+        SeedNotice.install()
         let worlds = (lifetimes + each - 1) / each
         let failures = await live(first..<first + UInt64(worlds))
         for failure in failures { print(failure) }
@@ -41,7 +42,9 @@ struct LifetimeRun {
 
     static func findings(seed: UInt64) -> [String] {
         do {
-            let findings = try LifetimeWorld.run(seed: seed, lifetimes: each).findings
+            let findings = try SeedNotice.during(seed) {
+                try LifetimeWorld.run(seed: seed, lifetimes: each).findings
+            }
             return findings.map { "seed \(seed): \($0)" }
         } catch {
             return ["seed \(seed): \(error)"]

@@ -223,6 +223,36 @@ struct NetworkTests {
         #expect(gaps.contains { $0 > .milliseconds(110) }, "some beats came late")
     }
 
+    @Test func `a trap tells the seed that leads to it again`() async throws {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
+            let network = SimulatedNetwork(seed: 4_711)
+            let loop = network.makeLoop()
+            let address = SocketAddress.v4(0x0100_007f, port: 7)
+            try loop.listen(on: address) { _, _ in Recorder() }
+            let peer = try #require(network.connect(to: address))
+            peer.sendEnd()
+            peer.send([1])
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("bytes sent after the end was (simulated network of seed 4711, at"))
+    }
+
+    @Test func `a network that does not come to rest tells its seed`() async throws {
+        let result = await #expect(
+            processExitsWith: .failure, observing: [\.standardErrorContent]
+        ) {
+            let network = SimulatedNetwork(seed: 815)
+            let loop = network.makeLoop()
+            @Sendable func again() { loop.execute { again() } }
+            again()
+            network.runUntilIdle(turnsMax: 50)
+        }
+        let text = String(decoding: result?.standardErrorContent ?? [], as: UTF8.self)
+        #expect(text.contains("not idle after 50 rounds (simulated network of seed 815, at"))
+    }
+
     @Test func `a thousand clients idle for a day and are answered`() throws {
         let network = SimulatedNetwork()
         let recorders = Recorders {
