@@ -41,6 +41,7 @@ struct DocumentedServerTests {
         var clients: [SimulatedPeer] = []
         for index in 0..<1_000 {
             clients.append(try #require(network.connect(to: address)))
+            // The backlog holds some hundred: the server accepts meanwhile.
             if index % 100 == 99 { network.run(for: .seconds(1)) }
         }
         for (index, client) in clients.enumerated() { client.send(Array("\(index)".utf8)) }
@@ -54,5 +55,27 @@ struct DocumentedServerTests {
         }
         network.run(for: .seconds(60))
         #expect(network.openDescriptors == 1, "only the listener is left")
+    }
+
+    /// The test above is what the article shows, word for word.
+    @Test func `the article's thousand clients are these`() throws {
+        let own = try text("Tests/NetPollTests/DocumentedServerTests.swift")
+        let start = try #require(own.range(of: "    @Test func `a thousand clients"))
+        let end = try #require(own.range(of: "\n    }\n", from: start.lowerBound))
+        let example = own[start.lowerBound..<end.upperBound]
+            .split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.hasPrefix("    ") ? $0.dropFirst(4) : $0 }.joined(separator: "\n")
+        #expect(example.hasPrefix("@Test func") && example.contains("86_400"))
+        let page = "Sources/NetPollTesting/NetPollTesting.docc/TestAServerWithoutASleep.md"
+        #expect(try text(page).contains("```swift\n\(example)```"))
+    }
+}
+
+extension String {
+    /// Where `text` stands first, from `start` on.
+    fileprivate func range(
+        of text: String, from start: Index? = nil
+    ) -> Range<Index>? {
+        self[(start ?? startIndex)...].firstRange(of: text)
     }
 }

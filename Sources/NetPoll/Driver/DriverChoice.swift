@@ -6,7 +6,8 @@ public enum DriverChoice: String, Hashable, Sendable, CaseIterable {
     case epoll
     /// Completions by io_uring(7), with multishot accepts and receives into the kernel's choice of
     /// provided buffers; Linux 6.1 or later, where it is not forbidden. Fewer system calls than
-    /// epoll, not more throughput on loopback.
+    /// epoll, not more throughput on loopback. Each loop lends the kernel up to 4 MiB of buffers to
+    /// receive into, 16 KiB each.
     case ioUring
     /// Readiness by kqueue(2); Darwin. It has run on a simulated kernel queue only, not yet on Darwin.
     case kqueue

@@ -15,14 +15,16 @@ import Synchronization
 public final class EventLoop: @unchecked Sendable {
     /// Bounds of one turn and sizes of a loop's buffers.
     public struct Configuration: Hashable, Sendable {
-        /// The buffer every receive goes into, lent to handlers. Default 512 KiB.
+        /// The buffer every receive goes into, lent to handlers. Default 512 KiB. On io_uring the
+        /// kernel receives for streams into buffers of 16 KiB instead, 256 for a loop.
         public var receiveBufferBytes = 512 << 10
         /// The buffer that gathers a turn's writes; when it is full they are flushed early.
         /// Default 256 KiB.
         public var gatherBufferBytes = 256 << 10
         /// The most connections one listener accepts per turn. Default 64.
         public var acceptsPerTurnMax = 64
-        /// The most receives on one connection per turn, while each fills the buffer. Default 4.
+        /// The most receives on one connection per turn, while each fills the buffer. Default 4. Not
+        /// kept on io_uring for streams: there a turn tells all that the kernel has received.
         public var readsPerConnectionMax = 4
         /// The most jobs per turn. Default 1,024.
         public var jobsPerTurnMax = 1_024
