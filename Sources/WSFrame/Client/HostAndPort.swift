@@ -98,7 +98,7 @@ package struct HostAndPort: Hashable, Sendable {
 
     /// Eight groups, or fewer around one `::`; the last two may be written as IPv4 (RFC 4291 §2.2).
     /// A zone is not taken: it means something on one machine only.
-    private static func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
+    static func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
         let colon = UInt8(ascii: ":")
         guard text.count >= 2 else { return false }
         var halves: [ArraySlice<UInt8>] = [text]

@@ -7,6 +7,7 @@ struct HTTPFraming {
     private(set) var expectsContinue = false
     private var hasUnknownExpectation = false
     private var hosts = 0
+    private var hasInvalidHost = false
     private var contentLengths = 0
     private var contentBytes: Int?
     private var isTransferCoded = false
@@ -25,7 +26,7 @@ struct HTTPFraming {
                 read(name: head.slice(field.name), value: head.slice(field.value))
             }
         }
-        guard hosts == 1 || hosts == 0 && version == .http10 else {
+        guard hosts == 1 || hosts == 0 && version == .http10, !hasInvalidHost else {
             throw HTTPParseError(.invalidHost)
         }
         if isTransferCoded {
@@ -55,6 +56,7 @@ struct HTTPFraming {
         switch name.count {
         case 4 where HTTPSyntax.matches(name, "host"):
             hosts += 1
+            hasInvalidHost = hasInvalidHost || !HTTPHost.isValid(value)
         case 6 where HTTPSyntax.matches(name, "expect"):
             HTTPSyntax.forEachListElement(of: value) { expectation in
                 let isContinue = HTTPSyntax.matches(expectation, "100-continue")

@@ -19,7 +19,7 @@ public struct HTTPParseError: Error, Hashable, Sendable {
         /// A control byte, such as NUL, a CR without LF or an LF without CR (RFC 9112 §2.2, RFC
         /// 9110 §5.5).
         case controlByte(UInt8)
-        /// `Host` is missing in HTTP/1.1, or there is more than one (RFC 9112 §3.2).
+        /// `Host` is missing in HTTP/1.1, there is more than one, or it names no host (RFC 9112 §3.2).
         case invalidHost
         /// `Content-Length` is no number, does not fit, or is there twice (RFC 9112 §6.3).
         case invalidContentLength
@@ -93,7 +93,7 @@ extension HTTPParseError: CustomStringConvertible {
         case .whitespaceBeforeColon: "white space before the colon of a header"
         case .foldedHeader: "folded header line"
         case .controlByte(let byte): "control byte \(byte) in the head"
-        case .invalidHost: "not exactly one Host header"
+        case .invalidHost: "not exactly one Host header that names a host"
         case .invalidContentLength: "invalid Content-Length"
         case .conflictingFraming: "Transfer-Encoding where it must not be"
         case .unsupportedTransferCoding: "unsupported transfer coding"

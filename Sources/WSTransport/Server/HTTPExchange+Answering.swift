@@ -221,9 +221,14 @@ extension HTTPExchange {
         sendOn(connection, givesTime: !connection.ownsBuffers)
     }
 
+    /// Whether nothing behind `request` is read.
+    ///
+    /// What follows a request for a WebSocket that was not opened is not: a proxy that has not read
+    /// the refusal takes it for frames and looks at none of it.
     func isLastRequest(_ request: HTTPRequest) -> Bool {
         !request.keepsAlive || shard.isDraining
             || requests >= shard.configuration.requestsPerConnectionMax
+            || WebSocketHandshake.isRequested(by: request)
     }
 
     /// Writes on, until all is written or the client has to take some of it first.

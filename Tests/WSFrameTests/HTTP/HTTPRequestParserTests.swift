@@ -117,6 +117,9 @@ struct HTTPRequestParserTests {
         (get + "Ho(st: h\r\n", .malformedHeader),
         (get + "\r\n", .invalidHost),
         (get + host + host + "\r\n", .invalidHost),
+        (get + "Host: a b\r\n\r\n", .invalidHost),
+        (get + "Host: a/b\r\n\r\n", .invalidHost),
+        ("GET / HTTP/1.0\r\nHost: a/b\r\n\r\n", .invalidHost),
         (get + host + "Content-Length: 1\r\ncontent-length: 1\r\n\r\n", .invalidContentLength),
         (get + host + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", .invalidContentLength),
         (get + host + "Content-Length: 1, 1\r\n\r\n", .invalidContentLength),
@@ -192,6 +195,44 @@ struct HTTPRequestParserTests {
         }
         // A colon ends the name "a"; the value is then "b: c".
         #expect((request != nil) == (isToken || byte == UInt8(ascii: ":")))
+    }
+
+    @Test(arguments: [
+        "", "h", "h:", "h:80", "h:65536", "a.example.", "1.2.3.4:1", "a_b", "h%2f", "a,b;c=d",
+        "[::1]", "[::1]:80", "[::ffff:1.2.3.4]",
+    ])
+    func `a host with or without a port is taken (RFC 9110 §7.2)`(value: String) throws {
+        let request = try parsed("GET / HTTP/1.1\r\nHost: \(value)\r\n\r\n")
+        #expect(request.header("Host") == value)
+    }
+
+    @Test(arguments: [
+        "a b", "a, b", "a/b", "a\\b", "a?b", "a#b", "user@h", "http://h", "h:80:80", "h:8a",
+        "h: 80", "h:-1", ":80", ":", "h%2", "h%zz", "%", "[::1", "::1", "[::1]80", "[::1]:x", "[]",
+        "[h]",
+        "[v1.a]", "[::1%25lo]", "h]", "[[::1]]", "\u{E9}", "a\tb", "<h>",
+    ])
+    func `a value of Host that names no host gets 400 (RFC 9112 §3.2)`(value: String) {
+        #expect(refusal(of: "GET / HTTP/1.1\r\nHost: \(value)\r\n\r\n") == .invalidHost)
+        #expect(HTTPParseError(.invalidHost).status == .badRequest)
+    }
+
+    @Test(arguments: 0...255 as ClosedRange<UInt8>)
+    func `a host may hold the bytes of a name only (RFC 3986 §3.2.2)`(byte: UInt8) throws {
+        var parser = HTTPRequestParser()
+        let head = Array("GET / HTTP/1.1\r\nHost: a".utf8) + [byte] + Array("1\r\n\r\n".utf8)
+        let isDigitOrLetter =
+            byte < 0x80
+            && (Character(Unicode.Scalar(byte)).isLetter || (0x30...0x39).contains(byte))
+        // A colon begins the port.
+        let isValid = isDigitOrLetter || "!$&'()*+,-.;=_~:".utf8.contains(byte)
+        let request: HTTPRequest?
+        do throws(HTTPParseError) {
+            request = try feed(head, to: &parser, pieceBytes: 1000)
+        } catch {
+            request = nil
+        }
+        #expect((request != nil) == isValid)
     }
 
     @Test(arguments: 0..<300 as Range<UInt64>)

@@ -26,6 +26,19 @@ struct HTTPTortureTests {
     private static let get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
     private static let echo = "POST /echo HTTP/1.1\r\nHost: h\r\n"
 
+    /// A request for a WebSocket with one header replaced or added.
+    private static func upgrade(
+        _ path: String, _ name: String? = nil, _ value: String = "", method: String = "GET"
+    ) -> String {
+        var headers = [
+            "Host": "h", "Upgrade": "websocket", "Connection": "Upgrade",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version": "13",
+        ]
+        if let name { headers[name] = value }
+        let lines = headers.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)\r\n" }.joined()
+        return "\(method) \(path) HTTP/1.1\r\n\(lines)\r\n"
+    }
+
     static let rows: [Row] = [
         // Keep-alive and pipelining, RFC 9112 §9.3.
         Row("one request", get, ["200 root"]),
@@ -140,6 +153,7 @@ struct HTTPTortureTests {
         // Heads, RFC 9110 §7.2, RFC 6585 §5.
         Row("no Host", "GET / HTTP/1.1\r\n\r\n", ["400"], closed: true),
         Row("two Hosts", "GET / HTTP/1.1\r\nHost: h\r\nHost: g\r\n\r\n", ["400"], closed: true),
+        Row("no host", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n" + get, ["400"], closed: true),
         Row(
             "a flood of headers",
             "GET / HTTP/1.1\r\nHost: h\r\n" + String(repeating: "A: b\r\n", count: 100) + "\r\n",
@@ -166,6 +180,37 @@ struct HTTPTortureTests {
         Row(
             "a plain request of a WebSocket's path", "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n" + get,
             ["426", "200 root"]),
+        // What follows an upgrade that was refused is no request: a proxy that has not read the refusal
+        // takes it for frames and has looked at none of it. RFC 9110 §7.8, RFC 6455 §4.2.2.
+        Row(
+            "a request behind a version that is refused",
+            upgrade("/ws", "Sec-WebSocket-Version", "12") + get, ["426"], closed: true),
+        Row(
+            "a request behind an upgrade without Connection",
+            upgrade("/ws", "Connection", "close, keep-alive") + get, ["426"], closed: true),
+        Row(
+            "a request behind a key that is refused",
+            upgrade("/ws", "Sec-WebSocket-Key", "short") + get, ["400"], closed: true),
+        Row(
+            "a request behind a page that is refused",
+            upgrade("/ws", "Origin", "https://evil.example") + get, ["403"], closed: true),
+        Row(
+            "a request behind an upgrade that has a body",
+            upgrade("/ws", "Content-Length", "\(get.utf8.count)") + get + get, ["400"],
+            closed: true),
+        Row(
+            "a request behind an upgrade of another method",
+            upgrade("/ws", method: "POST") + get, ["405"], closed: true),
+        Row(
+            "a request behind an upgrade of an unknown path", upgrade("/none") + get, ["404"],
+            closed: true),
+        Row(
+            "a request behind an upgrade that is answered as a request", upgrade("/") + get,
+            ["200 root"], closed: true),
+        Row(
+            "a request behind an upgrade to something else",
+            "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" + get,
+            ["200 root", "200 root"]),
         Row("garbage", "\u{16}\u{3}\u{1}\u{2}\r\n\r\n", ["400"], closed: true),
     ]
 
@@ -177,7 +222,7 @@ struct HTTPTortureTests {
     @Test(arguments: rows)
     func `each gets its answers, however its bytes are cut`(row: Row) async throws {
         for pieceBytes in [1 << 20, 7, 1] where pieceBytes > 7 || row.request.utf8.count < 1_000 {
-            let bench = try await HTTPBench()
+            let bench = try await HTTPBench({ $0.origins = .sameOrigin })
             let peer = try bench.connect()
             bench.send(row.request, pieceBytes: pieceBytes, on: peer)
             #expect(Self.plain(answers(in: peer.text)) == row.answers, "by \(pieceBytes)")
