@@ -19,7 +19,8 @@ final class Bench: @unchecked Sendable {
             bench.decisions += 1
             return bench.response.map { .respond($0) }
                 ?? .upgrade(
-                    self, subprotocol: bench.subprotocol, compression: bench.compression)
+                    self, subprotocol: bench.subprotocol, compression: bench.compression,
+                    headers: bench.headers)
         }
 
         func opened(_ connection: WebSocketConnection) { bench?.opened(connection) }
@@ -50,6 +51,7 @@ final class Bench: @unchecked Sendable {
     var onMessage: ((WebSocketConnection) -> Void)?
     var response: HTTPResponse?
     var subprotocol: String?
+    var headers: [HTTPHeader] = []
     var compression = WebSocketServer.CompressionRule.asConfigured
     var decisions = 0
 

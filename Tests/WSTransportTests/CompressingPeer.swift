@@ -53,6 +53,21 @@ final class CompressingPeer {
             maskingKey: MaskingKey(1, 2, 3, 4))
     }
 
+    /// The first byte of each frame in `bytes`, which end with a frame.
+    func frameHeads(in bytes: [UInt8]) -> [UInt8] {
+        var heads: [UInt8] = []
+        var decoder = FrameDecoder(role: .client)
+        var start = 0
+        var cursor = 0
+        while let event = try? decoder.next(
+            in: bytes.span.bytes, at: &cursor, limits: ProtocolLimits(), compression: codec?.agreed)
+        {
+            if case .header = event { heads.append(bytes[start]) }
+            start = cursor
+        }
+        return heads
+    }
+
     /// The first bytes of the frames received, and their messages.
     func receive() throws -> [(first: UInt8?, text: String)] {
         var received = peer.takeReceived()

@@ -73,6 +73,43 @@ struct CompressionTests {
         #expect(try CompressingPeer(bench, offering: Self.offer).codec?.agreed == shared)
     }
 
+    @Test(
+        arguments: [
+            (
+                CompressionOffer.asConfigured,
+                PerMessageDeflate(serverWindowBits: 12, clientWindowBits: 12)
+            ),
+            (.off, nil),
+            (
+                .with(.shared),
+                PerMessageDeflate(
+                    serverNoContextTakeover: true, clientNoContextTakeover: true,
+                    serverWindowBits: 12,
+                    clientWindowBits: 12)
+            ),
+        ] as [(CompressionOffer, PerMessageDeflate?)])
+    func `a client may offer something else with one request, or nothing`(
+        offer: CompressionOffer, agreed: PerMessageDeflate?
+    ) async throws {
+        let bench = try await Bench { $0.compression = .context }
+        var configuration = WebSocketClient.Configuration()
+        configuration.compression = .context
+        let client = WebSocketClient(group: bench.server.group, configuration: configuration)
+        var opened: WebSocketClient.Opened?
+        let request = WebSocketRequest(host: "localhost", compression: offer)
+        client.connect(
+            to: bench.address, request, on: bench.server.group.loops[0], handler: Silent()
+        ) { opened = try? $0.get() }
+        bench.network.runUntilIdle()
+        #expect(try #require(opened).opening.compression == agreed)
+        #expect(opened?.connection.compression == agreed)
+        #expect(bench.connections.first?.compression == agreed)
+    }
+
+    private final class Silent: WebSocketHandler {
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {}
+    }
+
     @Test func `contexts that rest are given back, and go on`() async throws {
         var context = CompressionConfiguration.context
         context.ownWindowBitsMax = 15

@@ -21,6 +21,17 @@ struct WebSocketServerTests {
         #expect(bench.failures == ["timed out before the request was whole; answered 408"])
     }
 
+    @Test func `headers of the application go into the answer to an upgrade`() async throws {
+        let bench = try await Bench()
+        bench.headers = [HTTPHeader("Set-Cookie", "a=b"), HTTPHeader("Content-Length", "5")]
+        let peer = try bench.connect()
+        peer.send(Bench.upgrade)
+        bench.network.runUntilIdle()
+        #expect(peer.text.hasPrefix("HTTP/1.1 101 "))
+        #expect(peer.text.hasSuffix("\r\nSet-Cookie: a=b\r\n\r\n"))
+        #expect(!peer.text.contains("Content-Length"))
+    }
+
     @Test func `a connection that says nothing is closed without an answer`() async throws {
         let bench = try await Bench()
         let peer = try bench.connect()

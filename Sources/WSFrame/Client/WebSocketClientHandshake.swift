@@ -39,7 +39,7 @@ public struct WebSocketClientHandshake: Sendable {
         let key = Base64.encode(nonce.indices.map { nonce[$0] })
         requestBytes = try request.encoded(key: key)
         subprotocols = request.subprotocols
-        offered = request.compression
+        offered = request.compression.configuration
         acceptValue = WebSocketHandshake.acceptValue(forKey: key)
         parser = HTTPResponseParser(limits: limits)
     }

@@ -4,8 +4,8 @@ public struct WebSocketRequest: Hashable, Sendable {
     public var host: String
     /// The path and query; `/` by default.
     public var target: String
-    /// What to offer of `permessage-deflate`, or `nil`, the default, for no compression.
-    public var compression: CompressionConfiguration?
+    /// What to offer of `permessage-deflate` (RFC 7692); by default what the client is set to.
+    public var compression: CompressionOffer
     /// What to offer in `Sec-WebSocket-Protocol`, the preferred first.
     public var subprotocols: [String]
     /// The value of `Origin`, or `nil` for none; browsers send it, other clients need not.
@@ -22,7 +22,7 @@ public struct WebSocketRequest: Hashable, Sendable {
         subprotocols: [String] = [],
         origin: String? = nil,
         credentials: BasicCredentials? = nil,
-        compression: CompressionConfiguration? = nil,
+        compression: CompressionOffer = .asConfigured,
         headers: [HTTPHeader] = []
     ) {
         self.host = host
@@ -48,7 +48,7 @@ public struct WebSocketRequest: Hashable, Sendable {
         if !subprotocols.isEmpty {
             bytes += "Sec-WebSocket-Protocol: \(subprotocols.joined(separator: ", "))\r\n".utf8
         }
-        if let compression {
+        if let compression = compression.configuration {
             bytes += "Sec-WebSocket-Extensions: \(compression.offerValue)\r\n".utf8
         }
         if let origin { bytes += "Origin: \(origin)\r\n".utf8 }
@@ -59,7 +59,7 @@ public struct WebSocketRequest: Hashable, Sendable {
     }
 
     private func check() throws(WebSocketRequestError) {
-        compression?.check()
+        compression.configuration?.check()
         guard !host.isEmpty, host.utf8.allSatisfy(Self.isVisible) else {
             throw WebSocketRequestError(.host)
         }
@@ -79,8 +79,7 @@ public struct WebSocketRequest: Hashable, Sendable {
         for header in headers {
             let name = header.name.lowercased()
             let isOurs =
-                ["host", "upgrade", "connection", "content-length", "transfer-encoding"]
-                .contains(name) || name.hasPrefix("sec-websocket-")
+                name == "host" || WebSocketUpgrade.isOfHandshake(name)
                 || name == "origin" && origin != nil
                 || name == "authorization" && credentials != nil
             guard !isOurs else { throw WebSocketRequestError(.header(header.name)) }

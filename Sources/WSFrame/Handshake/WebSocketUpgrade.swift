@@ -32,7 +32,9 @@ public struct WebSocketUpgrade: Hashable, Sendable {
     ///   - subprotocol: One of ``subprotocols``, or `nil` for none. Traps if the client did not
     ///     offer it.
     ///   - compression: What was agreed on, or `nil` for none. Traps if the client offered none.
-    ///   - headers: More headers, such as cookies.
+    ///   - headers: More headers, such as cookies. What the handshake says itself, and what would
+    ///     announce a body, is left out: `Upgrade`, `Connection`, `Content-Length`,
+    ///     `Transfer-Encoding` and `Sec-WebSocket-…`.
     /// - Returns: A response of status 101.
     public func response(
         subprotocol: String? = nil, compression: PerMessageDeflate? = nil,
@@ -56,10 +58,18 @@ public struct WebSocketUpgrade: Hashable, Sendable {
             precondition(!compressionOffers.isEmpty, "compression was not offered")
             bytes += "Sec-WebSocket-Extensions: \(compression.headerValue)\r\n".utf8
         }
-        for header in headers {
+        for header in headers where !Self.isOfHandshake(header.name) {
             HTTPResponse.append(header, to: &bytes)
         }
         bytes += "\r\n".utf8
         return bytes
+    }
+
+    /// Whether a header of this name is the handshake's own business, or frames a body, which no 101
+    /// has (RFC 9110 §8.6, RFC 9112 §6.1).
+    static func isOfHandshake(_ name: String) -> Bool {
+        let name = name.lowercased()
+        return ["upgrade", "connection", "content-length", "transfer-encoding"].contains(name)
+            || name.hasPrefix("sec-websocket-")
     }
 }

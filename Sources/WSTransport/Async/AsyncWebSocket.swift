@@ -61,33 +61,43 @@ public struct AsyncWebSocket: Sendable {
     /// - Parameters:
     ///   - message: Copied; text must be valid UTF-8 (RFC 6455 §5.6), which is not checked here.
     ///   - kind: Text or binary.
+    ///   - compression: Whether it may be compressed, where that was agreed on.
     /// - Throws: ``WebSocketError``
-    public func send(_ message: RawSpan, kind: MessageKind) async throws(WebSocketError) {
-        if let outcome = try sendAtOnce(message.byteCount, { $0.send(message, kind: kind) }) {
-            return try await settle(outcome)
-        }
-        try await sendInTurn(.copy(message.withUnsafeBytes { Array($0) }, kind))
-    }
-
-    /// Sends one text message; otherwise as ``send(_:kind:)``.
-    ///
-    /// - Throws: ``WebSocketError``
-    public func send(text: String) async throws(WebSocketError) {
-        try await send(text.utf8Span.span.bytes, kind: .text)
-    }
-
-    /// Sends a message that was received; otherwise as ``send(_:kind:)``.
-    ///
-    /// - Throws: ``WebSocketError``
-    public func send(_ message: WebSocketMessage) async throws(WebSocketError) {
-        let outcome = try sendAtOnce(message.bytes.count) { webSocket in
-            message.bytes.withBytes { webSocket.send($0, kind: message.kind) }
+    public func send(
+        _ message: RawSpan, kind: MessageKind, compression: MessageCompression = .automatic
+    ) async throws(WebSocketError) {
+        let outcome = try sendAtOnce(message.byteCount) {
+            $0.send(message, kind: kind, compression: compression)
         }
         if let outcome { return try await settle(outcome) }
-        try await sendInTurn(.received(message))
+        try await sendInTurn(.copy(message.withUnsafeBytes { Array($0) }, kind, compression))
     }
 
-    /// Sends a message that was encoded before; otherwise as ``send(_:kind:)``.
+    /// Sends one text message; otherwise as ``send(_:kind:compression:)``.
+    ///
+    /// - Throws: ``WebSocketError``
+    public func send(
+        text: String, compression: MessageCompression = .automatic
+    ) async throws(WebSocketError) {
+        try await send(text.utf8Span.span.bytes, kind: .text, compression: compression)
+    }
+
+    /// Sends a message that was received; otherwise as ``send(_:kind:compression:)``.
+    ///
+    /// - Throws: ``WebSocketError``
+    public func send(
+        _ message: WebSocketMessage, compression: MessageCompression = .automatic
+    ) async throws(WebSocketError) {
+        let outcome = try sendAtOnce(message.bytes.count) { webSocket in
+            message.bytes.withBytes {
+                webSocket.send($0, kind: message.kind, compression: compression)
+            }
+        }
+        if let outcome { return try await settle(outcome) }
+        try await sendInTurn(.received(message, compression))
+    }
+
+    /// Sends a message that was encoded before; otherwise as ``send(_:kind:compression:)``.
     ///
     /// - Throws: ``WebSocketError``
     public func send(_ message: PreparedMessage) async throws(WebSocketError) {
@@ -164,7 +174,24 @@ public struct AsyncWebSocket: Sendable {
     /// - Returns: The round trip's time.
     /// - Throws: ``WebSocketError``
     public func ping() async throws(WebSocketError) -> Duration {
-        let ticket = PingTicket()
+        try await ping(PingTicket(nil))
+    }
+
+    /// Pings the peer with a payload of the caller's; otherwise as ``ping()``.
+    ///
+    /// - Parameter payload: 1 to 125 bytes (RFC 6455 §5.5), copied. Of pings with the same payload a
+    ///   pong answers the first.
+    /// - Returns: The round trip's time.
+    /// - Throws: ``WebSocketError``
+    public func ping(_ payload: RawSpan) async throws(WebSocketError) -> Duration {
+        // An empty pong may be the answer to the heartbeat.
+        precondition(
+            (1...125).contains(payload.byteCount), "ping of \(payload.byteCount) bytes, not 1...125"
+        )
+        return try await ping(PingTicket(payload.withUnsafeBytes { Array($0) }))
+    }
+
+    private func ping(_ ticket: PingTicket) async throws(WebSocketError) -> Duration {
         let result = await withTaskCancellationHandler {
             await withUnsafeContinuation { (waiter: PingLine.Waiter) in
                 let willRun = core.onLoop { ticket.start($0, waiter) }

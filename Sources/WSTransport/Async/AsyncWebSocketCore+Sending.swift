@@ -3,14 +3,14 @@ import WSFrame
 
 /// A message on its way from another thread, or waiting for its turn.
 enum Outgoing: Sendable {
-    case copy([UInt8], MessageKind)
-    case received(WebSocketMessage)
+    case copy([UInt8], MessageKind, MessageCompression)
+    case received(WebSocketMessage, MessageCompression)
     case prepared(PreparedMessage)
 
     var byteCount: Int {
         switch self {
-        case .copy(let bytes, _): bytes.count
-        case .received(let message): message.bytes.count
+        case .copy(let bytes, _, _): bytes.count
+        case .received(let message, _): message.bytes.count
         case .prepared(let message): message.payload.count
         }
     }
@@ -51,9 +51,12 @@ extension AsyncWebSocketCore {
         guard let webSocket else { throw error }
         let outcome: WriteOutcome =
             switch message {
-            case .copy(let bytes, let kind): webSocket.send(bytes.span.bytes, kind: kind)
-            case .received(let message):
-                message.bytes.withBytes { webSocket.send($0, kind: message.kind) }
+            case .copy(let bytes, let kind, let compression):
+                webSocket.send(bytes.span.bytes, kind: kind, compression: compression)
+            case .received(let message, let compression):
+                message.bytes.withBytes {
+                    webSocket.send($0, kind: message.kind, compression: compression)
+                }
             case .prepared(let message): webSocket.send(message)
             }
         switch settled(outcome) {
@@ -85,19 +88,16 @@ extension AsyncWebSocketCore {
     }
 
     /// Pings, on the loop.
-    func ping(_ number: UInt64, _ waiter: PingLine.Waiter) {
+    func ping(_ number: UInt64, _ payload: [UInt8], _ waiter: PingLine.Waiter) {
         guard let webSocket else {
             waiter.resume(returning: .failure(error))
             return
         }
-        let outcome = withUnsafeBytes(of: number) { bytes in
-            // The span is used within the closure only.
-            webSocket.ping(RawSpan(_unsafeBytes: bytes))
-        }
+        let outcome = webSocket.ping(payload.span.bytes)
         guard outcome != .closed, outcome != .refused else {
             waiter.resume(returning: .failure(error))
             return
         }
-        pings.append(number, waiter, at: loop.now)
+        pings.append(number, payload, waiter, at: loop.now)
     }
 }

@@ -18,10 +18,12 @@ public final class AsyncWebSocketServer: Sendable {
     public enum Decision: Sendable {
         /// Answer 101 and serve the WebSocket by a task, with one of the subprotocols the client
         /// offered or none; one it did not offer is left out. `compression` may spare a client that
-        /// breaks on compressed messages.
+        /// breaks on compressed messages. `headers`, such as cookies, go into the answer; what the
+        /// handshake says itself is left out of them.
         case upgrade(
             subprotocol: String? = nil,
-            compression: WebSocketServer.CompressionRule = .asConfigured)
+            compression: WebSocketServer.CompressionRule = .asConfigured,
+            headers: [HTTPHeader] = [])
         /// Answer this.
         case respond(HTTPResponse)
         /// Read the request's body, then let the responder answer.
@@ -76,7 +78,7 @@ public final class AsyncWebSocketServer: Sendable {
             switch accept(request, loop, address) {
             case .respond(let response): return .respond(response)
             case .answer(let responder): return .answer(responder)
-            case .upgrade(let wanted, let compression):
+            case .upgrade(let wanted, let compression, let headers):
                 guard queue.hasRoom else {
                     return .respond(HTTPResponse(status: .serviceUnavailable))
                 }
@@ -84,7 +86,8 @@ public final class AsyncWebSocketServer: Sendable {
                 let core = AsyncWebSocketCore(
                     on: loop, request: request, subprotocol: subprotocol
                 ) { queue.push(AsyncWebSocket($0)) }
-                return .upgrade(core, subprotocol: subprotocol, compression: compression)
+                return .upgrade(
+                    core, subprotocol: subprotocol, compression: compression, headers: headers)
             }
         }
     }

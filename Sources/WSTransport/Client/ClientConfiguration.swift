@@ -8,8 +8,8 @@ extension WebSocketClient {
         public var limits = ProtocolLimits()
         /// Whether handlers are given messages whole, the default, or in the pieces they come in.
         public var delivery = ProtocolConfiguration.Delivery.whole
-        /// What to offer and use of compression (RFC 7692) where the request says nothing of it;
-        /// `nil`, the default, for none.
+        /// What to offer and use of compression (RFC 7692) where the request leaves it to this;
+        /// `nil`, the default, for none. See ``/WSFrame/CompressionOffer``.
         public var compression: CompressionConfiguration?
         /// Bounds of the server's and the proxy's response heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()

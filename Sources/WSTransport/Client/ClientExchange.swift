@@ -16,6 +16,8 @@ final class ClientExchange {
     private let shard: ClientShard
     private let given: WebSocketClient.Destination?
     private let request: WebSocketRequest
+    /// What is offered.
+    private let compression: CompressionConfiguration?
     private let handler: any WebSocketHandler
     private var completion: WebSocketClient.Completion?
     private var handshake: WebSocketClientHandshake?
@@ -33,8 +35,14 @@ final class ClientExchange {
     ) {
         self.shard = shard
         given = destination
+        compression =
+            switch request.compression {
+            case .asConfigured: shard.configuration.compression
+            case .off: nil
+            case .with(let configuration): configuration
+            }
         var request = request
-        request.compression = request.compression ?? shard.configuration.compression
+        request.compression = compression.map { .with($0) } ?? .off
         self.request = request
         self.handler = handler
         self.completion = completion
@@ -150,7 +158,7 @@ final class ClientExchange {
         stopTimer(connection.loop)
         let webSocket = ServedWebSocket(
             connection: connection, handler: handler, shard: shard, remoteAddress: peer,
-            deflate: shard.codec(opening.compression, request.compression, connection.loop))
+            deflate: shard.codec(opening.compression, compression, connection.loop))
         connection.handler = webSocket
         completion(.success(.init(connection: webSocket, opening: opening)))
         if !connection.isEnded { webSocket.begin() }

@@ -68,7 +68,7 @@ extension HTTPExchange {
             serve(by: responder, request, isAllRead: isAllRead, connection)
         case .ask(let question):
             ask(question, about: request, upgrade, connection)
-        case .upgrade(let handler, let subprotocol, let rule):
+        case .upgrade(let handler, let wanted, let rule, let headers):
             guard let upgrade else {
                 let response = HTTPResponse(
                     status: .upgradeRequired, headers: [HTTPHeader("Upgrade", "websocket")])
@@ -76,8 +76,16 @@ extension HTTPExchange {
                 return nil
             }
             // What the client did not offer must not be chosen (RFC 6455 §4.2.2).
-            let chosen = subprotocol.flatMap { upgrade.subprotocols.contains($0) ? $0 : nil }
-            return open(upgrade, of: request, handler, chosen, rule, client, connection)
+            let subprotocol = wanted.flatMap { upgrade.subprotocols.contains($0) ? $0 : nil }
+            let compression: CompressionConfiguration? =
+                switch rule {
+                case .asConfigured: shard.configuration.compression
+                case .off: nil
+                case .with(let other): other
+                }
+            return open(
+                Opening(upgrade, handler, subprotocol, compression, headers), of: request, client,
+                connection)
         }
         return nil
     }

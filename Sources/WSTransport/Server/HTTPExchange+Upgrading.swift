@@ -4,9 +4,35 @@ import WSFrame
 
 // Becoming a WebSocket, and telling of what was answered.
 extension HTTPExchange {
+    /// A WebSocket that is about to be opened.
+    struct Opening {
+        private let upgrade: WebSocketUpgrade
+        private let subprotocol: String?
+        private let headers: [HTTPHeader]
+        let handler: any WebSocketHandler
+        let compression: CompressionConfiguration?
+        /// What was agreed on.
+        let agreed: PerMessageDeflate?
+
+        init(
+            _ upgrade: WebSocketUpgrade, _ handler: any WebSocketHandler, _ subprotocol: String?,
+            _ compression: CompressionConfiguration?, _ headers: [HTTPHeader]
+        ) {
+            self.upgrade = upgrade
+            self.subprotocol = subprotocol
+            self.headers = headers
+            self.handler = handler
+            self.compression = compression
+            agreed = compression.flatMap { upgrade.compression($0) }
+        }
+
+        var response: [UInt8] {
+            upgrade.response(subprotocol: subprotocol, compression: agreed, headers: headers)
+        }
+    }
+
     func open(
-        _ upgrade: WebSocketUpgrade, of request: HTTPRequest, _ handler: any WebSocketHandler,
-        _ subprotocol: String?, _ rule: WebSocketServer.CompressionRule, _ client: SocketAddress,
+        _ opening: Opening, of request: HTTPRequest, _ client: SocketAddress,
         _ connection: Connection
     ) -> WebSocketConnection? {
         let limit = shard.configuration.connectionsMax
@@ -21,19 +47,11 @@ extension HTTPExchange {
         giveBackPlaces()
         // Too much may have come behind an earlier request.
         if connection.isReadingPaused { connection.resumeReading() }
-        let compression: CompressionConfiguration? =
-            switch rule {
-            case .asConfigured: shard.configuration.compression
-            case .off: nil
-            case .with(let other): other
-            }
-        let agreed = compression.flatMap { upgrade.compression($0) }
-        connection.write(
-            upgrade.response(subprotocol: subprotocol, compression: agreed).span.bytes)
+        connection.write(opening.response.span.bytes)
         log(request, .switchingProtocols, bodyBytes: 0, connection.loop)
         let webSocket = ServedWebSocket(
-            connection: connection, handler: handler, shard: shard, remoteAddress: client,
-            deflate: shard.codec(agreed, compression, connection.loop))
+            connection: connection, handler: opening.handler, shard: shard, remoteAddress: client,
+            deflate: shard.codec(opening.agreed, opening.compression, connection.loop))
         connection.handler = webSocket
         webSocket.begin()
         return webSocket

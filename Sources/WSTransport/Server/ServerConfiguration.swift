@@ -75,10 +75,11 @@ extension WebSocketServer {
         /// Answer 101 and serve the connection by this handler, with one of the subprotocols the
         /// client offered or none; one it did not offer is left out. A request that asks for no
         /// WebSocket is answered 426. `compression` may spare a client that breaks on compressed
-        /// messages, for example by its `User-Agent`.
+        /// messages, for example by its `User-Agent`. `headers`, such as cookies, go into the answer;
+        /// what the handshake says itself is left out of them.
         case upgrade(
             any WebSocketHandler, subprotocol: String? = nil,
-            compression: CompressionRule = .asConfigured)
+            compression: CompressionRule = .asConfigured, headers: [HTTPHeader] = [])
         /// Answer this. A body of the request is dropped where it is short, and the connection closed
         /// where it is not.
         case respond(HTTPResponse)

@@ -162,7 +162,8 @@ struct ClientNegotiationTests {
         _ answers: [String], to configuration: CompressionConfiguration?
     ) throws -> PerMessageDeflate? {
         let nonce = [16 of UInt8](repeating: 7)
-        let request = WebSocketRequest(host: "a", compression: configuration)
+        let request = WebSocketRequest(
+            host: "a", compression: configuration.map { .with($0) } ?? .off)
         var handshake = try WebSocketClientHandshake(request, nonce: nonce)
         let text = String(decoding: handshake.requestBytes, as: UTF8.self)
         let line = text.split(separator: "\r\n").first { $0.hasPrefix("Sec-WebSocket-Key: ") }
@@ -192,7 +193,8 @@ struct ClientNegotiationTests {
     }
 
     private func offer(_ configuration: CompressionConfiguration?) throws -> String? {
-        let request = WebSocketRequest(host: "a", compression: configuration)
+        let request = WebSocketRequest(
+            host: "a", compression: configuration.map { .with($0) } ?? .asConfigured)
         let handshake = try WebSocketClientHandshake(
             request, nonce: [16 of UInt8](repeating: 7))
         let text = String(decoding: handshake.requestBytes, as: UTF8.self)

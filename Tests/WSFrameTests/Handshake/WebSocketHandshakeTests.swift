@@ -142,6 +142,16 @@ struct WebSocketHandshakeTests {
         let response = try upgrade(HandshakeFixture.request()).response(headers: [cookie])
         #expect(String(decoding: response, as: UTF8.self).hasSuffix("\r\nSet-Cookie: a=b\r\n\r\n"))
     }
+
+    @Test(arguments: [
+        "Connection", "upgrade", "Content-Length", "Transfer-Encoding", "Sec-WebSocket-Accept",
+        "sec-websocket-extensions", "SEC-WEBSOCKET-PROTOCOL",
+    ])
+    func `what the handshake says itself cannot be said again`(name: String) throws {
+        let upgrade = try upgrade(HandshakeFixture.request())
+        let header = try HTTPHeader(name: name, value: "1")
+        #expect(upgrade.response(headers: [header]) == upgrade.response())
+    }
 }
 
 @Suite("SHA-1, FIPS 180-4, and base64, RFC 4648")
