@@ -25,6 +25,9 @@ public struct WebSocketClientHandshake: Sendable {
     private var parser: HTTPResponseParser
     private var interimResponses = 0
 
+    /// How many times a byte of the response at hand was looked at so far; the measure of linearity.
+    package var bytesExamined: Int { parser.bytesExamined }
+
     /// - Parameters:
     ///   - request: What to ask for.
     ///   - nonce: Sixteen bytes of a cryptographically secure source, fresh for each connection

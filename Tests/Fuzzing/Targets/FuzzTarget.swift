@@ -23,7 +23,7 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         switch self {
         case .server: FrameCheck.finding(in: input, role: .server)
         case .client: FrameCheck.finding(in: input, role: .client)
-        case .deflate: FrameCheck.finding(in: input, role: .server, agreed: agreed(input))
+        case .deflate: deflateFinding(in: input)
         case .hubjson: EnvelopeCheck.finding(in: input, isJSON: true)
         case .hubmsgpack: EnvelopeCheck.finding(in: input, isJSON: false)
         case .messagepack: MessagePackCheck.finding(in: input)
@@ -36,11 +36,14 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         }
     }
 
-    /// The first byte chooses, as it does for the limits, what is agreed on.
-    private func agreed(_ input: [UInt8]) -> PerMessageDeflate {
+    /// The first byte chooses, as it does for the limits, the role and what is agreed on.
+    private func deflateFinding(in input: [UInt8]) -> String? {
         let choice = input.first ?? 0
-        return PerMessageDeflate(
+        let bits = [15, 9, 8, 10, 11, 12, 13, 14][Int(choice >> 4 & 1 | choice >> 5 & 6)]
+        let agreed = PerMessageDeflate(
             serverNoContextTakeover: choice & 8 != 0, clientNoContextTakeover: choice & 8 != 0,
-            clientWindowBits: choice & 16 != 0 ? 9 : 15)
+            serverWindowBits: bits, clientWindowBits: bits)
+        return FrameCheck.finding(
+            in: input, role: choice & 32 != 0 ? .client : .server, agreed: agreed)
     }
 }
