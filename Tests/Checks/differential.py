@@ -30,10 +30,12 @@ SECONDS_MAX = 20
 ANSWER_SECONDS_MAX = 2
 WALKER_QUERY = b"/runCase?case="
 NO_TAKEOVER = "; server_no_context_takeover; client_no_context_takeover"
-# What the playing side says of permessage-deflate, by --compression.
-EXTENSION = {
+# What the playing side says of permessage-deflate, by --compression: as a client, and as a server.
+OFFER = {
     "off": None, "shared": "permessage-deflate" + NO_TAKEOVER, "context": "permessage-deflate; client_max_window_bits",
 }
+# An answer's client_max_window_bits needs a value (RFC 7692 §7.1.2.2); without one the client's window has 15 bits.
+ANSWER = {"off": None, "shared": "permessage-deflate" + NO_TAKEOVER, "context": "permessage-deflate"}
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ async def until(condition) -> None:
 
 
 def upgrade_offering(compression: str) -> bytes:
-    extension = EXTENSION[compression]
+    extension = OFFER[compression]
     head = upgrade_request("/")
     return head if extension is None else head[:-2] + f"Sec-WebSocket-Extensions: {extension}\r\n\r\n".encode()
 
@@ -158,8 +160,8 @@ async def accept_upgrade(
     head = await reader.readuntil(b"\r\n\r\n")
     key = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key:")).split(b": ")[1]
     accept = base64.b64encode(hashlib.sha1(key + MAGIC).digest())
-    is_agreed = EXTENSION[compression] is not None and b"permessage-deflate" in head
-    extension = f"Sec-WebSocket-Extensions: {EXTENSION[compression]}\r\n".encode() if is_agreed else b""
+    is_agreed = ANSWER[compression] is not None and b"permessage-deflate" in head
+    extension = f"Sec-WebSocket-Extensions: {ANSWER[compression]}\r\n".encode() if is_agreed else b""
     writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                  b"Sec-WebSocket-Accept: " + accept + b"\r\n" + extension + b"\r\n")
     return head.split(b" ")[1], is_agreed
@@ -183,9 +185,9 @@ def wsproto_extensions(compression: str, is_client: bool) -> list:
     extension = PerMessageDeflate()
     if is_client:
         extension.offer()
-        extension.finalize(EXTENSION[compression])
+        extension.finalize(ANSWER[compression])
     else:
-        extension.accept(EXTENSION[compression])
+        extension.accept(OFFER[compression])
     return [extension]
 
 
@@ -344,7 +346,7 @@ def differences(whose: str, script: Script, ours: Seen, theirs: Seen) -> list[st
 async def check(context: Context) -> None:
     options = context.options
     seeds = [options.seed] if options.seed is not None else [options.first + index for index in range(options.count)]
-    modes = [options.compression] if options.compression is not None else list(EXTENSION)
+    modes = [options.compression] if options.compression is not None else list(OFFER)
     for compression in modes:
         await compare(context, seeds, compression)
     context.note(f"{len(seeds)} seeds from {seeds[0]}, compression {', '.join(modes)}")
@@ -360,12 +362,11 @@ async def compare(context: Context, seeds: list[int], compression: str) -> None:
         await play_to_server(port, played, ours, None, compression)
         for name in peers(played):
             found += differences(f"{name} server", played, ours, await their_server(name, played, compression))
-    # What ws-walker offers leaves no context.
-    walked = "off" if compression == "off" else "shared"
-    scripts = [script(seed, is_client=False, compression=walked) for seed in seeds]
-    for played, ours in zip(scripts, await our_clients(context, scripts, walked)):
+    # ws-walker offers both contexts, and takes over what the answer leaves of them.
+    scripts = [script(seed, is_client=False, compression=compression) for seed in seeds]
+    for played, ours in zip(scripts, await our_clients(context, scripts, compression)):
         for name in peers(played):
-            found += differences(f"{name} client", played, ours, await their_client(name, played, walked))
+            found += differences(f"{name} client", played, ours, await their_client(name, played, compression))
     for difference in found[:40]:
         print(f"  {difference}")
     expect(not found, f"{len(found)} differences in {len(seeds)} seeds from {seeds[0]}, compression {compression}")
@@ -375,7 +376,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=150, help="how many conversations each way (default 150)")
     parser.add_argument("--first", type=int, default=fresh_seed(), help="the first seed (default: a fresh one)")
     parser.add_argument("--seed", type=int, help="play this one alone")
-    parser.add_argument("--compression", choices=list(EXTENSION), help="one of them alone (default: all three)")
+    parser.add_argument("--compression", choices=list(OFFER), help="one of them alone (default: all three)")
 
 
 if __name__ == "__main__":

@@ -89,8 +89,9 @@ class Writer:
     def compressed(self, payload: bytes) -> bytes:
         """A message's payload as permessage-deflate has it (RFC 7692 §7.2.1)."""
         if self.deflater is None or self.compression != "context":
-            # ws-echo's contexts have a window of 12 bits.
-            self.deflater = zlib.compressobj(6, zlib.DEFLATED, -12 if self.compression == "context" else -15)
+            # ws-echo's contexts have a window of 12 bits, ws-walker's of 15.
+            bits = 12 if self.compression == "context" and self.is_client else 15
+            self.deflater = zlib.compressobj(6, zlib.DEFLATED, -bits)
         return (self.deflater.compress(payload) + self.deflater.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
     def message(self, payload: bytes, opcode: int, *, ends: bool = True) -> bytes:
