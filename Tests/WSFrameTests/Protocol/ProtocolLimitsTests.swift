@@ -3,71 +3,109 @@ import WSFrame
 
 @Suite("ProtocolLimits")
 struct ProtocolLimitsTests {
-    private func fragments(_ count: Int, of payload: [UInt8] = []) -> [UInt8] {
+    private func fragments(_ count: Int, of payload: [UInt8] = [], to role: Role) -> [UInt8] {
         (0..<count).flatMap { index in
-            ClientFrames.frame(
+            PeerFrames(of: role).frame(
                 index == 0 ? .binary : .continuation, payload, isFinal: index == count - 1)
         }
     }
 
-    @Test(arguments: [125, 200, 70_000])
-    func `a frame longer than framePayloadBytesMax fails with 1009`(limit: Int) throws {
+    @Test(arguments: [125, 200, 70_000], Role.both)
+    func `a frame longer than framePayloadBytesMax fails with 1009`(
+        limit: Int, role: Role
+    ) throws {
         let limits = ProtocolLimits(framePayloadBytesMax: limit)
         let most = [UInt8](repeating: 1, count: limit)
-        let bytes = ClientFrames.frame(.binary, most)
-        #expect(events(of: bytes, limits: limits) == [.message(.binary, most)])
+        let frames = PeerFrames(of: role)
+        let bytes = frames.frame(.binary, most)
+        #expect(events(of: bytes, role: role, limits: limits) == [.message(.binary, most)])
         let error = try #require(
-            violation(in: ClientFrames.frame(.binary, most + [1]), limits: limits))
+            violation(in: frames.frame(.binary, most + [1]), role: role, limits: limits))
         #expect(error.reason == .oversizedFrame(bytes: UInt64(limit + 1), max: limit))
         #expect(error.closeCode == .messageTooBig)
     }
 
-    @Test(arguments: [1, 125, 300])
-    func `a message longer than messageBytesMax fails with 1009`(limit: Int) throws {
+    @Test(arguments: [1, 125, 300], Role.both)
+    func `a message longer than messageBytesMax fails with 1009`(limit: Int, role: Role) throws {
         let limits = ProtocolLimits(messageBytesMax: limit)
         let most = [UInt8](repeating: 1, count: limit)
+        let frames = PeerFrames(of: role)
         #expect(
-            events(of: ClientFrames.frame(.binary, most), limits: limits)
+            events(of: frames.frame(.binary, most), role: role, limits: limits)
                 == [.message(.binary, most)])
         let error = try #require(
-            violation(in: ClientFrames.frame(.binary, most + [1]), limits: limits))
+            violation(in: frames.frame(.binary, most + [1]), role: role, limits: limits))
         #expect(error.reason == .oversizedMessage(bytes: UInt64(limit + 1), max: limit))
         #expect(error.closeCode == .messageTooBig)
     }
 
-    @Test func `the frames of a message are summed`() throws {
+    /// The longest that the way for whole frames takes, 64 KiB less one byte, and what is beyond it.
+    @Test(arguments: [65_534, 65_535, 65_536], Role.both)
+    func `the edge holds where the whole frame is in the input and where it is cut`(
+        limit: Int, role: Role
+    ) {
+        let frames = PeerFrames(of: role)
+        let most = [UInt8](repeating: 0x61, count: limit)
+        for limits in [
+            ProtocolLimits(framePayloadBytesMax: limit), ProtocolLimits(messageBytesMax: limit),
+        ] {
+            for pieceBytes in [1 << 20, 1_000] {
+                let taken = events(
+                    of: frames.frame(.text, most), pieceBytes: pieceBytes, role: role,
+                    limits: limits)
+                #expect(taken == [.message(.text, most)])
+                let refused = events(
+                    of: frames.frame(.text, most + [0x61]), pieceBytes: pieceBytes, role: role,
+                    limits: limits)
+                guard case .violation(let reason)? = refused.first else {
+                    Issue.record("\(limit + 1) bytes were taken")
+                    continue
+                }
+                #expect(ProtocolViolation(reason).closeCode == .messageTooBig)
+            }
+        }
+    }
+
+    @Test(arguments: Role.both)
+    func `the frames of a message are summed`(role: Role) throws {
         let limits = ProtocolLimits(messageBytesMax: 30)
-        let most = fragments(3, of: [UInt8](repeating: 1, count: 10))
+        let most = fragments(3, of: [UInt8](repeating: 1, count: 10), to: role)
         #expect(
-            events(of: most, limits: limits) == [
+            events(of: most, role: role, limits: limits) == [
                 .message(.binary, [UInt8](repeating: 1, count: 30))
             ])
-        let error = try #require(
-            violation(in: fragments(4, of: [UInt8](repeating: 1, count: 10)), limits: limits))
+        let more = fragments(4, of: [UInt8](repeating: 1, count: 10), to: role)
+        let error = try #require(violation(in: more, role: role, limits: limits))
         #expect(error.reason == .oversizedMessage(bytes: 40, max: 30))
     }
 
-    @Test(arguments: [1, 2, 1024])
-    func `a message of more than fragmentsMax frames fails with 1008`(limit: Int) throws {
+    @Test(arguments: [1, 2, 1024], Role.both)
+    func `a message of more than fragmentsMax frames fails with 1008`(
+        limit: Int, role: Role
+    ) throws {
         let limits = ProtocolLimits(fragmentsMax: limit)
-        #expect(events(of: fragments(limit), limits: limits) == [.message(.binary, [])])
-        let error = try #require(violation(in: fragments(limit + 1), limits: limits))
+        let most = fragments(limit, to: role)
+        #expect(events(of: most, role: role, limits: limits) == [.message(.binary, [])])
+        let error = try #require(
+            violation(in: fragments(limit + 1, to: role), role: role, limits: limits))
         #expect(error.reason == .excessiveFragments(max: limit))
         #expect(error.closeCode == .policyViolation)
     }
 
-    @Test func `fragments are counted anew for each message`() {
+    @Test(arguments: Role.both)
+    func `fragments are counted anew for each message`(role: Role) {
         let limits = ProtocolLimits(fragmentsMax: 3)
-        let bytes = fragments(3) + fragments(3) + fragments(3)
-        #expect(events(of: bytes, limits: limits).count == 3)
+        let bytes = (0..<3).flatMap { _ in fragments(3, to: role) }
+        #expect(events(of: bytes, role: role, limits: limits).count == 3)
     }
 
-    @Test func `more than controlFramesPerInputMax in one input fail with 1008`() throws {
+    @Test(arguments: Role.both)
+    func `more than controlFramesPerInputMax in one input fail with 1008`(role: Role) throws {
         let limits = ProtocolLimits(controlFramesPerInputMax: 5)
-        let message = ClientFrames.text("message that takes the short way")
-        let ping = ClientFrames.frame(.ping)
+        let message = PeerFrames(of: role).text("message that takes the short way")
+        let ping = PeerFrames(of: role).frame(.ping)
         let five = message + (0..<5).flatMap { _ in ping }
-        let observer = Observer(limits: limits)
+        let observer = Observer(role: role, limits: limits)
         for _ in 0..<10 { #expect(observer.receive(five).count == 6) }
         #expect(observer.receive(five + ping).last == .violation(.excessiveControlFrames(max: 5)))
         #expect(ProtocolViolation(.excessiveControlFrames(max: 5)).closeCode == .policyViolation)
