@@ -52,7 +52,9 @@ extension WebSocketConnection {
                 payload, opcode: opcode, isCompressed: isCompressed, maskingKey: key, into: target)
             return .accepted
         }
-        let frame = MaskedFrame(payload, opcode: opcode, isCompressed: isCompressed, key: key)
+        let frame = shard.maskedFrame(bytes: frameBytes)
+        frame.encode(
+            payload, opcode: opcode, isCompressed: isCompressed, key: key, count: frameBytes)
         return connection.write(frame.bytes, keptAliveBy: frame)
     }
 }

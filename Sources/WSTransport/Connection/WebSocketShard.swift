@@ -15,6 +15,8 @@ class WebSocketShard {
     @exclusivity(unchecked) var spareAssembly = SpareAssembly()
     @exclusivity(unchecked) var spareCold: WebSocketConnection.Cold?
     private var keys = MaskingKeys()
+    /// The latest of the frames that the gather buffer did not take.
+    private var spareFrame: MaskedFrame?
     /// Made for the first connection that compresses.
     private(set) var compressors: Compressors?
 
@@ -29,8 +31,23 @@ class WebSocketShard {
         hasInputTimeout = connection.inputTimeout != nil
     }
 
+    /// The largest memory of a sent frame that is kept for the next; beyond it, masking costs more
+    /// than the allocation.
+    static let spareFrameBytesMax = 256 << 10
+
     /// A fresh key for a frame of a client.
     func maskingKey() -> MaskingKey { keys.next() }
+
+    /// Memory for a frame of `count` bytes that the gather buffer does not take: that of the last one
+    /// where it was sent, which nobody else refers to then.
+    func maskedFrame(bytes count: Int) -> MaskedFrame {
+        if isKnownUniquelyReferenced(&spareFrame), let spareFrame, spareFrame.capacity >= count {
+            return spareFrame
+        }
+        let frame = MaskedFrame(capacity: count)
+        if count <= Self.spareFrameBytesMax { spareFrame = frame }
+        return frame
+    }
 
     /// One connection's part of the compression agreed on, or `nil` where none was.
     func codec(
