@@ -315,8 +315,8 @@ let package = Package(
         .testTarget(
             name: "WSTransportTests",
             dependencies: [
-                "AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting", "WSFrame",
-                "WSTransport",
+                "AllocationCounter", "Conversations", "LoopbackClient", "NetPoll", "NetPollTesting",
+                "SystemCallFilter", "WSFrame", "WSTransport",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -434,11 +434,15 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "allocation-run",
-            dependencies: ["AllocationCounter", "ConnPool", "NetPoll", "RPC"],
+            dependencies: ["AllocationCounter", "ConnPool", "Conversations", "NetPoll", "RPC"],
             path: "Tests/AllocationRun", swiftSettings: settings),
         .executableTarget(
             name: "store-run", dependencies: ["Hub", "HubSQLite"], path: "Tests/StoreRun",
             swiftSettings: settings),
+        .target(
+            name: "Conversations",
+            dependencies: ["AllocationCounter", "NetPoll", "WSFrame", "WSTransport"],
+            path: "Tests/Support/Conversations", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),

@@ -1,7 +1,7 @@
 import AllocationCounter
 import ConnPool
 
-/// Leases and calls in an optimised build, and fails where that allocated more memory than is promised:
+/// Leases, calls and messages in an optimised build, and fails where that allocated more memory than is promised:
 /// what a hot path costs without optimisation says nothing.
 @main
 struct AllocationRun {
@@ -30,6 +30,7 @@ struct AllocationRun {
         report("lease and return at two endpoints", try await leased(pool))
         await pool.close()
         failures += try await failingCalls()
+        failures += try await WebSocketAllocations.failing()
         if failures > 0 { fatalError("\(failures) hot paths allocate") }
     }
 

@@ -156,6 +156,30 @@ struct CompressionTests {
         #expect(bench.messages.isEmpty)
     }
 
+    /// The zeros become some 30 bytes.
+    @Test(arguments: [(1_032, true), (20, false)])
+    func `what inflates to more than inflationRatioMax is answered with 1009`(
+        ratio: Int, isTaken: Bool
+    ) async throws {
+        let bench = try await Bench {
+            $0.compression = .shared
+            $0.limits.inflationRatioMax = ratio
+        }
+        let peer = try CompressingPeer(bench, offering: Self.offer)
+        peer.send(String(repeating: "0", count: 10_000))
+        bench.network.runUntilIdle()
+        #expect(bench.messages.count == (isTaken ? 1 : 0))
+        if isTaken {
+            #expect(try peer.receive().count == 1)
+        } else {
+            #expect(peer.peer.closeCode == 1009)
+        }
+        peer.peer.close()
+        bench.network.runUntilIdle()
+        let violation = ProtocolViolation(.excessiveInflation(max: ratio))
+        #expect((bench.reasons == [.violation(violation)]) != isTaken)
+    }
+
     @Test func `what the queue refuses is not referred to later`() async throws {
         var context = CompressionConfiguration.context
         context.ownWindowBitsMax = 15

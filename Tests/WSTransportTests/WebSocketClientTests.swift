@@ -11,6 +11,8 @@ private final class Visitor: WebSocketHandler {
     var messages: [(kind: MessageKind, bytes: [UInt8])] = []
     var pongs: [(payload: [UInt8], roundTrip: Duration?)] = []
     var pings: [[UInt8]] = []
+    var pieces = 0
+    private var partial: [UInt8] = []
     var closes: [(code: CloseCode?, reason: String)] = []
     var reasons: [WebSocketCloseReason] = []
     var error: WebSocketClientError?
@@ -35,6 +37,19 @@ private final class Visitor: WebSocketHandler {
 
     func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
         messages.append((kind, message.withUnsafeBytes { Array($0) }))
+    }
+
+    func received(
+        piece: RawSpan, of kind: MessageKind, isFirst: Bool, isLast: Bool,
+        on connection: WebSocketConnection
+    ) {
+        let isInOrder = isFirst == partial.isEmpty || piece.byteCount == 0
+        #expect(isInOrder)
+        pieces += 1
+        partial += piece.withUnsafeBytes { Array($0) }
+        guard isLast else { return }
+        messages.append((kind, partial))
+        partial = []
     }
 
     func receivedPong(
@@ -175,6 +190,87 @@ struct WebSocketClientTests {
         // Of 600 keys of 32 bits, two are the same once in 24,000 runs; four, never.
         #expect(Set(frames.map { Array($0[2..<6]) }).count > 597)
         #expect(frames.allSatisfy { $0[6] ^ $0[2] == 1 && $0[7] ^ $0[3] == 2 })
+    }
+
+    @Test func `frames that wait keep their bytes, however many follow`() async throws {
+        let bench = try await Bench()
+        bench.echoes = false
+        let (_, connection) = try Self.open(bench) {
+            $0.connect.limits.sendQueueBytesMax = 4 << 20
+        }
+        // Beyond what is gathered, and beyond what is kept of a frame that was sent.
+        let messages = [70_000, 100, 200_000, 300_000, 70_000, 5_000, 200_000].enumerated().map {
+            [UInt8](repeating: UInt8($0), count: $1)
+        }
+        for _ in 0..<3 {
+            bench.messages = []
+            for message in messages { connection.send(message.span.bytes, kind: .binary) }
+            let areThere = bench.network.run(within: .seconds(30)) {
+                bench.messages.count == messages.count
+            }
+            #expect(areThere)
+            #expect(bench.messages.map(\.bytes) == messages)
+        }
+    }
+
+    private static func isHead(_ bytes: [UInt8]) -> Bool { bytes.suffix(4) == [13, 10, 13, 10] }
+
+    @Test func `a silent server is pinged, each time with a key of its own, and given up`()
+        async throws
+    {
+        let bench = try await Bench()
+        let server = Scripted { Self.isHead($0) ? Scripted.opening($0) : nil }
+        let address = try Self.script(bench, server)
+        let (visitor, _) = Self.connect(bench, to: address) {
+            $0.heartbeat = Heartbeat(interval: .seconds(10), timeout: .seconds(25))
+        }
+        bench.network.runUntilIdle()
+        server.received = []
+        bench.network.run(for: .milliseconds(9_900))
+        #expect(server.received.isEmpty)
+        bench.network.run(for: .milliseconds(200))
+        #expect(server.received.count == 6 && server.received.starts(with: [0x89, 0x80]))
+        bench.network.run(for: .milliseconds(14_700))
+        let pings = server.received
+        try #require(pings.count == 12)
+        #expect(pings[6...].starts(with: [0x89, 0x80]))
+        #expect(pings[2..<6] != pings[8..<12])
+        #expect(visitor.reasons.isEmpty)
+        bench.network.run(for: .milliseconds(300))
+        #expect(visitor.reasons == [.heartbeatTimedOut])
+    }
+
+    @Test func `a server that answers the heartbeat is kept`() async throws {
+        let bench = try await Bench()
+        let server = Scripted { received in
+            if Self.isHead(received) { return Scripted.opening(received) }
+            return received.suffix(6).starts(with: [0x89, 0x80]) ? [0x8A, 0] : nil
+        }
+        let address = try Self.script(bench, server)
+        let (visitor, _) = Self.connect(bench, to: address) {
+            $0.heartbeat = Heartbeat(interval: .seconds(10), timeout: .seconds(25))
+        }
+        bench.network.run(for: .seconds(305))
+        #expect(visitor.reasons.isEmpty)
+        #expect((28...30).contains(visitor.pongs.count))
+        // Nobody asked for them.
+        #expect(visitor.pongs.allSatisfy { $0.payload.isEmpty && $0.roundTrip == nil })
+    }
+
+    @Test(arguments: [0.0, 1.0])
+    func `messages in pieces go on with what was cut`(shortReads: Double) async throws {
+        let bench = try await Bench()
+        let (visitor, connection) = try Self.open(bench) { $0.delivery = .pieces }
+        bench.network.faults.shortReads = shortReads
+        let message = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+        connection.send(message.span.bytes, kind: .binary)
+        connection.send(text: "é")
+        connection.send(text: "")
+        let areBack = bench.network.run(within: .seconds(60)) { visitor.messages.count == 3 }
+        #expect(areBack)
+        #expect(visitor.messages.map(\.bytes) == [message, Array("é".utf8), []])
+        #expect(visitor.messages.map(\.kind) == [.binary, .text, .text])
+        #expect(visitor.pieces > 3)
     }
 
     @Test func `every handshake has a key of its own (RFC 6455 §4.1)`() async throws {

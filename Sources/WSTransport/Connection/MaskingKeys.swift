@@ -9,13 +9,21 @@ struct MaskingKeys: ~Copyable {
     static let batchCount = 256
 
     private let batch = UnsafeMutableBufferPointer<UInt32>.allocate(capacity: batchCount)
+    private let fill: (UnsafeMutableRawBufferPointer) -> Void
     private var left = 0
+
+    /// - Parameter fill: Where keys come from; anything but the kernel's generator is for tests.
+    init(
+        from fill: @escaping (UnsafeMutableRawBufferPointer) -> Void = Platform.fillWithRandomBytes
+    ) {
+        self.fill = fill
+    }
 
     deinit { batch.deallocate() }
 
     mutating func next() -> MaskingKey {
         if left == 0 {
-            Platform.fillWithRandomBytes(UnsafeMutableRawBufferPointer(batch))
+            fill(UnsafeMutableRawBufferPointer(batch))
             left = batch.count
         }
         left -= 1

@@ -25,3 +25,5 @@ int system_call_filter_io_uring_setup(void) { return __NR_io_uring_setup; }
 int system_call_filter_io_uring_enter(void) { return __NR_io_uring_enter; }
 
 int system_call_filter_io_uring_register(void) { return __NR_io_uring_register; }
+
+int system_call_filter_getrandom(void) { return __NR_getrandom; }

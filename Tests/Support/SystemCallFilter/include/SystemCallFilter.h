@@ -9,3 +9,6 @@ int system_call_filter_refuse(int call, int error);
 int system_call_filter_io_uring_setup(void);
 int system_call_filter_io_uring_enter(void);
 int system_call_filter_io_uring_register(void);
+
+/// The number of getrandom(2).
+int system_call_filter_getrandom(void);
