@@ -48,5 +48,10 @@ let package = Package(
             dependencies: [.product(name: "WSFrame", package: "longwire")],
             swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
         ),
+        .executableTarget(
+            name: "deflate-contexts",
+            dependencies: [.product(name: "WSFrame", package: "longwire")],
+            swiftSettings: [.enableUpcomingFeature("ExistentialAny")]
+        ),
     ]
 )

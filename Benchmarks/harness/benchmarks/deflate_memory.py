@@ -1,4 +1,5 @@
-"""`deflate-memory`: what a WebSocket that compresses costs in memory, idle and used, by setting of `ws-echo`."""
+"""`deflate-memory`: what a WebSocket that compresses costs in memory, idle and used, by setting of `ws-echo`, and what
+one context costs by its window and memory level."""
 
 import os
 import socket
@@ -9,7 +10,7 @@ from statistics import median
 from .. import report
 from ..plan import Plan
 from ..server import Running, Server, raise_file_limit
-from ..tools import ROOT, swift_product
+from ..tools import BENCHMARKS, ROOT, run, swift_product
 
 NAME = "deflate-memory"
 WARM_CONNECTIONS = 20
@@ -24,6 +25,12 @@ context over; `context` takes both over, with windows of 4 KiB and a memory leve
 said nothing for {idle} s, after which all that is not in use is given back; meanwhile one more connection, which does not \
 compress, sent a text every {pause} ms, and its longest round trip says how long the loop was held up at \
 most. What `shared` shows there is the machine's own noise, for nothing but one compressor is given back."""
+# Window bits and memory level: the defaults, the preset with contexts, and the edges of both.
+CONTEXTS = [(15, 9), (15, 8), (12, 8), (12, 5), (11, 4), (9, 1)]
+CONTEXT_COUNT = 200
+CONTEXT_MESSAGE_BYTES = 60_000
+CONTEXT_METHOD = """One context alone, by its window and memory level: growth of the same over {count} contexts in one \
+process, each used for one message of {size:,} bytes, behind 8 that did the same."""
 
 
 class DeflateMemory:
@@ -32,6 +39,7 @@ class DeflateMemory:
 
     def build(self) -> None:
         self.echo = swift_product(ROOT, "ws-echo")
+        self.contexts = swift_product(BENCHMARKS, "deflate-contexts")
 
     def run(self) -> str:
         raise_file_limit()
@@ -53,7 +61,20 @@ class DeflateMemory:
         columns = ["setting", "open, bytes", "used once, bytes"]
         if not self.plan.is_quick:
             columns += [f"idle for {IDLE_SECONDS} s, bytes", "longest round trip meanwhile, ms"]
-        return "\n\n".join([heading, method, report.table(columns, rows)])
+        return "\n\n".join([heading, method, report.table(columns, rows), *self.by_window()])
+
+    def by_window(self) -> list[str]:
+        rows = []
+        for bits, level in CONTEXTS:
+            arguments = [bits, level, CONTEXT_COUNT, CONTEXT_MESSAGE_BYTES]
+            command = [str(self.contexts), *map(str, arguments)]
+            rounds = [[int(word) for word in run(command, BENCHMARKS).split()] for _ in range(self.plan.rounds)]
+            cells = [f"{median(figures):,.0f}" for figures in zip(*rounds)]
+            rows.append([f"{bits}, {level}", *cells])
+            print(f"window of {bits} bits, memory level {level}:", *cells, flush=True)
+        columns = ["window bits, memory level", "a context to send, bytes", "a context to receive, bytes"]
+        method = CONTEXT_METHOD.format(count=CONTEXT_COUNT, size=CONTEXT_MESSAGE_BYTES)
+        return [method, report.table(columns, rows)]
 
     def round(self, setting: str, count: int, idle_seconds: int = 0) -> list[float]:
         command = [str(self.echo), "--host", "127.0.0.1", "--port", "{port}", "--loops", "1", "--compression", setting]
