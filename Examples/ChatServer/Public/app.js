@@ -226,7 +226,10 @@ function transmit(room, pending) {
   if (room.pending.get(pending.ref) !== pending || !room.joined) return;
   const message = { event: "say", json: { text: pending.text, ref: pending.ref }, idempotency: pending.ref };
   pending.isSent = true;
-  hub.publish(room.name, message).catch((error) => {
+  hub.publish(room.name, message).then((place) => {
+    room.sent(pending.ref, place);
+    renderPending();
+  }, (error) => {
     if (room.pending.get(pending.ref) !== pending) return;
     pending.isSent = false;
     const wait = error.code === NOT_JOINED ? 500 : error.retryAfter;

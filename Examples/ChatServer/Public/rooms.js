@@ -14,7 +14,7 @@ export class Room {
   isWanted = false;        // the hub has been asked for it; it is kept across connections
   epoch = null;
   offset = 0;
-  pending = new Map();     // ref → {ref, text, time, error, isSent}
+  pending = new Map();     // ref → {ref, text, time, error, isSent, place}
   typing = new Map();      // name → time of the last sign
   #wasJoined = false;
   #awaited = new Set();    // who was here before the connection was lost
@@ -57,6 +57,14 @@ export class Room {
     this.entries.splice(start, 0, ...added);
     this.offset = Math.max(this.offset, added.at(-1)?.offset ?? 0);
     return added;
+  }
+
+  /** A message has its place in the room: it is pending until it is seen, unless that is past. */
+  sent(ref, place) {
+    const pending = this.pending.get(ref);
+    if (!pending) return;
+    pending.place = place;
+    this.#forgetSaid();
   }
 
   /** Who is here, as the hub answered. */
@@ -117,7 +125,15 @@ export class Room {
     this.offset = message.offset;
     const entry = this.#entry(message);
     this.entries.push(entry);
+    this.#forgetSaid();
     return entry;
+  }
+
+  /** Of what was said and answered, what is past will not be seen: it was in a gap, or in another epoch. */
+  #forgetSaid() {
+    for (const [ref, { place }] of this.pending) {
+      if (place && (place.epoch !== this.epoch || place.offset <= this.offset)) this.pending.delete(ref);
+    }
   }
 
   #entry({ offset, from, text, time, ref }) {

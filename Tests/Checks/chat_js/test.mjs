@@ -1,0 +1,36 @@
+// The chat page's rooms.js: node --test Tests/Checks/chat_js/test.mjs
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const source = readFileSync(new URL("../../../Examples/ChatServer/Public/rooms.js", import.meta.url), "utf8");
+const { Room } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+const said = (offset, ref) => ({ offset, from: "Ann", text: `m${offset}`, time: 0, ref });
+const entered = (epoch, recovered = true) => ({ epoch, recovered, count: 1 });
+
+test("what was sent waits until it is seen, and no longer where that is past", () => {
+  const room = new Room("a");
+  room.enter(entered("e"));
+  for (const ref of ["r1", "r2", "r3", "r4"]) room.pending.set(ref, { ref });
+  // The answer comes first, then the message.
+  room.sent("r1", { epoch: "e", offset: 1 });
+  assert.ok(room.pending.has("r1"));
+  room.receive(said(1, "r1"));
+  assert.ok(!room.pending.has("r1"));
+  // It was said before the connection was lost, and its message was in the gap.
+  room.receive(said(9));
+  room.sent("r2", { epoch: "e", offset: 5 });
+  assert.ok(!room.pending.has("r2"));
+  // It is answered, and its message goes missing.
+  room.sent("r3", { epoch: "e", offset: 10 });
+  assert.ok(room.pending.has("r3"));
+  room.receive(said(12));
+  assert.ok(!room.pending.has("r3"));
+  // It was said in another life of the room.
+  room.sent("r4", { epoch: "d", offset: 90 });
+  assert.ok(!room.pending.has("r4"));
+  // One that was discarded meanwhile.
+  room.sent("r5", { epoch: "e", offset: 99 });
+  assert.equal(room.pending.size, 0);
+});
