@@ -205,6 +205,7 @@ function leave(room) {
 
 function forget(room) {
   rooms.delete(room.name);
+  room.leave();
   if (room === active) {
     active = null;
     const next = rooms.values().next().value;
@@ -223,7 +224,7 @@ function countUnread(room, entries) {
 // Sending
 
 function transmit(room, pending) {
-  if (room.pending.get(pending.ref) !== pending || !room.joined) return;
+  if (room.pending.get(pending.ref) !== pending || !room.joined || pending.isSent) return;
   const message = { event: "say", json: { text: pending.text, ref: pending.ref }, idempotency: pending.ref };
   pending.isSent = true;
   hub.publish(room.name, message).then((place) => {
@@ -340,6 +341,7 @@ function signOut(reason = "") {
   const leaving = hub;
   hub = null;
   leaving?.stop();
+  for (const room of rooms.values()) room.leave();
   rooms.clear();
   active = null;
   sessionStorage.removeItem("name");

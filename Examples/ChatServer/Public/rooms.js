@@ -59,6 +59,12 @@ export class Room {
     return added;
   }
 
+  /** One is no longer in the room, and says nothing more there. */
+  leave() {
+    this.joined = false;
+    this.pending.clear();
+  }
+
   /** A message has its place in the room: it is pending until it is seen, unless that is past. */
   sent(ref, place) {
     const pending = this.pending.get(ref);

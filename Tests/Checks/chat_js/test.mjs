@@ -34,3 +34,12 @@ test("what was sent waits until it is seen, and no longer where that is past", (
   room.sent("r5", { epoch: "e", offset: 99 });
   assert.equal(room.pending.size, 0);
 });
+
+test("a room that was left sends nothing more", () => {
+  const room = new Room("a");
+  room.enter(entered("e"));
+  room.pending.set("r", { ref: "r" });
+  room.leave();
+  assert.equal(room.joined, false);
+  assert.equal(room.pending.size, 0);
+});
