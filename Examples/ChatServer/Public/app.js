@@ -72,26 +72,12 @@ function entered({ topic, recovered, epoch, count }) {
   if (!room) return void hub.unsubscribe(topic).catch(() => {});
   const gap = room.enter({ recovered, epoch, count });
   if (gap && room === active) append([gap]);
-  if (gap) fill(room);
   for (const pending of room.pending.values()) if (!pending.error && !pending.isSent) transmit(room, pending);
   hub.members(topic).then((answer) => {
     room.setMembers(answer);
     if (room === active) showMembers(active, self);
   }, () => {});
   renderRooms();
-}
-
-/** Asks for what the history still has of what was missed. */
-async function fill(room) {
-  try {
-    const page = await hub.history(room.name, null, limits.historyMax);
-    if (rooms.get(room.name) !== room) return;
-    countUnread(room, room.fill(page));
-    if (room === active) renderRoom();
-    renderRooms();
-  } catch {
-    // The gap is shown; the next one may be filled.
-  }
 }
 
 function heard({ topic, event, from, json, offset }) {

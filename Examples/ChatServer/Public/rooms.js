@@ -45,20 +45,6 @@ export class Room {
     return gap;
   }
 
-  /** Puts what the history still has of a gap behind it; what came since is there already. */
-  fill({ epoch, messages }) {
-    const start = this.entries.findLastIndex((entry) => entry.kind === "gap") + 1;
-    if (start === 0 || epoch !== this.epoch) return [];
-    const known = new Set(this.entries.filter((entry) => entry.epoch === epoch).map((entry) => entry.offset));
-    const added = [];
-    for (const { offset, from, json } of messages) {
-      if (!known.has(offset)) added.push(this.#entry({ offset, from, ...json }));
-    }
-    this.entries.splice(start, 0, ...added);
-    this.offset = Math.max(this.offset, added.at(-1)?.offset ?? 0);
-    return added;
-  }
-
   /** One is no longer in the room, and says nothing more there. */
   leave() {
     this.joined = false;

@@ -7,7 +7,21 @@ const source = readFileSync(new URL("../../../Examples/ChatServer/Public/rooms.j
 const { Room } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
 
 const said = (offset, ref) => ({ offset, from: "Ann", text: `m${offset}`, time: 0, ref });
+const page = (epoch, ...offsets) => ({
+  epoch, offset: offsets.at(-1) ?? 0,
+  messages: offsets.map((offset) => ({ offset, from: "Ann", json: { text: `m${offset}`, time: 0 } })),
+});
 const entered = (epoch, recovered = true) => ({ epoch, recovered, count: 1 });
+const shown = (room) => room.entries.map((entry) => (entry.kind === "message" ? entry.text : entry.kind));
+
+test("what the hub still has of a gap follows it in order", () => {
+  const room = new Room("a");
+  room.begin(page("e", 1, 2));
+  room.enter(entered("e"));
+  assert.equal(room.enter(entered("e", false)).kind, "gap");
+  for (const offset of [5, 6, 7]) room.receive(said(offset));
+  assert.deepEqual(shown(room), ["m1", "m2", "gap", "m5", "m6", "m7"]);
+});
 
 test("what was sent waits until it is seen, and no longer where that is past", () => {
   const room = new Room("a");
