@@ -137,22 +137,29 @@ function enterRooms() {
 async function enter(room) {
   if (rooms.get(room.name) !== room) return;
   try {
-    let page = null;
-    try {
-      page = await hub.history(room.name, null, limits.historyMax);
-    } catch (error) {
-      if (error.code !== NOT_FOUND) throw error;
-    }
+    const page = await begin(room);
     if (rooms.get(room.name) !== room) return;
-    if (page) {
-      room.begin(page);
-      if (room === active) renderRoom();
-    }
     await hub.subscribe(room.name, page ? { epoch: page.epoch, offset: page.offset } : undefined);
+    // Where nobody had been, others may have come, and have said something, before this one was in.
+    if (!page) await begin(room).catch(() => {});
     if (room === active) renderRoom();
   } catch (error) {
     room.isWanted = false;
     if (error.kind === "failed" && rooms.get(room.name) === room) refused(room.name, error.message);
+  }
+}
+
+/** Asks for what was said in a room; returns that page of its history, or null where there is no such room. */
+async function begin(room) {
+  try {
+    const page = await hub.history(room.name, null, limits.historyMax);
+    if (rooms.get(room.name) !== room) return null;
+    room.begin(page);
+    if (room === active) renderRoom();
+    return page;
+  } catch (error) {
+    if (error.code !== NOT_FOUND) throw error;
+    return null;
   }
 }
 

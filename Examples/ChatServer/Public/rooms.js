@@ -23,10 +23,10 @@ export class Room {
     this.name = name;
   }
 
-  /** Takes what was said before one came: the newest of the history. */
+  /** Takes what was said before one came, the newest of the history: each message has its place among those that are there. */
   begin({ epoch, messages }) {
-    this.epoch = epoch;
-    for (const { offset, from, json } of messages) this.#take({ offset, from, ...json });
+    this.#live(epoch);
+    for (const { offset, from, json } of messages) this.#insert({ offset, from, ...json });
   }
 
   /** One is in the room, for the first time or again; returns the entry of a gap, if there is one. */
@@ -37,8 +37,7 @@ export class Room {
       gap = { kind: "gap", text: isNew ? "The room was started anew." : "Some messages were missed while you were away." };
       this.entries.push(gap);
     }
-    if (isNew) this.offset = 0;
-    this.epoch = epoch;
+    this.#live(epoch);
     this.count = count ?? 0;
     this.joined = true;
     this.#wasJoined = true;
@@ -112,6 +111,12 @@ export class Room {
     return [...this.typing.keys()].filter((name) => name !== self);
   }
 
+  /** The room is in this epoch, in which its messages are counted. */
+  #live(epoch) {
+    if (this.epoch !== epoch) this.offset = 0;
+    this.epoch = epoch;
+  }
+
   #take(message) {
     if (message.offset <= this.offset) return null;
     this.offset = message.offset;
@@ -119,6 +124,12 @@ export class Room {
     this.entries.push(entry);
     this.#forgetSaid();
     return entry;
+  }
+
+  #insert(message) {
+    const next = this.entries.findIndex(({ epoch, offset }) => epoch === this.epoch && offset >= message.offset);
+    if (next < 0) return void this.#take(message);
+    if (this.entries[next].offset !== message.offset) this.entries.splice(next, 0, this.#entry(message));
   }
 
   /** Of what was said and answered, what is past will not be seen: it was in a gap, or in another epoch. */

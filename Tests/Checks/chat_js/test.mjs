@@ -14,6 +14,27 @@ const page = (epoch, ...offsets) => ({
 const entered = (epoch, recovered = true) => ({ epoch, recovered, count: 1 });
 const shown = (room) => room.entries.map((entry) => (entry.kind === "message" ? entry.text : entry.kind));
 
+test("a history of another epoch is counted from its own beginning", () => {
+  const room = new Room("a");
+  room.begin(page("e1", 7, 8));
+  room.begin(page("e2", 1, 2));
+  room.enter(entered("e2"));
+  assert.ok(room.receive(said(3)));
+  assert.equal(room.receive(said(2)), null);
+  assert.deepEqual(shown(room), ["m7", "m8", "m1", "m2", "m3"]);
+});
+
+test("a history that comes after the first messages stands before them, and nothing is there twice", () => {
+  const room = new Room("a");
+  room.enter(entered("e", false));
+  room.receive(said(3));
+  room.apply({ joined: ["Bob"], left: [], count: 2 }, "Ann");
+  room.begin(page("e", 1, 2, 3, 4));
+  assert.deepEqual(shown(room), ["m1", "m2", "m3", "notice", "m4"]);
+  assert.equal(room.receive(said(4)), null);
+  assert.ok(room.receive(said(5)));
+});
+
 test("what the hub still has of a gap follows it in order", () => {
   const room = new Room("a");
   room.begin(page("e", 1, 2));
