@@ -34,6 +34,8 @@ const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010, 4401, 4403];
 const OFFERED_TOKEN = /^[\w.-]{1,4096}$/;
 const BAD_TOKEN = 11;
 const INBOX_REMEMBERED = 1024;
+/** The longest time of a timer, in ms; beyond it they fire at once. */
+const TIMER_MAX = 2 ** 31 - 1;
 
 /** Why a call had no success: `code` of PROTOCOL.md for what the hub refused, and `reason` for people. */
 export class HubError extends Error {
@@ -230,7 +232,7 @@ export class HubClient {
       call.settle(new HubError("disconnected"));
     }
     const bound = Math.min(this.#options.retryAfterMax, this.#options.retryAfter * 2 ** Math.min(this.#failures, 30));
-    const delay = this.#advised >= 0 ? this.#advised : Math.random() * bound;
+    const delay = Math.min(TIMER_MAX, this.#advised >= 0 ? this.#advised : Math.random() * bound);
     this.#advised = -1;
     this.#failures += 1;
     this.#retryTimer = setTimeout(() => this.#connect(), delay);

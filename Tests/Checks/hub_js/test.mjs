@@ -199,3 +199,19 @@ test("a client comes again when the close says, and not at all where that is of 
   await turn();
   assert.equal(sockets.length, 2);
 });
+
+test("a time beyond what timers take is the longest they take, and not none at all", async () => {
+  const { client, sockets, events } = scripted();
+  sockets[0].open();
+  sockets[0].end(4429, "retry-after=4294967295;too many");
+  await turn();
+  assert.equal(sockets.length, 1);
+  assert.equal(events.findLast(([name]) => name === "disconnected")[1].retryAfter, 2 ** 31 - 1);
+  client.retryNow();
+  sockets[1].open();
+  sockets[1].tell({ type: "reconnect", after: 2 ** 40 });
+  sockets[1].end(1001);
+  await turn();
+  assert.equal(sockets.length, 2);
+  client.stop();
+});
