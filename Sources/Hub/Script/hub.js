@@ -84,15 +84,13 @@ export class HubClient {
   #watchTimer = 0;
   #heard = 0;
   #pinged = 0;
+  #listening = /** @type {AbortController | null} */ (null);
 
   /** @param {string | URL} url @param {Options} [options] */
   constructor(url, options = {}) {
     this.#url = String(url);
     this.#options = { retryAfter: 500, retryAfterMax: 30_000, stableAfter: 5_000, callTimeout: 10_000, callsMax: 256, ...options };
     this.token = options.token ?? "";
-    // A page that comes back to the network, or to the front, need not wait.
-    globalThis.addEventListener?.("online", () => this.retryNow());
-    globalThis.document?.addEventListener("visibilitychange", () => { if (!document.hidden) this.#watch(); });
   }
 
   /** @param {EventName} name @param {(detail: any) => void} handler @returns {() => void} ends it */
@@ -107,6 +105,7 @@ export class HubClient {
     if (this.state !== "offline" && this.state !== "stopped") return;
     this.#set("offline");
     this.#failures = 0;
+    this.#listen();
     this.#connect();
   }
 
@@ -245,10 +244,21 @@ export class HubClient {
     clearTimeout(this.#retryTimer);
     this.#retryTimer = 0;
     this.#drop();
+    this.#listening?.abort();
+    this.#listening = null;
     this.#set("stopped");
     for (const call of this.#calls.values()) call.settle(new HubError("stopped"));
     this.#calls.clear();
     this.#tell("disconnected", { why, code, reason, retryAfter: null });
+  }
+
+  /** A page that comes back to the network, or to the front, need not wait. */
+  #listen() {
+    if (this.#listening) return;
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    globalThis.addEventListener?.("online", () => this.retryNow(), { signal });
+    globalThis.document?.addEventListener("visibilitychange", () => { if (!document.hidden) this.#watch(); }, { signal });
   }
 
   #drop() {

@@ -215,3 +215,29 @@ test("a time beyond what timers take is the longest they take, and not none at a
   assert.equal(sockets.length, 2);
   client.stop();
 });
+
+test("a client listens to its window from start to stop", async () => {
+  const window = new EventTarget();
+  globalThis.addEventListener = window.addEventListener.bind(window);
+  try {
+    const { client, sockets } = scripted({ retryAfter: 1e6, retryAfterMax: 1e6 });
+    const online = () => window.dispatchEvent(new Event("online"));
+    let calls = 0;
+    const retryNow = client.retryNow.bind(client);
+    client.retryNow = () => { calls += 1; retryNow(); };
+    sockets[0].end(1006);
+    online();
+    assert.deepEqual([calls, sockets.length], [1, 2]);
+    client.stop();
+    online();
+    assert.equal(calls, 1);
+    client.start();
+    online();
+    assert.deepEqual([calls, sockets.length], [2, 3]);
+    sockets[2].end(1008, "go away");
+    online();
+    assert.equal(calls, 2);
+  } finally {
+    delete globalThis.addEventListener;
+  }
+});
