@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Chromium pages in one room see each other's messages, names and leaving, come back from lost connections and a restart
-without missing anything, and are one person on two devices; screenshots of every look."""
+where they were or tell of a gap, and are one person on two devices; screenshots of every look."""
 
 import argparse
 import asyncio
