@@ -113,6 +113,7 @@ final class HubNode: BrokerNode {
                 return .overloaded
             }
             topic.remember(publication, .published(nil), at: now, &state)
+            topic.count(&state)
             return nil
         }
         if let answer { return answer }

@@ -48,6 +48,13 @@ public struct HubConfiguration: Sendable {
         ///
         /// Default 1,000,000.
         public var subscribersMax = 1_000_000
+        /// Idempotency keys of publications that are remembered, each for five minutes; beyond, the
+        /// oldest are forgotten before that, and what is published again under one of them is
+        /// published twice.
+        ///
+        /// Default 10,000; 0 remembers none. A durable store remembers those of what it stores by
+        /// itself.
+        public var idempotencyKeysMax = 10_000
 
         /// Creates the defaults.
         public init() {}
@@ -141,11 +148,12 @@ public struct HubConfiguration: Sendable {
     /// Default 5 s.
     public var closeTimeout = Duration.seconds(5)
 
-    /// Bytes of messages and sessions that are held in all; `nil`, the default, for as many as the
-    /// other limits allow.
+    /// Bytes of messages, idempotency keys and sessions that are held in all; `nil`, the default, for
+    /// as many as the other limits allow.
     ///
-    /// From seven eighths of it on nobody new is let in (503). Beyond it histories, and what waits for
-    /// slow subscribers, are kept to a quarter of their bounds, too. A session counts as 1 KiB.
+    /// From seven eighths of it on nobody new is let in (503). Beyond it histories, keys, and what
+    /// waits for slow subscribers, are kept to a quarter of their bounds, too. A session counts as
+    /// 1 KiB, a key as 128 bytes and its own.
     public var memoryBytesMax: Int?
     /// Sessions of one user; beyond, ``IdentifyError/tooManySessions``.
     ///

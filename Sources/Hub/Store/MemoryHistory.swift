@@ -5,7 +5,7 @@ struct MemoryHistory {
     private var messages = Ring<StoredMessage>()
     private var bytes = 0
     private var age: Duration?
-    private var keys = IdempotencyKeys<UInt64>()
+    private var keys = IdempotencyKeys<UInt64>(keysMax: MemoryMessageStore.keysMax)
 
     init(epoch: Epoch) {
         self.epoch = epoch

@@ -13,7 +13,7 @@ struct MemoryInbox {
     private var order: [InboxID] = []
     private var bytes = 0
     private var last: UInt64 = 0
-    private var keys = IdempotencyKeys<InboxID>()
+    private var keys = IdempotencyKeys<InboxID>(keysMax: MemoryMessageStore.keysMax)
 
     mutating func deposit(_ deposit: InboxDeposit, at now: Timestamp) -> InboxDeposited {
         if let key = deposit.idempotencyKey, let known = keys.value(of: key, at: now) {

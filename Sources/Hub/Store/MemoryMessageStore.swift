@@ -4,7 +4,12 @@ import Synchronization
 ///
 /// The default of a hub. It answers at once, and bounds what it holds by the limits of each entry and
 /// by what has expired; topics and users that hold nothing are forgotten by ``removeExpired(at:)``.
+/// Of each topic and each inbox it remembers the last 10,000 idempotency keys, as long as they are to
+/// be remembered.
 public final class MemoryMessageStore: MessageStore {
+    /// Idempotency keys that are remembered of each topic and each inbox.
+    static let keysMax = 10_000
+
     private struct State {
         var topics: [ExactName: MemoryHistory] = [:]
         var inboxes: [ExactName: MemoryInbox] = [:]

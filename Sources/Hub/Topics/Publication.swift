@@ -27,7 +27,13 @@ public struct Publication: Sendable {
 
     /// Names the publication, so that it may be tried again: one with the same key that came less
     /// than five minutes ago is not published again, and answered with its position.
+    ///
+    /// A topic remembers the last ``HubConfiguration/TopicLimits/idempotencyKeysMax`` of them; that of
+    /// a volatile publication is passed over.
     public var idempotencyKey: String?
+
+    /// The key to remember.
+    var repeatKey: String? { durability == .volatile ? nil : idempotencyKey }
 
     private enum Body {
         case message(HubMessage)

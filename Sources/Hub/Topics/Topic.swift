@@ -18,7 +18,7 @@ public final class Topic: Sendable {
         var presence: PresenceSet
         var subscribers = 0
         var metrics = TopicMetrics()
-        var keys = IdempotencyKeys<PublishOutcome>()
+        var keys: IdempotencyKeys<PublishOutcome>
         /// Who hears its messages on the server's side.
         var listeners: [TopicListener] = []
         /// What they have not heard yet.
@@ -32,6 +32,9 @@ public final class Topic: Sendable {
         var position: TopicPosition {
             TopicPosition(epoch: log.epoch, offset: log.offset)
         }
+
+        /// Bytes of the messages held, and of the keys that are remembered.
+        var bytes: Int { log.bytes + keys.bytes }
 
         func join(after position: TopicPosition?, usersMax: Int) -> TopicJoin {
             let (entries, recovered) = log.messages(after: position)
@@ -72,7 +75,10 @@ public final class Topic: Sendable {
                 historyBytesMax: limits.historyBytesMax,
                 liveMessagesMax: limits.undeliveredMessagesMax,
                 liveBytesMax: limits.undeliveredBytesMax))
-        state = Mutex(State(log: log, presence: PresenceSet(mode: limits.presence)))
+        state = Mutex(
+            State(
+                log: log, presence: PresenceSet(mode: limits.presence),
+                keys: IdempotencyKeys(keysMax: limits.idempotencyKeysMax)))
         if !isLoaded { state.withLock { $0.isLoaded = false } }
         updateListeners()
     }
@@ -129,9 +135,9 @@ public final class Topic: Sendable {
             state.metrics.published += 1
             isHeard = state.note(entry)
             if let age = limits.historyAge { state.log.dropHistory { $0.time + age <= now } }
-            count(&state)
             let outcome = PublishOutcome.published(stored ? entry.position : nil)
             remember(publication, outcome, at: now, &state)
+            count(&state)
             return (outcome, wake)
         }
         for loop in wake { shards[loop].post(self) }
@@ -143,15 +149,15 @@ public final class Topic: Sendable {
     func known(
         _ publication: Publication, at now: Timestamp, _ state: borrowing State
     ) -> PublishOutcome? {
-        publication.idempotencyKey.flatMap { state.keys.value(of: $0, at: now) }
+        publication.repeatKey.flatMap { state.keys.value(of: $0, at: now) }
     }
 
-    /// Remembers what became of a publication that may be tried again.
+    /// Remembers what became of a publication that may be tried again; ``count(_:)`` is to follow.
     func remember(
         _ publication: Publication, _ outcome: PublishOutcome, at now: Timestamp,
         _ state: inout State
     ) {
-        guard let key = publication.idempotencyKey else { return }
+        guard let key = publication.repeatKey else { return }
         state.keys.remember(key, outcome, until: now + Self.keyLife, at: now)
     }
 
@@ -170,14 +176,22 @@ public final class Topic: Sendable {
         guard let ledger = shards.first?.directories.ledger else { return }
         if ledger.stage == .shrinking {
             state.log.shrinkHistory(to: MemoryLedger.shrunkTo)
+            state.keys.shrink(to: limits.idempotencyKeysMax / MemoryLedger.shrunkTo)
         }
-        guard state.countedBytes != state.log.bytes else { return }
-        ledger.add(state.log.bytes - state.countedBytes)
-        state.countedBytes = state.log.bytes
+        let bytes = state.bytes
+        guard state.countedBytes != bytes else { return }
+        ledger.add(bytes - state.countedBytes)
+        state.countedBytes = bytes
     }
 
-    /// Gives way where memory is short.
-    func giveWay() { state.withLock { count(&$0) } }
+    /// Forgets keys whose time has passed, and gives way where memory is short.
+    func giveWay() {
+        let now = shards[0].configuration.calendar()
+        state.withLock { state in
+            state.keys.removeExpired(at: now)
+            count(&state)
+        }
+    }
 
     /// What it did since it was made.
     ///
