@@ -127,6 +127,15 @@ struct HubClientTests {
         #expect(after.world.hub.sessions(of: "ann").count == 1)
     }
 
+    @Test(arguments: ["not a token", "a,b", "\u{e9}\r\n"])
+    func `a stored token that is none makes a new session`(token: String) async throws {
+        let bench = try await ClientBench()
+        let (_, hears) = bench.client("ann") { $0.token = token }
+        bench.world.run(for: .seconds(1))
+        #expect(hears.resumptions == [false])
+        #expect(hears.retries.isEmpty)
+    }
+
     @Test func `what is asked without a connection is asked when there is one`() async throws {
         let bench = try await ClientBench()
         bench.world.network.setRoute(.refused, to: bench.world.address)

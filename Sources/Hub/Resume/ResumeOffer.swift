@@ -10,9 +10,21 @@ package enum ResumeOffer {
     /// servers and proxies take.
     package static let tokenBytesMax = 4_096
 
-    /// The subprotocol that offers a token; `nil` for a longer one.
+    /// The subprotocol that offers a token; `nil` for a longer one, and for one of other bytes than
+    /// letters, digits, `-`, `_` and `.`: a request must not be sent with every byte (RFC 6455 §4.1).
     package static func subprotocol(for token: String) -> String? {
-        (1...tokenBytesMax).contains(token.utf8.count) ? prefix + token : nil
+        let bytes = token.utf8
+        guard (1...tokenBytesMax).contains(bytes.count), bytes.allSatisfy(isOffered) else {
+            return nil
+        }
+        return prefix + token
+    }
+
+    private static func isOffered(_ byte: UInt8) -> Bool {
+        switch Unicode.Scalar(byte) {
+        case "a"..."z", "A"..."Z", "0"..."9", "-", "_", ".": true
+        default: false
+        }
     }
 
     /// The token that a request offers.
