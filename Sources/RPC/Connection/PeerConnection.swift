@@ -28,7 +28,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// Calls of this side that are over, for callers on the loop; others use ``calls``.
     @exclusivity(unchecked) var idleCalls: [PendingCall] = []
     private(set) var isClosed = false
-    /// How much of a stream is read before the loop is told, so that credit goes back.
+    /// How much of a stream is read before the loop is told, so that credit goes back: its own, and
+    /// the connection's, which other streams wait for.
     let creditStep: Int
     /// The connection's queue is above its high watermark: streams wait.
     var isCongested = false
@@ -61,7 +62,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         self.onClose = onClose
         callTimeout = configuration.callTimeout?.inNanoseconds ?? .max
         let limits = configuration.core
-        creditStep = max(1, Int(limits.settings.streamCredit) / 4)
+        let credit = min(limits.settings.streamCredit, limits.settings.connectionCredit)
+        creditStep = max(1, Int(credit) / 4)
         core = ConnectionCore(
             role: role, limits: limits, now: connection.loop.now.nanoseconds)
         decoder = FrameDecoder(

@@ -51,10 +51,10 @@ struct StreamCallTests {
         return handlers
     }
 
-    /// Reads one message, and none any more until its task is cancelled.
-    private static func readOne(of replies: RPCInbound<[UInt8]>) async throws {
+    /// Reads so many messages, and none any more until its task is cancelled.
+    private static func read(_ count: Int = 1, of replies: RPCInbound<[UInt8]>) async throws {
         var iterator = replies.makeAsyncIterator()
-        _ = try await iterator.next()
+        for _ in 0..<count { _ = try await iterator.next() }
         let (stream, continuation) = AsyncStream<Void>.makeStream()
         for await _ in stream {}
         withExtendedLifetime(continuation) {}
@@ -175,7 +175,7 @@ struct StreamCallTests {
         let (world, connection) = try makeWorld()
         _ = try world.run { try await connection.call(Numbers.ping, []) }
         let running = world.start {
-            try await connection.call(Numbers.pour, []) { try await Self.readOne(of: $0) }
+            try await connection.call(Numbers.pour, []) { try await Self.read(of: $0) }
         }
         world.network.runUntilIdle()
         let written = world.witness.started
@@ -203,7 +203,7 @@ struct StreamCallTests {
         _ = try world.run { try await connection.call(Numbers.ping, []) }
         let running = (0..<2).map { _ in
             world.start {
-                try await connection.call(Numbers.pour, []) { try await Self.readOne(of: $0) }
+                try await connection.call(Numbers.pour, []) { try await Self.read(of: $0) }
             }
         }
         world.network.runUntilIdle()
@@ -214,6 +214,40 @@ struct StreamCallTests {
         for call in running { call.task?.cancel() }
         world.network.runUntilIdle()
         #expect(running.allSatisfy { $0.isOver })
+    }
+
+    @Test func `what a reader has taken is credit for others, though it reads no further`() throws {
+        let (world, _) = try makeWorld()
+        var configuration = RPCConfiguration()
+        configuration.streamCreditBytes = 8 << 20
+        configuration.connectionCreditBytes = 64 << 10
+        let connection = try world.connect(configuration)
+        _ = try world.run { try await connection.call(Numbers.ping, []) }
+        let (gate, opener) = AsyncStream<Void>.makeStream()
+        let reader = world.start {
+            try await connection.call(Numbers.pour, [4]) { replies in
+                for await _ in gate { break }
+                try await Self.read(3, of: replies)
+            }
+        }
+        world.network.runUntilIdle()
+        // All that the connection's credit allows waits to be read.
+        #expect(world.witness.started == 4)
+        opener.yield()
+        world.network.runUntilIdle()
+        let other = world.start {
+            try await connection.call(Numbers.countUp, [3]) { replies in
+                var count = 0
+                for try await _ in replies { count += 1 }
+                return count
+            }
+        }
+        world.network.runUntilIdle()
+        #expect(other.value == 3)
+        other.task?.cancel()
+        reader.task?.cancel()
+        world.network.runUntilIdle()
+        #expect(reader.isOver)
     }
 
     @Test func `what is streamed through a window holds no more than the window`() throws {
@@ -236,7 +270,7 @@ struct StreamCallTests {
     @Test func `an uncounted stream that nobody reads fails at its bound`() throws {
         let (world, connection) = try makeWorld(negotiates: false)
         let running = world.start {
-            try await connection.call(Numbers.pour, [200]) { try await Self.readOne(of: $0) }
+            try await connection.call(Numbers.pour, [200]) { try await Self.read(of: $0) }
         }
         world.network.run(for: .seconds(1))
         let left = connection.peer.core.outgoing.count
