@@ -136,6 +136,42 @@ struct HubClientTests {
         #expect(hears.retries.isEmpty)
     }
 
+    @Test func `it comes again when the close of its connection says`() async throws {
+        let bench = try await ClientBench()
+        let (_, hears) = bench.client("ann")
+        bench.world.run(for: .seconds(1))
+        let hint = RetryHint(.milliseconds(7_500))
+        bench.world.hub.kick(
+            Recipients(.everyone), code: .tooMany, reason: hint.closeReason("too fast"))
+        bench.world.run(for: .seconds(7))
+        #expect(hears.retries == [hint.delay])
+        #expect(hears.resumptions.count == 1)
+        bench.world.run(for: .seconds(1))
+        #expect(hears.resumptions.count == 2)
+        // That was for this once.
+        bench.cutOff()
+        bench.world.run(for: .seconds(1))
+        let second = try #require(hears.retries.last ?? nil)
+        #expect(second < .seconds(1))
+    }
+
+    @Test func `it comes again when the answer that refused it says`() async throws {
+        let bench = try await ClientBench {
+            var rate = HandshakeRate()
+            (rate.perSecond, rate.burst, rate.reservedForResumes) = (1, 1, 0)
+            $0.handshakeRate = rate
+        }
+        let (_, first) = bench.client("ann")
+        bench.world.run(for: .milliseconds(100))
+        let (_, second) = bench.client("bob")
+        bench.world.run(for: .milliseconds(100))
+        #expect(first.resumptions.count == 1)
+        let delay = try #require(second.retries.first ?? nil)
+        #expect(delay >= .seconds(1) && delay <= .seconds(2))
+        bench.world.run(for: .seconds(3))
+        #expect(second.resumptions == [false])
+    }
+
     @Test func `what is asked without a connection is asked when there is one`() async throws {
         let bench = try await ClientBench()
         bench.world.network.setRoute(.refused, to: bench.world.address)

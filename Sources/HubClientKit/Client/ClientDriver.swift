@@ -96,6 +96,7 @@ final class ClientDriver: @unchecked Sendable {
             }
         case .failure(let error):
             guard core.phase == .connecting else { return }
+            if let delay = error.retryAfter { core.advised(delay) }
             lost(.unreachable("\(error)"), isFinal: error.isFinal)
         }
     }
@@ -167,6 +168,14 @@ extension ClientDriver: WebSocketHandler {
         }
     }
 
+    func receivedClose(
+        _ code: CloseCode?, reason: RawSpan, on connection: WebSocketConnection
+    ) {
+        guard connection === self.connection else { return }
+        let text = reason.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        if let hint = RetryHint(closeReason: text) { core.advised(hint.delay) }
+    }
+
     func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
         guard connection === self.connection else { return }
         lost(.closed(reason), isFinal: reason.isFinal)
@@ -204,6 +213,12 @@ extension WebSocketCloseReason {
 }
 
 extension WebSocketClientError {
+    /// When the hub that refused says to come again.
+    fileprivate var retryAfter: Duration? {
+        guard case .handshake(let error) = reason else { return nil }
+        return error.retryAfter
+    }
+
     /// Coming again would end the same way.
     fileprivate var isFinal: Bool {
         switch reason {

@@ -94,6 +94,9 @@ struct ClientCore {
         )
     }
 
+    /// The hub said when to come again, in the close of the connection or the answer that refused it.
+    mutating func advised(_ delay: Duration) { backoff.advised = delay }
+
     mutating func stop() -> [Action] {
         phase = .stopped
         let ended = calls.keys.map { Action.finish($0, .failure(.stopped)) }

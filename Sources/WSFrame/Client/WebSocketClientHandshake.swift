@@ -92,7 +92,8 @@ public struct WebSocketClientHandshake: Sendable {
                 throw WebSocketHandshakeError(
                     .redirected(head.status, location: head.header("location")))
             default:
-                throw WebSocketHandshakeError(.refused(head.status))
+                throw WebSocketHandshakeError(
+                    .refused(head.status), retryAfter: Self.retryAfter(of: head))
             }
         }
         guard head.version == .http11, isWebSocket(head),
@@ -109,6 +110,15 @@ public struct WebSocketClientHandshake: Sendable {
             throw WebSocketHandshakeError(.unofferedSubprotocol)
         }
         return WebSocketOpening(head: head, subprotocol: chosen.first, compression: compression)
+    }
+
+    /// The seconds of a `Retry-After`; `nil` where it is none, a date, or more than 32 bits hold.
+    private static func retryAfter(of head: HTTPResponseHead) -> Duration? {
+        guard let value = head.header("retry-after"),
+            value.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let seconds = UInt32(value)
+        else { return nil }
+        return .seconds(Int64(seconds))
     }
 
     /// Checks what the server says of extensions (RFC 6455 §9.1, RFC 7692 §5.1).

@@ -26,9 +26,13 @@ public struct WebSocketHandshakeError: Error, Hashable, Sendable {
     }
 
     public let reason: Reason
+    /// How long the server asks to wait before the next attempt, where its refusal says so in seconds
+    /// (`Retry-After`, RFC 9110 §10.2.3); a date is passed over.
+    public let retryAfter: Duration?
 
-    public init(_ reason: Reason) {
+    public init(_ reason: Reason, retryAfter: Duration? = nil) {
         self.reason = reason
+        self.retryAfter = retryAfter
     }
 }
 

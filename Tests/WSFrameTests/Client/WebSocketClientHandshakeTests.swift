@@ -188,6 +188,22 @@ struct WebSocketClientHandshakeTests {
                 == .refused(HTTPStatus(rawValue: status)))
     }
 
+    @Test(
+        arguments: [
+            ("0", 0), ("17", 17), ("4294967295", 4_294_967_295), ("4294967296", nil), ("-1", nil),
+            ("+1", nil), ("1.5", nil), ("", nil), ("Fri, 31 Dec 1999 23:59:59 GMT", nil),
+        ] as [(String, Int64?)])
+    func `a refusal tells when to come again (RFC 9110 §10.2.3)`(
+        value: String, seconds: Int64?
+    ) throws {
+        let answer = "HTTP/1.1 503\r\nRetry-After: \(value)\r\nContent-Length: 0\r\n\r\n"
+        let error = #expect(throws: WebSocketHandshakeError.self) {
+            try ClientFixture.outcome(of: Array(answer.utf8))?.get()
+        }
+        #expect(error?.reason == .refused(.serviceUnavailable))
+        #expect(error?.retryAfter == seconds.map { .seconds($0) })
+    }
+
     @Test(arguments: [
         ClientFixture.answer(upgrade: ""), ClientFixture.answer(upgrade: "Upgrade: h2c\r\n"),
         ClientFixture.answer(upgrade: "Upgrade: websocket, h2c\r\n"),
