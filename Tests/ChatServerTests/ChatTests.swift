@@ -172,6 +172,23 @@ struct ChatTests {
         #expect(page?.messages.isEmpty ?? false)
     }
 
+    @Test(arguments: [Payload.Format.json, .text])
+    func `of typing nothing is passed on but whether`(format: Payload.Format) async throws {
+        let bench = try await Bench()
+        let ada = try bench.enter("Ada", "a")
+        let bob = try bench.enter("Bob", "a")
+        let more = String(repeating: "x", count: 20_000)
+        let payload = Payload(Array(#"{"typing":true,"more":"\#(more)"}"#.utf8), format: format)
+        _ = try bench.ask(ada) { _ in
+            .publish(
+                .init(
+                    topic: "a", message: HubMessage(payload, event: "typing"),
+                    durability: .volatile))
+        }
+        let heard = messages(try bench.take(bob)).map(\.payload)
+        #expect(heard == [Payload(Array(#"{"typing":true}"#.utf8), format: .json)])
+    }
+
     @Test func `two devices of one name are one member, and both hear`() async throws {
         let bench = try await Bench()
         let phone = try bench.enter("Ada", "a", device: "phone")

@@ -44,7 +44,7 @@ final class Chat: HubApplication {
         var configuration = HubConfiguration()
         configuration.files = Page.files
         configuration.protocols = [JSONProtocol(), MessagePackProtocol()]
-        configuration.middleware = [TimedMessages(calendar: configuration.calendar)]
+        configuration.middleware = [CheckedMessages(calendar: configuration.calendar)]
         configuration.resume = ResumePolicy(SignedResumeTokens(keys: [key]))
         configuration.store = store
         configuration.connectionsMax = connectionsMax
@@ -166,27 +166,33 @@ final class Chat: HubApplication {
     }
 }
 
-/// Writes into each message when it was said, before the room takes it.
-private struct TimedMessages: HubMiddleware {
+/// Writes each message anew before the room takes it, with nothing in it but what was checked; into
+/// what is said also when.
+private struct CheckedMessages: HubMiddleware {
     let calendar: @Sendable () -> Timestamp
 
     func publish(
         _ publication: Publication, to topic: Topic, next: (Publication) -> PublishOutcome
     ) -> PublishOutcome {
-        guard var message = publication.message, message.event == ChatMessages.Say.event else {
-            return next(publication)
-        }
+        guard var message = publication.message else { return next(publication) }
         do {
-            let said = try message.payload.decoded(as: ChatMessages.Say.self)
-            message.payload = try Payload(
-                json: ChatMessages.Said(
-                    text: said.text, ref: said.ref, time: calendar().milliseconds))
+            switch message.event {
+            case ChatMessages.Say.event:
+                let said = try message.payload.decoded(as: ChatMessages.Say.self)
+                message.payload = try Payload(
+                    json: ChatMessages.Said(
+                        text: said.text, ref: said.ref, time: calendar().milliseconds))
+            case ChatMessages.Typing.event:
+                message.payload = try Payload(
+                    json: message.payload.decoded(as: ChatMessages.Typing.self))
+            default: return next(publication)
+            }
         } catch {
             // It was decoded before it was let through.
             preconditionFailure("a message that was checked cannot be read: \(error)")
         }
-        var timed = Publication(message, durability: publication.durability)
-        timed.idempotencyKey = publication.idempotencyKey
-        return next(timed)
+        var written = Publication(message, durability: publication.durability)
+        written.idempotencyKey = publication.idempotencyKey
+        return next(written)
     }
 }

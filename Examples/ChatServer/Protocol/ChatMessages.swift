@@ -33,7 +33,7 @@ enum ChatMessages {
     }
 
     /// Somebody is, or no longer is, typing: the event `typing`.
-    struct Typing: Decodable, Sendable {
+    struct Typing: Codable, Sendable {
         static let event = "typing"
 
         let typing: Bool
