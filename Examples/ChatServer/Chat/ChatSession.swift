@@ -38,6 +38,7 @@ extension ChatSession: TimerTarget {
     func timerFired(_ id: TimerID, on loop: EventLoop) {
         timer = nil
         guard let session, session.user == nil else { return }
-        session.close(.policyViolation, reason: "no hello")
+        // Whoever was only slow may come again.
+        session.close(.tryAgainLater, reason: "no hello")
     }
 }
