@@ -9,7 +9,7 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     }
 
     /// A request, and where in it the entries are that came: read only when somebody asks.
-    private var received: RequestBytes?
+    private(set) var received: RequestBytes?
     private var range = 0..<0
     /// Entries that were added, as fields of a request: written once, however many requests carry
     /// them.

@@ -35,4 +35,11 @@ final class RequestBytes: @unchecked Sendable {
             bytes = RequestBytes()
         }
     }
+
+    /// As ``renew(_:)``, for what metadata will share however small they are: memory that grew larger
+    /// is not used again, or they would keep all of it.
+    static func renewToShare(_ bytes: inout RequestBytes) {
+        renew(&bytes)
+        if !bytes.isShareable { bytes = RequestBytes() }
+    }
 }

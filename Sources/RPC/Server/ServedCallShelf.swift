@@ -39,7 +39,7 @@ final class ServedCallShelf {
     func metadata(
         _ envelope: RequestEnvelope, of data: UnsafeRawBufferPointer
     ) -> RPCMetadata {
-        RequestBytes.renew(&inlineMetadata)
+        RequestBytes.renewToShare(&inlineMetadata)
         return RPCMetadata(envelope, of: data, into: inlineMetadata)
     }
 

@@ -41,6 +41,43 @@ struct RequestBytesTests {
         }
     }
 
+    /// A request of nothing but one entry of metadata, whose value has so many bytes.
+    private func request(valueBytes count: Int) -> [UInt8] {
+        let value = [UInt8](repeating: 7, count: count)
+        let entry = [0x0a, 1, UInt8(ascii: "n"), 0x12] + varint(count) + value
+        return [0x2a] + varint(entry.count) + entry
+    }
+
+    private func varint(_ number: Int) -> [UInt8] {
+        number < 0x80 ? [UInt8(number)] : [UInt8(number & 0x7f) | 0x80] + varint(number >> 7)
+    }
+
+    private func metadata(
+        of request: [UInt8], by shelf: ServedCallShelf
+    ) throws -> RPCMetadata {
+        try request.withUnsafeBytes { shelf.metadata(try RequestEnvelope($0), of: $0) }
+    }
+
+    /// Of large metadata the shelf's memory grew; small ones that follow must not keep it.
+    @Test(arguments: [RequestBytes.sharedBytesMax + 1, 8 << 10, 64 << 10])
+    func `metadata that an inline handler keeps hold no more than small memory`(
+        before: Int
+    ) throws {
+        let world = try RPCWorld()
+        let connection = try world.connect()
+        let shelf = connection.peer.shelf
+        do {
+            let metadata = try metadata(of: request(valueBytes: before), by: shelf)
+            #expect(metadata["n"]?.utf8.count == before)
+        }
+        let small = request(UInt8(ascii: "a"), bytes: 200)
+        for _ in 0..<2 {
+            let kept = try metadata(of: small, by: shelf)
+            #expect(kept["n"] == "a")
+            #expect(kept.received?.isShareable == true)
+        }
+    }
+
     @Test func `memory that nobody holds is used again`() throws {
         var bytes = RequestBytes()
         let first = ObjectIdentifier(bytes)
