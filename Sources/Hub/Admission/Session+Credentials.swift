@@ -48,23 +48,18 @@ extension Session {
         watch.schedule()
     }
 
-    /// Whether the client may send a message of so many bytes now; it is told where it may not.
-    func mayReceive(bytes: Int) -> Bool {
-        guard let rate = shard.configuration.sessionRate else { return true }
+    /// Counts a message of so many bytes; a client that goes on although it is too fast is closed.
+    func meter(bytes: Int) -> TokenBucket.Outcome {
+        guard let rate = shard.configuration.sessionRate else { return .allowed }
         var meter = extras?.meter ?? SessionMeter(rate)
         let outcome = meter.take(bytes: bytes, at: loop.now)
         madeExtras.meter = meter
-        switch outcome {
-        case .allowed:
-            return true
-        case .limited(let wait):
-            tell(.failure(.init(code: .rateLimited, text: "too fast", retryAfter: wait)))
-        case .exhausted:
+        if outcome == .exhausted {
             close(
                 AdmissionRefusal(
                     .tooMany, "too fast", retryAfter: RetryHint.jittered(.seconds(1), on: loop)))
         }
-        return false
+        return outcome
     }
 }
 

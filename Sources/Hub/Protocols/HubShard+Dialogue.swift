@@ -10,8 +10,13 @@ extension HubShard {
     }
 
     func received(_ bytes: RawSpan, kind: MessageKind, from session: Session) {
-        guard !session.isRefused, session.mayReceive(bytes: bytes.byteCount) else { return }
+        guard !session.isRefused else { return }
         let spoken = configuration.protocols[Int(session.protocolIndex)]
+        switch session.meter(bytes: bytes.byteCount) {
+        case .allowed: break
+        case .limited(let wait): return refuse(bytes, kind, spoken, retryAfter: wait, session)
+        case .exhausted: return
+        }
         if spoken is RawProtocol, directories.onion.isEmpty {
             session.handler.received(bytes, kind: kind, from: session)
             return
@@ -26,6 +31,23 @@ extension HubShard {
             return
         }
         obey(envelope, from: session)
+    }
+
+    /// Tells a client that a message came too fast, by the message's own mark where it has one: what
+    /// was asked has failed, and nobody waits for an answer. There are not many: the next ones close.
+    private func refuse(
+        _ bytes: RawSpan, _ kind: MessageKind, _ spoken: any ClientProtocol,
+        retryAfter wait: Duration, _ session: Session
+    ) {
+        let request: RequestID?
+        do throws(ClientProtocolError) {
+            request = try spoken.decode(bytes, kind: kind).asked
+        } catch {
+            request = error.request
+        }
+        session.tell(
+            .failure(
+                .init(request: request, code: .rateLimited, text: "too fast", retryAfter: wait)))
     }
 
     private func obey(_ envelope: ClientEnvelope, from session: Session) {

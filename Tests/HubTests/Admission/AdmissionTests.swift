@@ -177,6 +177,22 @@ struct AdmissionTests {
         #expect(ann.closeCode == 4_429)
     }
 
+    @Test func `what is asked too fast fails by its own mark`() async throws {
+        let bench = try await DoorBench {
+            var rate = SessionRate()
+            rate.messagesPerSecond = 1
+            rate.messagesBurst = 2
+            $0.sessionRate = rate
+        }
+        let ann = try bench.connect("/ws?token=ann")
+        for id in 1...3 { ann.say("ping \(id)") }
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == ["pong 1", "pong 2", "fail 3 6"])
+        ann.say("nonsense")
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == ["fail 0 6"])
+    }
+
     @Test(arguments: [
         ("retry-after=1500;too many", 1_500), ("retry-after=0;", 0), ("retry-after=7", 7),
     ])

@@ -25,6 +25,17 @@ public enum ClientEnvelope: Hashable, Sendable {
     /// Are you there?
     case ping(RequestID)
 
+    /// The mark by which it is to be answered, where it is.
+    var asked: RequestID? {
+        switch self {
+        case .subscribe(let id, _, _), .unsubscribe(let id, _), .request(let id, _),
+            .members(let id, _), .history(let id, _, _, _), .refresh(let id, _), .ping(let id):
+            id
+        case .publish(let publish): publish.request
+        case .resume, .message, .reply, .acknowledge: nil
+        }
+    }
+
     /// A client that comes back.
     public struct Resume: Hashable, Sendable {
         /// The last one that the hub gave it.
