@@ -3,7 +3,10 @@ import NetPoll
 /// How fast clients are let in, all together; those beyond are told when to come again.
 ///
 /// Clients that resume a session, as ``HubConfiguration/isResume`` finds, go before those that log in:
-/// the latter leave a part of the burst alone.
+/// the latter leave a part of the burst alone. A resume token proves that its client comes back, and
+/// not that it does so for the first time: as long as one is valid it opens the reserve any number of
+/// times. The reserve puts those who come back first; against somebody who wants to use it up it is
+/// no protection.
 public struct HandshakeRate: Hashable, Sendable {
     /// Clients a second, at least 1. Default 10,000.
     public var perSecond = 10_000

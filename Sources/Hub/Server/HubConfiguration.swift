@@ -102,7 +102,8 @@ public struct HubConfiguration: Sendable {
     /// believed without proof comes in before others.
     ///
     /// `nil`, the default, for the requests whose resume token ``resume`` believes: clients show it in
-    /// a subprotocol, as PROTOCOL.md says.
+    /// a subprotocol, as PROTOCOL.md says. Such a token is believed as often as it is shown, until it
+    /// expires.
     public var isResume: (@Sendable (HTTPRequest) -> Bool)?
     /// How fast each client may send; `nil`, the default, for as fast as it likes.
     public var sessionRate: SessionRate?
