@@ -53,7 +53,7 @@ struct AsyncWebSocketSettingsTests {
             let header = try HTTPHeader(name: "User-Agent", value: agent)
             let request = WebSocketRequest(
                 host: "127.0.0.1", compression: .with(.context), headers: [header])
-            _ = Task(executorPreference: bench.loop) {
+            Task(executorPreference: bench.loop) { @Sendable in
                 let connection = try await client.connect(request, on: bench.loop)
                 agreed.withLock { $0.append(connection.opening?.compression) }
             }
