@@ -1,5 +1,5 @@
 // The same ceiling on io_uring: multishot accept and receive, a provided buffer ring, batched sends.
-// usage: uringlimit -p PORT
+// usage: uringlimit -p PORT [-z 1]     -z 1: sends without copying (io_uring_prep_send_zc(3))
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -104,6 +104,7 @@ static struct io_uring R;
 static struct io_uring_buf_ring* br;
 static uint8_t* bufs;
 static Cn** T;
+static int zero_copy;
 static inline uint8_t* bp(int id) {
   return bufs + (size_t)id * (BS + HD);
 }
@@ -128,7 +129,10 @@ static void arm(int fd) {
 }
 static void snd(int fd, Cn* c, const uint8_t* p, size_t n) {
   struct io_uring_sqe* s = sqe();
-  io_uring_prep_send(s, fd, p, n, MSG_WAITALL | MSG_NOSIGNAL);
+  if (zero_copy)
+    io_uring_prep_send_zc(s, fd, p, n, MSG_WAITALL | MSG_NOSIGNAL, 0);
+  else
+    io_uring_prep_send(s, fd, p, n, MSG_WAITALL | MSG_NOSIGNAL);
   s->user_data = (uint64_t)SND << 32 | fd;
   c->infl = 1;
 }
@@ -146,7 +150,10 @@ static void fin(int fd, Cn* c) {
 int main(int ac, char** av) {
   int port = 9107;
   for (int i = 1; i + 1 < ac; i += 2)
-    if (!strcmp(av[i], "-p")) port = atoi(av[i + 1]);
+    if (!strcmp(av[i], "-p"))
+      port = atoi(av[i + 1]);
+    else if (!strcmp(av[i], "-z"))
+      zero_copy = atoi(av[i + 1]);
   int ls = socket(AF_INET, SOCK_STREAM, 0), one = 1;
   setsockopt(ls, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -205,6 +212,7 @@ int main(int ac, char** av) {
       }
       Cn* n = T[fd];
       if (op == SND) {
+        if (c->flags & IORING_CQE_F_MORE) continue; // the bytes are the kernel's until its notification
         n->infl = 0;
         if (n->sbid >= 0) {
           recycle(n->sbid);
