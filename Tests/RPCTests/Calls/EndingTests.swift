@@ -1,0 +1,103 @@
+import NetPoll
+import NetPollTesting
+import Testing
+
+@testable import RPC
+
+@Suite("The end of connections, simulated", .timeLimit(.minutes(10)))
+struct EndingTests {
+    @Test func `what is left at the deadline of a server's drain is aborted`() throws {
+        let world = try RPCWorld()
+        let connection = try world.connect()
+        try world.negotiate(connection)
+        let options = CallOptions(timeout: .seconds(300))
+        let call = world.start { try await connection.call(Echo.wait, [], options: options) }
+        world.network.runUntilIdle()
+        let drain = world.start { [server = world.server] in
+            await server.drain(deadline: .seconds(3))
+        }
+        world.network.run(for: .milliseconds(2_900))
+        #expect(!drain.isOver && !call.isOver)
+        world.network.run(for: .milliseconds(200))
+        #expect(drain.isOver)
+        #expect(call.error?.code == .unavailable)
+        #expect(call.error?.execution == .unknown)
+        #expect(world.witness.cancelled == 1)
+        #expect(world.network.openDescriptors == 0)
+    }
+
+    @Test func `a server without calls drains at once`() throws {
+        let world = try RPCWorld()
+        try world.negotiate(world.connect())
+        let start = world.network.now
+        try world.run { [server = world.server] in await server.drain(deadline: .seconds(60)) }
+        #expect(world.network.now - start < .seconds(1))
+        world.network.runUntilIdle()
+        #expect(world.network.openDescriptors == 0)
+    }
+
+    @Test func `connections that were made together do not reach their age together`() throws {
+        var configuration = RPCConfiguration()
+        configuration.ageMax = .seconds(100)
+        configuration.ageJitter = 0.5
+        let world = try RPCWorld(configuration: configuration)
+        for _ in 0..<20 { try world.negotiate(world.connect()) }
+        func left() -> Int { world.server.peers(on: world.loop).count }
+        world.network.run(for: .seconds(49))
+        #expect(left() == 20)
+        world.network.run(for: .seconds(26))
+        #expect((1..<20).contains(left()))
+        world.network.run(for: .seconds(26))
+        #expect(left() == 0)
+    }
+
+    private enum Pouring: RPCService {
+        static let serviceName = "test.Pouring"
+        static let pour = serverStreaming("Pour", [UInt8].self, [UInt8].self)
+    }
+
+    /// Knows one end of a connection, and does not keep it.
+    private struct Trace {
+        weak var peer: PeerConnection?
+    }
+
+    /// A connection with calls of all kinds, over and not over, that is lost.
+    private func lose(_ world: RPCWorld, _ configuration: RPCConfiguration) throws -> [Trace] {
+        let connection = try world.connect(configuration)
+        try world.negotiate(connection)
+        _ = try world.run { try await connection.call(Echo.inline, [1]) }
+        let cancelled = world.start { try await connection.call(Echo.wait, []) }
+        world.network.runUntilIdle()
+        cancelled.task?.cancel()
+        let waiting = world.start { try await connection.call(Echo.wait, []) }
+        let pouring = world.start {
+            try await connection.call(Pouring.pour, []) { replies in
+                for try await _ in replies {}
+            }
+        }
+        let long = world.start { try await connection.call(Echo.echo, Sample.text(1_000_000)) }
+        world.network.run(for: .seconds(1))
+        #expect(cancelled.isOver && !waiting.isOver && !pouring.isOver && !long.isOver)
+        let peers = world.server.peers(on: world.loop)
+        connection.close()
+        world.network.run(for: .seconds(30))
+        #expect(waiting.isOver && pouring.isOver && long.isOver)
+        return ([connection] + peers).map { Trace(peer: $0.peer) }
+    }
+
+    @Test func `a connection that was lost leaves no object behind, nor do its calls`() throws {
+        var configuration = RPCConfiguration()
+        configuration.pieceBytesMax = 1_024
+        var handlers = RPCWorld.handlers(Witness())
+        handlers.handle(Pouring.pour, on: .loop) { _, replies, _ in
+            while true { try await replies.send([UInt8](repeating: 7, count: 5_000)) }
+        }
+        let world = try RPCWorld(configuration: configuration, handlers: handlers)
+        world.network.faults.bytesPerSecond = 100_000
+        let traces = try lose(world, configuration)
+        #expect(traces.count == 2)
+        // Calls and streams hold their connection: where any were left, it were.
+        #expect(traces.allSatisfy { $0.peer == nil })
+        #expect(world.network.openDescriptors == 1)
+    }
+}
