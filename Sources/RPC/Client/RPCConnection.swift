@@ -166,7 +166,8 @@ public struct RPCConnection: Sendable {
             throw RPCError(
                 .internal, "the request cannot be encoded: \(error)", execution: .notRun)
         }
-        call.timeout = options.timeout?.inNanoseconds ?? .max
+        // Longer than 292 years is for ever, and not the connection's default.
+        call.timeout = options.timeout.map { min($0.inNanoseconds, .max - 1) } ?? .max
         call.deadline = RPCDeadline.current?.nanoseconds ?? .max
         if !options.metadata.isTriviallyEmpty { call.metadata = options.metadata }
         return call

@@ -18,6 +18,7 @@ extension PeerConnection {
         case .send(let key): send(call, key)
         case .wait(let key): keep(call, key)
         case .refuse(let refusal):
+            if refusal == .full { refusedCalls += 1 }
             // The last stream id may be used.
             if refusal == .draining { onCapacity?(0) }
             call.end(Self.error(refusal))

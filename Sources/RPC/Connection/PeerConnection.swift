@@ -34,6 +34,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// The connection's queue is above its high watermark: streams wait.
     var isCongested = false
     var isWriteScheduled = false
+    /// Calls of this side that found too many in flight and waiting.
+    var refusedCalls = 0
     /// Long messages on their way.
     var outbox = Outbox()
     /// Calls whose long requests wait for their place in ``outbox``.
