@@ -271,7 +271,15 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             if due != .max { arm(at: due) }
         }
         sendWaiting()
+        if core.isUnresponsive { leave() }
         closeIfDrained()
+    }
+
+    /// The peer answers nothing: what runs may end, each call by its deadline.
+    private func leave() {
+        guard !core.isClosing else { return }
+        onCapacity?(0)
+        stopCalling()
     }
 
     private func wentAway(_ goAway: GoAway) {

@@ -63,6 +63,11 @@ struct ConnectionCore: ~Copyable {
     var nextDeadline: Int64 = .max
     var lastReceived: Int64
     var pingSentAt: Int64?
+    /// When a deadline passed of a call that was sent to a peer which cannot be pinged, the first since
+    /// anything was heard.
+    var unansweredSince: Int64?
+    /// That went on for so long that a ping would have told that the connection is dead.
+    private(set) var isUnresponsive = false
 
     init(role: PeerRole, limits: CoreLimits, now: Int64) {
         precondition(limits.outgoingMax > 0, "\(limits.outgoingMax) calls in flight")
@@ -162,6 +167,9 @@ struct ConnectionCore: ~Copyable {
             if side == .outgoing { outgoing.forEach(look) } else { incoming.forEach(look) }
         }
         nextDeadline = next
+        if peer == nil, expired.contains(where: { $0.side == .outgoing && $0.wasSent }) {
+            noteUnanswered(now)
+        }
         for call in expired {
             switch call.side {
             case .outgoing: _ = giveUp(call.slot, code: .deadlineExceeded)
@@ -172,6 +180,16 @@ struct ConnectionCore: ~Copyable {
             }
         }
         return expired
+    }
+
+    /// A deadline passed; there must have been one before, so that the peer was asked meanwhile.
+    private mutating func noteUnanswered(_ now: Int64) {
+        guard let interval = limits.pingInterval?.inNanoseconds else { return }
+        guard let since = unansweredSince, lastReceived <= since else {
+            unansweredSince = now
+            return
+        }
+        isUnresponsive = now - since >= interval + limits.pingTimeout.inNanoseconds
     }
 
     mutating func note(deadline: Int64, of entry: UnsafeMutablePointer<CallEntry>) {
