@@ -22,17 +22,23 @@ public struct MessagePackRPCConnection: Sendable {
     ///   - address: Where it listens: TCP or a Unix socket.
     ///   - loop: Serves the connection.
     ///   - configuration: Bounds and times.
-    ///   - connecting: How the socket is connected; its limits are those of `configuration`.
+    ///   - connecting: How the socket is connected; its limits are those of `configuration`, and so is
+    ///     keepalive where this says nothing of it.
     ///   - handlers: What the peer may call here.
     /// - Returns: The connection, open until either side ends it.
     /// - Throws: ``/NetPoll/ConnectError`` where there is no connection to be had.
+    /// - Precondition: The configuration's values make sense.
     public static func connect(
         to address: SocketAddress, on loop: EventLoop,
         configuration: MessagePackRPCConfiguration = .init(),
         connecting: ConnectConfiguration = .init(), handlers: MessagePackRPCHandlers = .init()
     ) async throws(ConnectError) -> MessagePackRPCConnection {
+        configuration.check()
         var connecting = connecting
         connecting.limits = configuration.connection
+        if connecting.options.keepAlive == nil {
+            connecting.options.keepAlive = configuration.tcpKeepAlive
+        }
         let settings = connecting
         let result = await withCheckedContinuation {
             (

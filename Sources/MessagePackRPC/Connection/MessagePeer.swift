@@ -112,9 +112,8 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
         }
         guard writer.bytes.count <= configuration.messageBytesMax else {
             let text = "an answer of \(writer.bytes.count) bytes exceeds"
+            // The limit leaves room for this.
             let limit = configuration.messageBytesMax
-            // One that is itself too long to be told cannot be answered at all.
-            guard limit >= 128 else { return connection.abort() }
             return answer(id, .failure(MessagePackRPCFault("\(text) \(limit)")))
         }
         // An answer that nobody can be given is a caller that waits for ever.

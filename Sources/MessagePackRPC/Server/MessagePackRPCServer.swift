@@ -18,10 +18,12 @@ public final class MessagePackRPCServer: Sendable {
     ///   - group: The loops to serve on.
     ///   - handlers: The methods to serve.
     ///   - configuration: Bounds and times of each connection.
+    /// - Precondition: The configuration's values make sense.
     public init(
         group: EventLoopGroup, handlers: MessagePackRPCHandlers,
         configuration: MessagePackRPCConfiguration = .init()
     ) {
+        configuration.check()
         self.group = group
         self.handlers = handlers
         self.configuration = configuration
@@ -35,6 +37,7 @@ public final class MessagePackRPCServer: Sendable {
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
         var settings = Listener.Configuration()
         settings.limits = configuration.connection
+        settings.options.keepAlive = configuration.tcpKeepAlive
         let listener = try await group.listen(on: address, configuration: settings) {
             [registry, configuration, handlers] connection, _ in
             let peer = MessagePeer(connection, configuration, handlers) { registry.remove($0) }

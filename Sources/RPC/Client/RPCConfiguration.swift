@@ -10,8 +10,8 @@ public struct RPCConfiguration: Hashable, Sendable {
         case fail
     }
 
-    /// The most calls this side has in flight on a connection; the peer's bound may be lower.
-    /// Default 1,024.
+    /// The most calls this side has in flight on a connection; the peer's bound may be lower. From 1
+    /// to 2^31 - 1, default 1,024.
     public var outgoingCallsMax = 1_024
     /// Default: 1,024 calls wait.
     public var whenFull = FullPolicy.wait(callsMax: 1_024)
@@ -36,15 +36,30 @@ public struct RPCConfiguration: Hashable, Sendable {
     public var partialMessagesMax = 8
     /// How messages are compressed where the peer does so too; `nil`: they are not. Default `nil`.
     public var compression: RPCCompression?
-    /// How long a call waits that says nothing else; `nil`: for ever. Default 30 s.
+    /// How long a call waits that says nothing else, more than nothing; `nil`: for ever. Default 30 s.
     public var callTimeout: Duration? = .seconds(30)
     /// Whether the extensions are negotiated. Default `true`.
     public var negotiatesExtensions = true
-    /// Silence after which a peer that knows the extensions is pinged; `nil`: never. Default 20 s.
+    /// Silence after which a peer that knows the extensions is pinged, at most 20 days; `nil`: never.
+    /// Default 20 s.
+    ///
+    /// A plain peer, or one that has not said yet what it knows, cannot be pinged: its calls stand in
+    /// for pings. A connection on which deadlines of calls pass, while nothing is heard for this time
+    /// and ``pingTimeout`` together, takes no more calls, and ends with those it has.
     public var pingInterval: Duration? = .seconds(20)
-    /// How long such a peer may stay silent after a ping before the connection is given up. Default
-    /// 10 s.
+    /// How long such a peer may stay silent after a ping before the connection is given up, at most 20
+    /// days. Default 10 s.
     public var pingTimeout = Duration.seconds(10)
+    /// When the kernel probes a peer that is silent (SO_KEEPALIVE); `nil`: never. It finds hosts that
+    /// vanished, of plain peers too, and not processes that stopped. Default: after 30 s, 3 times, 5 s
+    /// apart, so that the connection is given up after 45 s; pings are more often.
+    public var tcpKeepAlive: SocketOptions.KeepAlive? = {
+        var keepAlive = SocketOptions.KeepAlive()
+        keepAlive.idle = .seconds(30)
+        keepAlive.interval = .seconds(5)
+        keepAlive.probesMax = 3
+        return keepAlive
+    }()
     /// Server: how long a connection may live before its client is told to go elsewhere (GOAWAY) and
     /// calls on it are awaited, so that load is spread anew over servers that come; `nil`: for ever.
     /// A connection of a peer that does not know the extensions is left alone. Default `nil`.
@@ -57,7 +72,9 @@ public struct RPCConfiguration: Hashable, Sendable {
     public var ageGrace: Duration? = .seconds(30)
     /// Which services of introspection a server has. Default: none.
     public var introspection: RPCIntrospection = []
-    /// Limits of the connection underneath. Its send queue holds 16 MiB by default.
+    /// Limits of the connection underneath. Its send queue holds 16 MiB by default. With an
+    /// ``/NetPoll/Connection/Limits/idleTimeout``, `nil` by default, connections end on which nothing is
+    /// sent either, whatever the peer knows.
     public var connection: Connection.Limits = {
         var limits = Connection.Limits()
         limits.sendQueueBytesMax = 16 << 20
@@ -66,21 +83,16 @@ public struct RPCConfiguration: Hashable, Sendable {
 
     public init() {}
 
+    /// How a socket is connected whose connection is configured so.
+    func applied(to connecting: ConnectConfiguration) -> ConnectConfiguration {
+        var connecting = connecting
+        connecting.limits = connection
+        if connecting.options.keepAlive == nil { connecting.options.keepAlive = tcpKeepAlive }
+        return connecting
+    }
+
+    /// What the core of a connection keeps; the values were checked.
     var core: CoreLimits {
-        precondition(
-            (1...64 << 20).contains(messageBytesMax),
-            "messages of at most \(messageBytesMax) bytes")
-        precondition(
-            (1_024...FrameHeader.dataBytesMax).contains(pieceBytesMax),
-            "pieces of at most \(pieceBytesMax) bytes")
-        for credit in [streamCreditBytes, connectionCreditBytes] {
-            precondition((1...Int(Int32.max)).contains(credit), "a credit of \(credit) bytes")
-        }
-        precondition(partialMessagesMax >= 0, "\(partialMessagesMax) messages in pieces")
-        precondition(incomingCallsMax > 0, "at most \(incomingCallsMax) calls of the peer")
-        if let ageMax { precondition(ageMax > .zero, "an age of \(ageMax)") }
-        if let ageGrace { precondition(ageGrace > .zero, "a grace of \(ageGrace)") }
-        precondition((0...1).contains(ageJitter), "a jitter of \(ageJitter)")
         var limits = CoreLimits()
         limits.outgoingMax = outgoingCallsMax
         switch whenFull {

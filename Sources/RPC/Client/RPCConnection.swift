@@ -19,17 +19,18 @@ public struct RPCConnection: Sendable {
     ///   - address: Where it listens: TCP or a Unix socket.
     ///   - loop: Serves the connection.
     ///   - configuration: Bounds and times.
-    ///   - connecting: How the socket is connected; its limits are those of `configuration`.
+    ///   - connecting: How the socket is connected; its limits are those of `configuration`, and so is
+    ///     keepalive where this says nothing of it.
     ///   - handlers: What the server may call here, where it knows the extensions.
     /// - Returns: The connection, open until either side ends it.
     /// - Throws: ``/NetPoll/ConnectError`` where there is no connection to be had.
+    /// - Precondition: The configuration's values make sense.
     public static func connect(
         to address: SocketAddress, on loop: EventLoop, configuration: RPCConfiguration = .init(),
         connecting: ConnectConfiguration = .init(), handlers: RPCHandlers = .init()
     ) async throws(ConnectError) -> RPCConnection {
-        var connecting = connecting
-        connecting.limits = configuration.connection
-        let settings = connecting
+        configuration.check()
+        let settings = configuration.applied(to: connecting)
         let result = await withCheckedContinuation {
             (continuation: CheckedContinuation<Result<RPCConnection, ConnectError>, Never>) in
             let willRun = loop.execute {

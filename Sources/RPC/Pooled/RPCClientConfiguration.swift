@@ -14,7 +14,8 @@ public struct RPCClientConfiguration: Sendable {
         pool.pool.connectionsMax = 4
         return pool
     }()
-    /// The most calls in flight, streams included, over all connections. Default 4,096.
+    /// The most calls in flight, streams included, over all connections. From 1 to 16,777,216,
+    /// default 4,096.
     public var callsMax = 4_096
     /// What a call does that finds so many. Default: 4,096 calls wait, each until its deadline.
     public var whenFull = RPCConfiguration.FullPolicy.wait(callsMax: 4_096)
@@ -30,18 +31,21 @@ public struct RPCClientConfiguration: Sendable {
     public var failures: Set<StatusCode> = [.unavailable, .deadlineExceeded]
     /// What goes around every call, the first one outermost. Default: nothing.
     public var interceptors: [any RPCInterceptor] = []
-    /// How sockets are connected; limits are those of ``connection``.
+    /// How sockets are connected; limits are those of ``connection``, and so is keepalive where this
+    /// says nothing of it.
     public var connecting = ConnectConfiguration()
     /// Finds the addresses of hosts. Default: the system's.
     public var resolver: any Resolver = SystemResolver.shared
 
     public init() {}
 
+    /// Traps on values that make no sense.
     func check() {
-        precondition(callsMax > 0, "at most \(callsMax) calls in flight")
-        if case .wait(let callsMax) = whenFull {
-            precondition(callsMax >= 0, "at most \(callsMax) calls wait")
-        }
+        // The pool's waiters are as many at most.
+        precondition((1...1 << 24).contains(callsMax), "at most \(callsMax) calls in flight")
+        whenFull.check()
+        connection.check()
+        precondition(connecting.timeout > .zero, "connecting in \(connecting.timeout)")
         retry?.check()
         hedging?.check()
         breaker?.check()

@@ -56,8 +56,7 @@ struct RPCDialling: Sendable {
         to endpoint: TCPEndpoint, on loop: EventLoop, reporter: ConnectionReporter,
         whenLeaving: @escaping @Sendable () -> Void
     ) async throws(ConnectError) -> RPCLink {
-        var settings = connecting
-        settings.limits = configuration.connection
+        let settings = configuration.applied(to: connecting)
         let dial = EndpointDial(to: endpoint, on: loop, settings, resolver) { connected in
             self.link(connected.connection, reporter, whenLeaving)
         }

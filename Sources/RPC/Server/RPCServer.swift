@@ -26,10 +26,12 @@ public final class RPCServer: Sendable {
     ///   - handlers: The methods to serve.
     ///   - configuration: Bounds and times of each connection.
     ///   - admission: Which calls are run. Default: all.
+    /// - Precondition: The values of both make sense.
     public init(
         group: EventLoopGroup, handlers: RPCHandlers, configuration: RPCConfiguration = .init(),
         admission: RPCAdmission = .init()
     ) {
+        configuration.check()
         self.group = group
         self.configuration = configuration
         gate = AdmissionGate(admission)
@@ -51,6 +53,7 @@ public final class RPCServer: Sendable {
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
         var settings = Listener.Configuration()
         settings.limits = configuration.connection
+        settings.options.keepAlive = configuration.tcpKeepAlive
         let listener = try await group.listen(on: address, configuration: settings) {
             [shards] connection, _ in
             shards.shard(of: connection.loop).accept(connection)
