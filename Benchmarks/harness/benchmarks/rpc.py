@@ -14,7 +14,7 @@ from ..tools import BENCHMARKS, OUTPUT, ROOT, Missing, rig_tool, run, swift_prod
 
 NAME = "rpc"
 LIMIT = "C, one write a burst"
-IN_FLIGHT = (1, 64, 256)
+CASES = {"r1": 1, "r64": 64, "r256": 256}  # calls in flight
 BYTES = 64
 PEERS = BENCHMARKS / "Peers"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -81,7 +81,7 @@ class RPC:
         return program
 
     def run(self) -> str:
-        tables = [self.table(in_flight) for in_flight in IN_FLIGHT if self.plan.includes(str(in_flight))]
+        tables = [self.table(in_flight) for case, in_flight in CASES.items() if self.plan.includes(case)]
         return "\n\n".join([self.heading(), *tables])
 
     def heading(self) -> str:
