@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """An RPC server is stopped with SIGSTOP: each call ends by its deadline, keepalive ends the connection in its time.
+So it is on one connection, and through a client with its pool.
 
-Then one is killed while calls run, made on one connection and through a client with its pool: they end at once, and say
-that they may have run.
+Then one is killed while calls run, in both ways: they end at once, and say that they may have run.
 """
 
 import os
@@ -54,9 +54,9 @@ def endings(client: subprocess.Popen, since: float) -> tuple[list[Ending], int]:
     return [Ending(int(status), int(took_ms), execution) for status, took_ms, execution in lines], took
 
 
-def stopped(context: Context) -> None:
+def stopped(context: Context, what: str, *options: str) -> None:
     server = context.server("rpc-bench", "--executor", "pool")
-    client = hold(context, server.port, TIMEOUT_MS)
+    client = hold(context, server.port, TIMEOUT_MS, *options)
     since = time.monotonic()
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
@@ -75,7 +75,7 @@ def stopped(context: Context) -> None:
     expect(told == {"unknown"}, f"calls that may have run are told to be {told}")
     bound = PING_INTERVAL_MS + PING_TIMEOUT_MS + SLACK_MS
     expect(took < bound, f"the connection ended after {took} ms, not within {bound}")
-    context.note(f"stopped: {deadlines} deadlines, connection given up after {took} ms")
+    context.note(f"stopped, calls {what}: {deadlines} deadlines, connection given up after {took} ms")
 
 
 def killed(context: Context, what: str, *options: str) -> None:
@@ -96,7 +96,8 @@ def killed(context: Context, what: str, *options: str) -> None:
 
 
 def check(context: Context) -> None:
-    stopped(context)
+    stopped(context, "on one connection")
+    stopped(context, "through a client", "--client")
     killed(context, "on one connection")
     killed(context, "through a client", "--client")
 

@@ -14,6 +14,34 @@ from support.check import Context, expect, run
 SOURCE = Path(__file__).resolve().parent / "ttrpc_go" / "main.go"
 
 
+# What Go's server is called with, and the status that rpc-cli has to tell.
+STATUSES = [
+    ("Fail", "5 nobody is called Ada", "notFound: nobody is called Ada"),
+    ("Fail", "8 so viel gibt es nicht: größer als 7 €", "resourceExhausted: so viel gibt es nicht: größer als 7 €"),
+    ("Fail", "16 ", "unauthenticated"),
+    ("Fail", "99 a code of nobody's", "status 99: a code of nobody's"),
+    ("Fail", "x", "unknown: neither code nor text"),
+    ("Missing", "", "unimplemented: "),
+]
+
+
+def refusals(context: Context, port: str) -> None:
+    """Go's server fails calls: code and text come as it sent them."""
+    program = str(Path(context.options.bin) / "rpc-cli")
+    for method, said, wanted in STATUSES:
+        text = said.encode()
+        # A BytesValue: field 1, shorter than 128 bytes.
+        message = bytes([0x0A, len(text)]) + text if text else b""
+        done = subprocess.run(
+            [program, "call", f"127.0.0.1:{port}", f"bench.Echo/{method}", "--raw", message],
+            capture_output=True,
+            timeout=60,
+        )
+        told = done.stderr.decode()
+        expect(done.returncode == 2, f"{method} {said!r}: exit code {done.returncode}: {told}")
+        expect(told.startswith(f"rpc-cli: {wanted}"), f"{method} {said!r}: {told!r} where {wanted!r} was due")
+
+
 def build(folder: str) -> str:
     program = str(Path(folder) / "ttrpc-go")
     environment = {
@@ -55,10 +83,11 @@ def calls_to_go(context: Context, program: str) -> None:
         )  # fmt: skip
         expect(load.returncode == 0, f"calls to Go's server: {load.stdout}{load.stderr}")
         expect("calls/s=0 " not in load.stdout, f"no calls to Go's server: {load.stdout}")
+        refusals(context, port)
     finally:
         server.kill()
         server.wait()
-    context.note("rpc-bench load held every reply of Go's server for its request")
+    context.note(f"rpc-bench load held every reply of Go's server for its request, {len(STATUSES)} statuses of it")
 
 
 def check(context: Context) -> None:

@@ -71,6 +71,10 @@ class Server:
     def resident_bytes(self) -> int:
         return self._status_kib("VmRSS:") * 1024
 
+    def anonymous_bytes(self) -> int:
+        """What it holds of memory of its own: not the pages of its program that it came to run."""
+        return self._status_kib("RssAnon:") * 1024
+
     def cpu_seconds(self) -> float:
         with open(f"/proc/{self.pid}/stat") as stat:
             fields = stat.read().rpartition(")")[2].split()

@@ -1,15 +1,19 @@
 // A peer that nobody here wrote: containerd's own Go implementation of ttrpc.
 //
 //	ttrpc-go client ADDRESS   calls bench.Echo as rpc-bench serves it, and checks what comes back
-//	ttrpc-go server           serves bench.Echo on a port of the system's choice, which it prints
+//	ttrpc-go server           serves bench.Echo on a port of the system's choice, which it prints;
+//	                          its method Fail fails as the request says, "CODE TEXT"
 package main
 
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,13 +41,13 @@ func echo(client *ttrpc.Client, value []byte) {
 	}
 }
 
-func refused(client *ttrpc.Client, service, method string, timeout time.Duration, wanted codes.Code) {
+func refused(client *ttrpc.Client, service, method string, timeout time.Duration, wanted codes.Code, says string) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	request, reply := types.BytesValue{Value: []byte("x")}, types.BytesValue{}
 	err := client.Call(ctx, service, method, &request, &reply)
-	if got, _ := status.FromError(err); err == nil || got.Code() != wanted {
-		fail("%s/%s ended with %v, not with code %v", service, method, err, wanted)
+	if got, _ := status.FromError(err); err == nil || got.Code() != wanted || !strings.Contains(got.Message(), says) {
+		fail("%s/%s ended with %v, not with code %v and %q", service, method, err, wanted, says)
 	}
 }
 
@@ -68,10 +72,10 @@ func runClient(address string) {
 		}(task)
 	}
 	group.Wait()
-	refused(client, "bench.Echo", "Missing", 20*time.Second, codes.Unimplemented)
-	refused(client, "bench.Missing", "Echo", 20*time.Second, codes.Unimplemented)
+	refused(client, "bench.Echo", "Missing", 20*time.Second, codes.Unimplemented, "no method Missing of service bench.Echo")
+	refused(client, "bench.Missing", "Echo", 20*time.Second, codes.Unimplemented, "of service bench.Missing")
 	// "x" is no number of milliseconds.
-	refused(client, "bench.Echo", "Sleep", 20*time.Second, codes.InvalidArgument)
+	refused(client, "bench.Echo", "Sleep", 20*time.Second, codes.InvalidArgument, "not milliseconds")
 	echo(client, []byte("after errors"))
 	fmt.Println("3208 echoes, 3 refusals")
 }
@@ -88,7 +92,19 @@ func runServer() {
 		}
 		return &request, nil
 	}
-	server.Register("bench.Echo", map[string]ttrpc.Method{"Echo": handle})
+	refuse := func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
+		var request types.BytesValue
+		if err := unmarshal(&request); err != nil {
+			return nil, err
+		}
+		code, text, found := strings.Cut(string(request.Value), " ")
+		number, err := strconv.Atoi(code)
+		if err != nil || !found {
+			return nil, errors.New("neither code nor text")
+		}
+		return nil, status.Error(codes.Code(number), text)
+	}
+	server.Register("bench.Echo", map[string]ttrpc.Method{"Echo": handle, "Fail": refuse})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fail("%v", err)
