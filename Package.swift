@@ -408,7 +408,8 @@ let package = Package(
             name: "HubTokensTests", dependencies: ["Hub", "HubTokens"], swiftSettings: settings),
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .target(
-            name: "FuzzTargets", dependencies: ["HubWire", "MessagePack", "RPC", "WSFrame"],
+            name: "FuzzTargets",
+            dependencies: ["HubWire", "MessagePack", "MessagePackRPC", "RPC", "WSFrame"],
             path: "Tests/Fuzzing/Targets", swiftSettings: settings),
         .testTarget(
             name: "FuzzingTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzzing/Tests",

@@ -1,3 +1,4 @@
+import RPC
 import WSFrame
 
 /// Something that reads bytes of a stranger.
@@ -11,11 +12,13 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
     case hubjson
     case hubmsgpack
     case messagepack
+    case msgpackrpc
     case request
     case requests
     case response
     case rpcserver
     case rpcclient
+    case rpcresponse
     case utf8
 
     /// What does not hold for `input`; `nil` where all does.
@@ -27,11 +30,13 @@ public enum FuzzTarget: String, CaseIterable, Sendable {
         case .hubjson: EnvelopeCheck.finding(in: input, isJSON: true)
         case .hubmsgpack: EnvelopeCheck.finding(in: input, isJSON: false)
         case .messagepack: MessagePackCheck.finding(in: input)
+        case .msgpackrpc: MessagePackRPCCheck.finding(in: input)
         case .request: RequestCheck.finding(in: input)
         case .requests: RequestsCheck.finding(in: input)
         case .response: ResponseCheck.finding(in: input)
         case .rpcserver: RPCCheck.finding(in: input, isServer: true)
         case .rpcclient: RPCCheck.finding(in: input, isServer: false)
+        case .rpcresponse: ProbedResponse.finding(in: input)
         case .utf8: UTF8Check.finding(in: input)
         }
     }
