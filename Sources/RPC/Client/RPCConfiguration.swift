@@ -16,7 +16,8 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// Default: 1,024 calls wait.
     public var whenFull = FullPolicy.wait(callsMax: 1_024)
     /// The most calls of the peer that run here at once, for each connection; further ones are
-    /// refused with ``StatusCode/resourceExhausted``. Default 1,024.
+    /// refused with ``StatusCode/resourceExhausted``. One that was given up counts until its handler
+    /// has ended: a peer that calls and cancels in haste has no more. Default 1,024.
     public var incomingCallsMax = 1_024
     /// The longest message taken or sent, with its envelope, at most 64 MiB; one of more than 4 MiB
     /// only passes between sides that know the extensions. Default 4 MiB.

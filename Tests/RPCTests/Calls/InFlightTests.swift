@@ -1,5 +1,6 @@
 import NetPoll
 import NetPollTesting
+import Synchronization
 import Testing
 
 @testable import RPC
@@ -36,6 +37,11 @@ struct InFlightTests {
             let connection = connection
             return try world.run { await connection.snapshot() }
         }
+    }
+
+    /// Where a handler waits until it is let go.
+    private final class Seat: Sendable {
+        let waiting = Mutex<UnsafeContinuation<Void, Never>?>(nil)
     }
 
     @Test func `a call that waits for its turn ends at its deadline, and leaves its place`() throws
@@ -98,6 +104,32 @@ struct InFlightTests {
         try world.negotiate(connection)
         let after = try world.run { await connection.snapshot() }
         #expect(after.inFlightMax == 3)
+    }
+
+    @Test func `a call that was given up counts until its handler has ended`() throws {
+        // Takes no notice of its cancellation.
+        let seat = Seat()
+        var handlers = RPCWorld.handlers(Witness())
+        handlers.handle(Echo.missing, on: .loop) { request, _ in
+            await withUnsafeContinuation { waiter in seat.waiting.withLock { $0 = waiter } }
+            return request
+        }
+        var configuration = RPCConfiguration()
+        configuration.incomingCallsMax = 1
+        let world = try RPCWorld(configuration: configuration, handlers: handlers)
+        let connection = try world.connect()
+        let stubborn = world.start { try await connection.call(Echo.missing, []) }
+        world.network.runUntilIdle()
+        stubborn.task?.cancel()
+        world.network.runUntilIdle()
+        #expect(stubborn.error?.code == .cancelled)
+        let refused = world.start { try await connection.call(Echo.echo, []) }
+        world.network.runUntilIdle()
+        #expect(refused.error?.code == .resourceExhausted)
+        let waiter = try #require(seat.waiting.withLock { $0.take() })
+        waiter.resume()
+        world.network.runUntilIdle()
+        #expect(try world.run { try await connection.call(Echo.echo, [7]) } == [7])
     }
 
     @Test func `the longest timeout of a call is for ever, and not the connection's`() throws {
