@@ -452,12 +452,14 @@ let package = Package(
     ]
 )
 
-// `LONGWIRE_CORE=1` leaves out what stands on large foreign packages: the sanitizers are for code that handles memory and
-// threads by hand, and building those packages for each of them would take longer than all their tests.
-if Context.environment["LONGWIRE_CORE"] != nil {
-    let foreign: Set = [
+// `LONGWIRE_CORE=1` leaves out what stands on large foreign packages, `LONGWIRE_CORE=bare` what stands on any: the
+// sanitizers are for code that handles memory and threads by hand, and building the rest for each of them would take
+// longer than all their tests.
+if let core = Context.environment["LONGWIRE_CORE"] {
+    var foreign: Set = [
         "GRDB.swift", "jwt-kit", "swift-crypto", "swift-distributed-tracing", "swift-protobuf",
     ]
+    if core == "bare" { foreign.formUnion(["swift-argument-parser", "swift-log", "swift-metrics"]) }
     // Of the hub's tests those of resume tokens alone need swift-crypto.
     for target in package.targets where target.name == "HubTests" {
         target.dependencies.removeAll { dependency in
