@@ -3,8 +3,9 @@ public import NetPoll
 /// A network in memory with a clock that moves only when it is told to.
 ///
 /// Loops made here run in the test's own thread, turn by turn; peers are scripted. Everything that
-/// happens follows from the seed, so a failing run can be repeated; a trap tells it. A week of heartbeats takes as
-/// long as its events, and no test sleeps. When the network is let go of, its loops are shut down.
+/// happens follows from the seed, so a failing run can be repeated; a trap tells it. A week of
+/// heartbeats takes as long as its events, and no test sleeps. When the network is let go of, its
+/// loops are shut down.
 ///
 /// Not `Sendable`: used by one test, in one thread.
 public final class SimulatedNetwork {

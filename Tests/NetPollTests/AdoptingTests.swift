@@ -219,11 +219,8 @@ struct AdoptingTests {
             var options = SocketOptions()
             options.noDelay = noDelay
             if keepsAlive {
-                var keepAlive = SocketOptions.KeepAlive()
-                keepAlive.idle = .seconds(33)
-                keepAlive.interval = .milliseconds(6_500)
-                keepAlive.probesMax = 4
-                options.keepAlive = keepAlive
+                options.keepAlive = .init(
+                    idle: .seconds(33), interval: .milliseconds(6_500), probesMax: 4)
             }
             var listening = Listener.Configuration()
             listening.options = options

@@ -20,13 +20,8 @@ public struct MessagePackRPCConfiguration: Hashable, Sendable {
     /// When the kernel probes a peer that is silent (SO_KEEPALIVE), for the protocol has no pings;
     /// `nil`: never. It finds hosts that vanished, and not processes that stopped. Default: after 30 s,
     /// 3 times, 5 s apart, so that the connection is given up after 45 s.
-    public var tcpKeepAlive: SocketOptions.KeepAlive? = {
-        var keepAlive = SocketOptions.KeepAlive()
-        keepAlive.idle = .seconds(30)
-        keepAlive.interval = .seconds(5)
-        keepAlive.probesMax = 3
-        return keepAlive
-    }()
+    public var tcpKeepAlive: SocketOptions.KeepAlive? = .init(
+        idle: .seconds(30), interval: .seconds(5), probesMax: 3)
     /// Limits of the connection underneath. By default its send queue holds 16 MiB, and refuses
     /// what is more.
     public var connection: Connection.Limits = {

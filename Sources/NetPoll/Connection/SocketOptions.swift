@@ -15,12 +15,18 @@ public struct SocketOptions: Hashable, Sendable {
     /// (ETIMEDOUT). The kernel counts in whole seconds; shorter times are rounded up to one.
     public struct KeepAlive: Hashable, Sendable {
         /// Silence before the first probe (TCP_KEEPIDLE). Default 60 s.
-        public var idle = Duration.seconds(60)
+        public var idle: Duration
         /// Time between probes (TCP_KEEPINTVL). Default 10 s.
-        public var interval = Duration.seconds(10)
+        public var interval: Duration
         /// Unanswered probes after which the peer is given up (TCP_KEEPCNT). Default 6.
-        public var probesMax = 6
+        public var probesMax: Int
 
-        public init() {}
+        public init(
+            idle: Duration = .seconds(60), interval: Duration = .seconds(10), probesMax: Int = 6
+        ) {
+            self.idle = idle
+            self.interval = interval
+            self.probesMax = probesMax
+        }
     }
 }

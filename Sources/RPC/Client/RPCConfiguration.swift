@@ -54,13 +54,8 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// When the kernel probes a peer that is silent (SO_KEEPALIVE); `nil`: never. It finds hosts that
     /// vanished, of plain peers too, and not processes that stopped. Default: after 30 s, 3 times, 5 s
     /// apart, so that the connection is given up after 45 s; pings are more often.
-    public var tcpKeepAlive: SocketOptions.KeepAlive? = {
-        var keepAlive = SocketOptions.KeepAlive()
-        keepAlive.idle = .seconds(30)
-        keepAlive.interval = .seconds(5)
-        keepAlive.probesMax = 3
-        return keepAlive
-    }()
+    public var tcpKeepAlive: SocketOptions.KeepAlive? = .init(
+        idle: .seconds(30), interval: .seconds(5), probesMax: 3)
     /// Server: how long a connection may live before its client is told to go elsewhere (GOAWAY) and
     /// calls on it are awaited, so that load is spread anew over servers that come; `nil`: for ever.
     /// A connection of a peer that does not know the extensions is left alone. Default `nil`.
