@@ -459,7 +459,9 @@ if let core = Context.environment["LONGWIRE_CORE"] {
     var foreign: Set = [
         "GRDB.swift", "jwt-kit", "swift-crypto", "swift-distributed-tracing", "swift-protobuf",
     ]
-    if core == "bare" { foreign.formUnion(["swift-argument-parser", "swift-log", "swift-metrics"]) }
+    if core == "bare" {
+        foreign.formUnion(["swift-argument-parser", "swift-log", "swift-metrics"])
+    }
     // Of the hub's tests those of resume tokens alone need swift-crypto.
     for target in package.targets where target.name == "HubTests" {
         target.dependencies.removeAll { dependency in
