@@ -1,0 +1,132 @@
+import Glibc
+import LoopbackClient
+import NetPoll
+import Synchronization
+import Testing
+
+@Suite("Handing listening sockets to a successor", .timeLimit(.minutes(10)))
+struct HandoverTests {
+    private let any = SocketAddress.v4(0x0100_007f, port: 0)
+    private let path = "/tmp/netpoll-handover-\(UInt64.random(in: 0...(.max)))"
+    /// Never tells anything.
+    private let never = AsyncStream<Void>.makeStream()
+
+    private func group() throws -> EventLoopGroup {
+        var configuration = EventLoopGroup.Configuration()
+        configuration.loops = 2
+        return try EventLoopGroup(configuration: configuration)
+    }
+
+    private func waitForNothing() async {
+        for await _ in never.stream {}
+    }
+
+    @Test func `a successor gets all sockets, when its predecessor lets go`() async throws {
+        let (old, new) = (try group(), try group())
+        let listeners = try await old.listen(on: any) { _, _ in Recorder() }
+        let handover = try await ListenerHandover.offer(at: path, on: old) {
+            await listeners.descriptors()
+        }
+        let order = Mutex<[String]>([])
+        async let inherited = {
+            let sockets = try await ListenerHandover.inherit(from: path, on: new)
+            order.withLock { $0.append("inherited") }
+            return sockets
+        }()
+        let isPassed = await handover.passed { await waitForNothing() }
+        #expect(isPassed)
+        await listeners.close()
+        let port = try #require(listeners.address.port)
+        let waiting = LoopbackClient(port: port)
+        #expect(waiting != nil, "the port is never closed")
+        order.withLock { $0.append("end") }
+        await handover.end()
+        let sockets = try await inherited
+        #expect(sockets.count == 2)
+        #expect(order.withLock { $0 } == ["end", "inherited"])
+        let heir = try await new.listen(adopting: sockets) { _, _ in Recorder() }
+        #expect(heir.address == listeners.address)
+        // The path is the successor's now.
+        let next = try await ListenerHandover.offer(at: path, on: new) { [] }
+        await next.end()
+        await old.shutdown()
+        await new.shutdown()
+    }
+
+    @Test func `who finds nobody at the path inherits nothing`() async throws {
+        let group = try group()
+        #expect(try await ListenerHandover.inherit(from: path, on: group).isEmpty)
+        // Nor where a crash has left the file.
+        let listener = try await group.listen(on: .unix(path: path)) { _, _ in Recorder() }
+        let copy = path + ".left"
+        #expect(rename(path, copy) == 0)
+        await listener.close()
+        #expect(try await ListenerHandover.inherit(from: copy, on: group).isEmpty)
+        unlink(copy)
+        let error = await #expect(throws: SystemError.self) {
+            _ = try await ListenerHandover.inherit(
+                from: "/" + String(repeating: "x", count: 200), on: group)
+        }
+        #expect(error?.code == ENAMETOOLONG)
+        await group.shutdown()
+    }
+
+    @Test func `something else may come first, and a server without sockets passes none`()
+        async throws
+    {
+        let (old, new) = (try group(), try group())
+        let handover = try await ListenerHandover.offer(at: path, on: old) { [] }
+        #expect(try await ListenerHandover.inherit(from: path, on: new).isEmpty)
+        let isPassed = await handover.passed {}
+        #expect(!isPassed)
+        let error = await #expect(throws: SystemError.self) {
+            _ = try await ListenerHandover.offer(at: path, on: new) { [] }
+        }
+        #expect(error?.code == EADDRINUSE)
+        await handover.end()
+        await old.shutdown()
+        await new.shutdown()
+    }
+
+    @Test func `a second successor, and who asks in another way, get nothing`() async throws {
+        let (old, new) = (try group(), try group())
+        let listeners = try await old.listen(on: any) { _, _ in Recorder() }
+        let handover = try await ListenerHandover.offer(at: path, on: old) {
+            await listeners.descriptors()
+        }
+        // Being reset is as good as being closed.
+        let isAnswered = try? await new.loops[0].withConnection(to: .unix(path: path)) {
+            connection in
+            try await connection.write("me")
+            for try await _ in connection.inbound { return true }
+            return false
+        }
+        #expect(isAnswered != true)
+        async let first = ListenerHandover.inherit(from: path, on: new)
+        let isPassed = await handover.passed { await waitForNothing() }
+        #expect(isPassed)
+        #expect(try await ListenerHandover.inherit(from: path, on: new).isEmpty)
+        await handover.end()
+        let sockets = try await first
+        #expect(sockets.count == 2)
+        for socket in sockets { close(socket) }
+        await old.shutdown()
+        await new.shutdown()
+    }
+
+    @Test func `a predecessor that does not let go is not waited for without end`() async throws {
+        let (old, new) = (try group(), try group())
+        let listeners = try await old.listen(on: any) { _, _ in Recorder() }
+        let handover = try await ListenerHandover.offer(at: path, on: old) {
+            await listeners.descriptors()
+        }
+        let error = await #expect(throws: SystemError.self) {
+            _ = try await ListenerHandover.inherit(
+                from: path, on: new, within: .milliseconds(100))
+        }
+        #expect(error?.code == ETIMEDOUT)
+        await handover.end()
+        await old.shutdown()
+        await new.shutdown()
+    }
+}
