@@ -220,6 +220,7 @@ extension HTTPExchange {
         _ response: HTTPResponse, to request: HTTPRequest, closes: Bool, _ connection: Connection
     ) {
         log(request, response, connection.loop)
+        noteAnswered()
         forgetPending()
         isLast = closes || isLastRequest(request)
         outgoing = response.encoded(

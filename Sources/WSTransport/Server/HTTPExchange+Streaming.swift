@@ -15,6 +15,7 @@ extension HTTPExchange {
             for: request, isLast ? .close : .asRequested, length: length,
             date: shard.date(at: connection.loop.now), to: &bytes)
         streamed = (head.status, 0)
+        noteAnswered()
         guard head.sendsBody(to: request) else {
             finishStream(bytes, connection)
             if phase == .head { readCarried(connection) }

@@ -36,6 +36,8 @@ final class HTTPExchange {
     var connection: Connection?
     private var timer: TimerID?
     private var isCounted = false
+    /// Whether it counts among those that have had no answer yet.
+    private var isUnanswered = false
     /// Its place among its address's connections.
     private var permit: AddressCounts.Permit?
     /// Whether the peer is a proxy whose `X-Forwarded-For` counts.
@@ -108,8 +110,16 @@ final class HTTPExchange {
         return permit != nil
     }
 
+    /// Its first answer is written, or it is gone.
+    func noteAnswered() {
+        guard isUnanswered else { return }
+        isUnanswered = false
+        shard.counts.unanswered.subtract(1, ordering: .relaxed)
+    }
+
     /// Gives back what is counted for connections that are no WebSockets.
     func giveBackPlaces() {
+        noteAnswered()
         if isCounted { shard.counts.handshakes.subtract(1, ordering: .relaxed) }
         isCounted = false
         permit = nil
@@ -243,6 +253,8 @@ final class HTTPExchange {
 extension HTTPExchange: ConnectionHandler {
     func opened(_ connection: Connection) {
         shard.accepted()
+        isUnanswered = true
+        shard.counts.unanswered.add(1, ordering: .relaxed)
         isCounted = ServerCounts.take(
             shard.counts.handshakes, limit: shard.configuration.handshakesMax)
         guard isCounted, !shard.isDraining else {

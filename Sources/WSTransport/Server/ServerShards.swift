@@ -46,6 +46,8 @@ final class ServerShards: Sendable {
 final class ServerCounts: Sendable {
     let webSockets = Atomic<Int>(0)
     let handshakes = Atomic<Int>(0)
+    /// Connections that have had no answer yet.
+    let unanswered = Atomic<Int>(0)
     /// Of requests' bodies that are kept.
     let bodyBytes = Atomic<Int>(0)
     let addresses: AddressCounts

@@ -57,16 +57,79 @@ public final class WebSocketServer: Sendable {
     /// - Throws: ``/NetPoll/SystemError``, for example EADDRINUSE or EACCES.
     @discardableResult
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
+        keep(
+            try await group.listen(on: address, configuration: listening) {
+                [shards] connection, remoteAddress in
+                HTTPExchange(
+                    shard: shards.shard(of: connection.loop), remoteAddress: remoteAddress)
+            })
+    }
+
+    /// Starts to serve on sockets that listen already: those of a predecessor
+    /// (``/NetPoll/ListenerHandover``), or of a service manager (``/NetPoll/SocketActivation``).
+    ///
+    /// - Returns: Their address.
+    /// - Throws: ``/NetPoll/SystemError``; see
+    ///   ``/NetPoll/EventLoopGroup/listen(adopting:configuration:makeHandler:)``.
+    @discardableResult
+    public func listen(adopting descriptors: [Int32]) async throws(SystemError) -> SocketAddress {
+        keep(
+            try await group.listen(adopting: descriptors, configuration: listening) {
+                [shards] connection, remoteAddress in
+                HTTPExchange(
+                    shard: shards.shard(of: connection.loop), remoteAddress: remoteAddress)
+            })
+    }
+
+    private var listening: Listener.Configuration {
         var settings = Listener.Configuration()
         settings.backlog = configuration.backlog
         settings.exhaustion = configuration.exhaustion
         settings.limits = configuration.connection
-        let listener = try await group.listen(on: address, configuration: settings) {
-            [shards] connection, remoteAddress in
-            HTTPExchange(shard: shards.shard(of: connection.loop), remoteAddress: remoteAddress)
-        }
+        return settings
+    }
+
+    private func keep(_ listener: ListenerGroup) -> SocketAddress {
         listeners.withLock { $0.append(listener) }
         return listener.address
+    }
+
+    /// The sockets that it listens on, to be passed to a successor; its own until it stops accepting.
+    public func listenerDescriptors() async -> [Int32] {
+        var found: [Int32] = []
+        for listener in listeners.withLock({ $0 }) { found += await listener.descriptors() }
+        return found
+    }
+
+    /// Stops accepting, and goes on serving whom it has accepted; returns when each of them has had an
+    /// answer, or `patience` is over. A connection on which nothing is asked waits that long.
+    ///
+    /// A server that is succeeded does this before it drains, so that nobody who came to it in its last
+    /// moments is turned away.
+    ///
+    /// - Parameter patience: Default 500 ms.
+    public func stopAccepting(within patience: Duration = .milliseconds(500)) async {
+        await closeListeners()
+        // What one loop accepted for another is there by now.
+        for loop in group.loops { _ = await loop.run {} }
+        let loop = group.loops[0]
+        await withCheckedContinuation { continuation in
+            let willRun = loop.execute { [counts = shards.counts] in
+                let look = UnansweredLook(counts, until: loop.now + patience) {
+                    continuation.resume()
+                }
+                look.timerFired(.none, on: loop)
+            }
+            if !willRun { continuation.resume() }
+        }
+    }
+
+    private func closeListeners() async {
+        let stopped = listeners.withLock { listeners in
+            defer { listeners = [] }
+            return listeners
+        }
+        for listener in stopped { await listener.close() }
     }
 
     /// Stops accepting, closes every WebSocket with `code` and waits for their answers; what is left
@@ -75,11 +138,7 @@ public final class WebSocketServer: Sendable {
     ///
     /// Call it once, before ``group`` is shut down. The server serves nobody afterwards.
     public func drain(code: CloseCode = .goingAway, deadline: Duration = .seconds(10)) async {
-        let stopped = listeners.withLock { listeners in
-            defer { listeners = [] }
-            return listeners
-        }
-        for listener in stopped { await listener.close() }
+        await closeListeners()
         await withCheckedContinuation { continuation in
             beginDrain(code: code, deadline: deadline) { continuation.resume() }
         }
@@ -100,6 +159,28 @@ public final class WebSocketServer: Sendable {
             // A loop that was shut down has no connections.
             if !willRun, left.countDown() { whenDone() }
         }
+    }
+}
+
+/// Looks now and then whether everybody has had an answer.
+private final class UnansweredLook: TimerTarget {
+    private static let interval = Duration.milliseconds(5)
+
+    private let counts: ServerCounts
+    private let deadline: Instant
+    private let whenDone: () -> Void
+
+    init(_ counts: ServerCounts, until deadline: Instant, _ whenDone: @escaping () -> Void) {
+        self.counts = counts
+        self.deadline = deadline
+        self.whenDone = whenDone
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        guard counts.unanswered.load(ordering: .relaxed) > 0, loop.now < deadline else {
+            return whenDone()
+        }
+        loop.schedule(after: Self.interval, self)
     }
 }
 
