@@ -63,6 +63,11 @@ extension HubShard {
                     batches[Int(subscriber.protocolIndex)]
                     ?? makeBatch(for: subscriber.protocolIndex, in: &batches)
                 delivered += frames.frames.count
+                if subscriber.isWatched {
+                    subscriber.session._withUnsafeGuaranteedRef { session in
+                        session.note { $0.live += UInt64(frames.frames.count) }
+                    }
+                }
                 if let joined = frames.joined, connection.compression == nil {
                     connection.send(frames: joined, keptAliveBy: frames)
                 } else {
@@ -87,6 +92,7 @@ extension HubShard {
     private func fallBehind(_ index: Int, of part: TopicPart, at place: UInt64) {
         part.move(index, to: Cursor(.waiting(place)))
         let session = part.subscribers[index].session.takeUnretainedValue()
+        session.note { $0.fellBehind += 1 }
         // One that is not stuck is not told when it can take more.
         if !session.isBacklogged { resumeLater(session) }
     }
@@ -106,6 +112,7 @@ extension HubShard {
             session.outbox = nil
             guard let message = outbox.popFirst() else { break }
             connection.send(message)
+            session.note { $0.alone += 1 }
             session.outbox = outbox.isEmpty ? nil : outbox
             guard mayTakeMore(session) else { break }
         }
@@ -159,16 +166,20 @@ extension HubShard {
         while slot < part.window.indices.upperBound, bytes < bytesMax {
             let waiting = part.window[slot]
             // What was between is replaced by later messages, and gone.
-            part.metrics.conflated += waiting.place - place
+            let replaced = waiting.place - place
+            part.metrics.conflated += replaced
+            session.note { $0.conflated += replaced }
             place = waiting.place + 1
             slot += 1
             if waiting.place < freshFrom {
                 if waiting.message.isVolatile {
                     part.metrics.volatileDropped += 1
+                    session.note { $0.volatileDropped += 1 }
                     continue
                 }
                 if waiting.isReplaced {
                     part.metrics.conflated += 1
+                    session.note { $0.conflated += 1 }
                     continue
                 }
             }
@@ -186,8 +197,13 @@ extension HubShard {
         guard let connection = session.connection else { return 0 }
         let read = part.topic.read(after: offset, bytesMax: bytesMax)
         if !read.isGapless {
+            let skipped = read.offset - offset - UInt64(read.messages.count)
             part.metrics.gaps += 1
-            part.metrics.skipped += read.offset - offset - UInt64(read.messages.count)
+            part.metrics.skipped += skipped
+            session.note {
+                $0.gaps += 1
+                $0.skipped += skipped
+            }
             let known = TopicPosition(
                 epoch: part.topic.epoch, offset: read.offset - UInt64(read.messages.count))
             guard tellGap(session, part.topic, known) else {
@@ -216,6 +232,7 @@ extension HubShard {
         else { return }
         connection.send(frame)
         part.metrics.delivered += 1
+        session.note { $0.late += 1 }
     }
 
     /// Tells a client that it missed messages; `false` where its protocol has no word for that.
@@ -269,17 +286,23 @@ extension HubShard {
             let known = first.isStored ? first.position.offset - 1 : first.position.offset
             part.move(index, to: Cursor(.catchingUp(known)))
         case .skipToOldest, .conflate:
-            part.metrics.skipped += start - place
-            part.move(index, to: Cursor(.waiting(start)))
+            skip(index, of: part, from: place, to: start, session)
         case .skipToLatest:
-            part.metrics.skipped += part.window.end - place
-            part.move(index, to: Cursor(.waiting(part.window.end)))
+            skip(index, of: part, from: place, to: part.window.end, session)
         case .close(let code):
             part.metrics.gaps += 1
-            part.metrics.skipped += part.window.end - place
-            part.move(index, to: Cursor(.waiting(part.window.end)))
+            session.note { $0.gaps += 1 }
+            skip(index, of: part, from: place, to: part.window.end, session)
             session.connection?.close(code, reason: "too slow")
         }
+    }
+
+    private func skip(
+        _ index: Int, of part: TopicPart, from place: UInt64, to end: UInt64, _ session: Session
+    ) {
+        part.metrics.skipped += end - place
+        session.note { $0.skipped += end - place }
+        part.move(index, to: Cursor(.waiting(end)))
     }
 
     /// Adds what was done to the topic's metrics.

@@ -28,6 +28,8 @@ final class HubShard: @unchecked Sendable {
     private var isPassPending = false
     /// Sessions that can take more of what waits for them.
     private var resuming: [Session] = []
+    /// Sessions whose ledgers are kept.
+    var watched = 0
 
     /// Topics that other threads published to.
     private let inbox = Mutex<[Topic]>([])
@@ -123,6 +125,7 @@ final class HubShard: @unchecked Sendable {
 
     func ended(_ session: Session, _ reason: WebSocketCloseReason) {
         log(reason, of: session)
+        endWatching(session)
         session.stopTokens()
         while !session.subscriptions.isEmpty {
             unsubscribe(session, at: session.subscriptions.count - 1)

@@ -13,6 +13,8 @@ final class TopicPart {
         var position: UInt32
         /// Which of the hub's protocols it speaks.
         let protocolIndex: UInt8
+        /// Its session's ledger is kept.
+        var isWatched: Bool
     }
 
     let topic: Topic
@@ -45,7 +47,7 @@ final class TopicPart {
         subscribers.append(
             Subscriber(
                 session: .passUnretained(session), cursor: .live, position: UInt32(position),
-                protocolIndex: session.protocolIndex))
+                protocolIndex: session.protocolIndex, isWatched: session.isWatched))
         move(subscribers.count - 1, to: cursor)
         return subscribers.count - 1
     }
@@ -77,6 +79,17 @@ final class TopicPart {
             var position = lacking.position
             if lacking.isStored { position.offset -= 1 }
             return position
+        }
+    }
+
+    /// How many messages a subscriber lacks.
+    func lacking(_ index: Int) -> UInt64 {
+        switch subscribers[index].cursor.state {
+        case .live: return 0
+        case .waiting(let place): return window.end - min(place, window.end)
+        case .catchingUp(let offset):
+            let end = topic.position.offset
+            return end - min(offset, end)
         }
     }
 

@@ -42,6 +42,7 @@ extension HubShard {
             let writer = directories.inboxes
         else { return }
         for id in ids where inbox.delivery.acknowledged(id) {
+            session.note { $0.acknowledged += 1 }
             let shard = self
             let name = session.id
             writer.changes.submit(.acknowledge(InboxReference(user: user, id: id))) { result in
@@ -94,6 +95,10 @@ extension HubShard {
             switch inbox.delivery.read(message, at: now) {
             case .send:
                 writer.changes.submit(.countAttempt(reference)) { _ in }
+                session.note {
+                    $0.given += 1
+                    if message.attempts > 0 { $0.repeated += 1 }
+                }
                 session.tell(.inbox(message.id, message.message))
             case .quarantine:
                 writer.changes.submit(.quarantine(reference)) { _ in }

@@ -11,6 +11,7 @@ extension HubShard {
 
     func received(_ bytes: RawSpan, kind: MessageKind, from session: Session) {
         guard !session.isRefused else { return }
+        session.note { $0.received += 1 }
         let spoken = configuration.protocols[Int(session.protocolIndex)]
         switch session.meter(bytes: bytes.byteCount) {
         case .allowed: break

@@ -5,6 +5,20 @@ import WSTransport
 
 // How a hub ends: nobody is let in, everyone is told when to come again, what waits is sent.
 extension HubServer {
+    /// The sockets that it listens on, to be passed to a successor (`ListenerHandover`).
+    public func listenerDescriptors() async -> [Int32] { await server.listenerDescriptors() }
+
+    /// Stops accepting connections, and goes on serving those that it has accepted; returns when each of
+    /// them is a session or has had an answer, or when `patience` is over.
+    ///
+    /// A hub that is succeeded does this before ``drain(deadline:reconnectingWithin:)``, so that nobody
+    /// who came to it in its last moments is turned away.
+    ///
+    /// - Parameter patience: How long a client that asks nothing is waited for. Default 500 ms.
+    public func stopAccepting(within patience: Duration = .milliseconds(500)) async {
+        await server.stopAccepting(within: patience)
+    }
+
     /// Ends all service: nobody is let in any more; every session is told to connect again after a
     /// delay of its own, has what waits for it, and is closed with 1001; those that are not gone when
     /// `deadline` is over are cut off.
@@ -30,15 +44,18 @@ extension HubServer {
     ) {
         gate.beginDraining()
         let flushed = FlushCount(loops: shards.count)
+        let whenFlushed: @Sendable (Duration) -> Void = { left in
+            guard flushed.isLast() else { return }
+            self.server.beginDrain(
+                code: .goingAway, deadline: deadline / 2 + left, whenDone: whenDone)
+        }
         for shard in shards {
-            shard.loop.execute {
+            let willRun = shard.loop.execute {
                 shard.tellToReconnect(within: spread)
-                shard.flushAll(within: deadline / 2) { left in
-                    guard flushed.isLast() else { return }
-                    self.server.beginDrain(
-                        code: .goingAway, deadline: deadline / 2 + left, whenDone: whenDone)
-                }
+                shard.flushAll(within: deadline / 2, whenFlushed)
             }
+            // A loop that was shut down has no sessions.
+            if !willRun { whenFlushed(.zero) }
         }
     }
 }

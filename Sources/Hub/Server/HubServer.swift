@@ -105,11 +105,27 @@ public final class HubServer: Sendable {
     @discardableResult
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
         let bound = try await server.listen(on: address)
-        if !isSweeping.exchange(true, ordering: .relaxed) {
-            sweep()
-            await directories.node?.joinIfPossible()
-        }
+        await begin()
         return bound
+    }
+
+    /// Begins to serve on sockets that listen already: those of a predecessor (`ListenerHandover`), or
+    /// of a service manager (`SocketActivation`).
+    ///
+    /// - Returns: Their address.
+    /// - Throws: `SystemError`: EBADF, ENOTSOCK, or EINVAL where one is no listening stream socket.
+    @discardableResult
+    public func listen(adopting descriptors: [Int32]) async throws(SystemError) -> SocketAddress {
+        let bound = try await server.listen(adopting: descriptors)
+        await begin()
+        return bound
+    }
+
+    /// What goes on beside the clients, from the first listening on.
+    private func begin() async {
+        guard !isSweeping.exchange(true, ordering: .relaxed) else { return }
+        sweep()
+        await directories.node?.joinIfPossible()
     }
 
     /// What a hub holds for its clients, to be asked while its loops rest.
@@ -146,6 +162,9 @@ public final class HubServer: Sendable {
             sessions: sessionCount, users: directories.sessions.count, topics: topics,
             messages: messages)
     }
+
+    /// What topics did that are forgotten.
+    var pastMessages: TopicMetrics { registry.pastMessages }
 
     package var held: Held {
         var held = Held()

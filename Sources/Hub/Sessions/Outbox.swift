@@ -19,6 +19,7 @@ struct Outbox {
     private(set) var dropped = 0
 
     var isEmpty: Bool { waiting.isEmpty }
+    var count: Int { waiting.count }
 
     /// Takes a message within `limits`.
     mutating func append(_ message: PreparedMessage, _ limits: UnicastLimits) -> OnAppend {

@@ -40,6 +40,8 @@ public class Session {
     var isRefused = false
     /// The shard will let it have more of what waits for it.
     var isResuming = false
+    /// Its ledger is kept.
+    var isWatched = false
     /// Which of ``HubConfiguration/protocols`` it speaks.
     let protocolIndex: UInt8
 
@@ -77,6 +79,7 @@ public class Session {
     public func send(_ bytes: RawSpan, kind: MessageKind) -> WriteOutcome {
         guard let connection else { return .closed }
         guard connection.isBacklogged || outbox != nil else {
+            note { $0.alone += 1 }
             return connection.send(bytes, kind: kind)
         }
         return queue(PreparedMessage(bytes, kind: kind), on: connection)
@@ -94,7 +97,10 @@ public class Session {
     @discardableResult
     public func send(_ message: PreparedMessage) -> WriteOutcome {
         guard let connection else { return .closed }
-        guard connection.isBacklogged || outbox != nil else { return connection.send(message) }
+        guard connection.isBacklogged || outbox != nil else {
+            note { $0.alone += 1 }
+            return connection.send(message)
+        }
         return queue(message, on: connection)
     }
 
@@ -109,7 +115,11 @@ public class Session {
     @discardableResult
     public func sendVolatile(_ message: PreparedMessage) -> WriteOutcome {
         guard let connection else { return .closed }
-        guard connection.isBacklogged || outbox != nil else { return connection.send(message) }
+        guard connection.isBacklogged || outbox != nil else {
+            note { $0.alone += 1 }
+            return connection.send(message)
+        }
+        note { $0.volatileDropped += 1 }
         return .refused
     }
 
@@ -118,7 +128,12 @@ public class Session {
     {
         guard connection.isOpen else { return .closed }
         var outbox = self.outbox ?? Outbox()
+        let droppedBefore = outbox.dropped
         let outcome = outbox.append(message, shard.configuration.unicast)
+        note {
+            $0.dropped += UInt64(outbox.dropped - droppedBefore)
+            if outcome == .queued { $0.queued += 1 }
+        }
         self.outbox = outbox
         switch outcome {
         case .queued: return .aboveHighWatermark

@@ -18,6 +18,8 @@ final class SessionExtras {
     var credentialWatch: CredentialWatch?
     /// What it has sent lately.
     var meter: SessionMeter?
+    /// Its ledger, while whoever runs the hub looks at it.
+    var watch: SessionWatch?
 }
 
 extension Session {

@@ -9,3 +9,14 @@ public struct SessionID: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(loop)-\(slot)-\(generation)" }
 }
+
+extension SessionID {
+    /// Reads what ``description`` wrote; `nil` for anything else.
+    package init?(_ text: String) {
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count == 3, let loop = UInt16(parts[0]), let slot = UInt32(parts[1]),
+            let generation = UInt32(parts[2])
+        else { return nil }
+        self.init(loop: loop, slot: slot, generation: generation)
+    }
+}

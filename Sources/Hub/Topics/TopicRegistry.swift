@@ -81,10 +81,13 @@ final class TopicRegistry: Sendable {
         }
     }
 
+    /// What topics did that are forgotten.
+    var pastMessages: TopicMetrics { past.withLock { $0 } }
+
     /// How many topics there are, and what all did, those among them that are forgotten.
     var totals: (topics: Int, messages: TopicMetrics) {
         let topics = topics
-        var sum = past.withLock { $0 }
+        var sum = pastMessages
         for topic in topics { sum += topic.metrics }
         return (topics.count, sum)
     }
