@@ -47,6 +47,7 @@ let package = Package(
         .executable(name: "push-devices", targets: ["PushDevices"]),
         .executable(name: "push-server", targets: ["PushServer"]),
         .executable(name: "ws-client", targets: ["WSClient"]),
+        .executable(name: "tiny-chat", targets: ["TinyChat"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
@@ -268,6 +269,15 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "WSEcho",
+        .executableTarget(
+            name: "TinyChat",
+            dependencies: [
+                "Hub", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/TinyChat",
+            swiftSettings: settings
+        ),
             dependencies: [
                 "NetPoll", "WSFrame", "WSTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

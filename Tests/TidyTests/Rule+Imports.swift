@@ -66,6 +66,7 @@ extension Rule {
         "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
+        "TinyChat": ["Hub", "Logging", "NetPoll", "WSFrame", "WSTransport"],
     ]
 
     /// The C library, for files in a `Platform` folder only.
