@@ -138,12 +138,14 @@ let package = Package(
         .target(
             name: "HubHTTP",
             dependencies: [
-                "Hub", "PrometheusText", "WSFrame", "WSTransport",
+                "Hub", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: settings),
         .target(
+                .product(name: "Logging", package: "swift-log"),
             name: "HubJWT",
+            resources: [.embedInCode("Dashboard/Page")],
             dependencies: ["Hub", .product(name: "JWTKit", package: "jwt-kit")],
             swiftSettings: settings),
         .target(
@@ -403,6 +405,7 @@ let package = Package(
             name: "HubSQLiteTests",
             dependencies: [
                 "Hub", "HubSQLite", "HubTesting", "HubWorlds", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],

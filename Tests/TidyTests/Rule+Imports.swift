@@ -32,7 +32,8 @@ extension Rule {
             "WSTransport",
         ],
         "HubHTTP": [
-            "CoreMetrics", "Hub", "PrometheusText", "Synchronization", "WSFrame", "WSTransport",
+            "CoreMetrics", "Hub", "Logging", "NetPoll", "PrometheusText", "Synchronization",
+            "WSFrame", "WSTransport",
         ],
         "HubJWT": ["Hub", "JWTKit"],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
