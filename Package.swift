@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "HubClientKit", targets: ["HubClientKit"]),
         .library(name: "HubHTTP", targets: ["HubHTTP"]),
         .library(name: "HubJWT", targets: ["HubJWT"]),
+        .library(name: "HubLifecycle", targets: ["HubLifecycle"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
         .library(name: "HubTesting", targets: ["HubTesting"]),
         .library(name: "HubTokens", targets: ["HubTokens"]),
@@ -59,6 +60,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-metrics.git", from: "2.5.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
+        .package(
+            url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
         .package(url: "https://github.com/vapor/jwt-kit.git", from: "5.7.1"),
     ],
     targets: [
@@ -147,6 +150,13 @@ let package = Package(
             name: "HubJWT",
             resources: [.embedInCode("Dashboard/Page")],
             dependencies: ["Hub", .product(name: "JWTKit", package: "jwt-kit")],
+            swiftSettings: settings),
+        .target(
+            name: "HubLifecycle",
+            dependencies: [
+                "Hub", "NetPoll",
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
             swiftSettings: settings),
         .target(
             name: "HubSQLite",
@@ -404,6 +414,14 @@ let package = Package(
         .testTarget(
             name: "HubSQLiteTests",
             dependencies: [
+        .testTarget(
+            name: "HubLifecycleTests",
+            dependencies: [
+                "Hub", "HubLifecycle", "LoopbackClient", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
                 "Hub", "HubSQLite", "HubTesting", "HubWorlds", "NetPoll", "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -476,6 +494,7 @@ if let core = Context.environment["LONGWIRE_CORE"] {
         foreign.formUnion(["swift-argument-parser", "swift-log", "swift-metrics"])
     }
     // Of the hub's tests those of resume tokens alone need swift-crypto.
+        "swift-service-lifecycle",
     for target in package.targets where target.name == "HubTests" {
         target.dependencies.removeAll { dependency in
             if case .byNameItem("HubTokens", _) = dependency { true } else { false }

@@ -37,6 +37,7 @@ extension Rule {
         ],
         "HubJWT": ["Hub", "JWTKit"],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
+        "HubLifecycle": ["Hub", "NetPoll", "ServiceLifecycle"],
         "HubClientKit": ["Hub", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTokens": ["Crypto", "Hub", "MessagePack"],
         "HubTesting": [
