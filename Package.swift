@@ -47,8 +47,8 @@ let package = Package(
         .executable(name: "pool-demo", targets: ["PoolDemo"]),
         .executable(name: "push-devices", targets: ["PushDevices"]),
         .executable(name: "push-server", targets: ["PushServer"]),
-        .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "tiny-chat", targets: ["TinyChat"]),
+        .executable(name: "ws-client", targets: ["WSClient"]),
         .executable(name: "ws-echo", targets: ["WSEcho"]),
         .executable(name: "ws-walker", targets: ["WSWalker"]),
     ],
@@ -143,12 +143,12 @@ let package = Package(
             dependencies: [
                 "Hub", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [.embedInCode("Dashboard/Page")],
             swiftSettings: settings),
         .target(
-                .product(name: "Logging", package: "swift-log"),
             name: "HubJWT",
-            resources: [.embedInCode("Dashboard/Page")],
             dependencies: ["Hub", .product(name: "JWTKit", package: "jwt-kit")],
             swiftSettings: settings),
         .target(
@@ -178,7 +178,7 @@ let package = Package(
         .executableTarget(
             name: "ChatServer",
             dependencies: [
-                "Hub", "HubSQLite", "HubTokens", "NetPoll", "WSFrame", "WSTransport",
+                "Hub", "HubHTTP", "HubSQLite", "HubTokens", "NetPoll", "WSFrame", "WSTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -258,13 +258,24 @@ let package = Package(
         .executableTarget(
             name: "PushServer",
             dependencies: [
-                "PushWire", "Hub", "HubHTTP", "HubJWT", "HubSQLite", "NetPoll",
+                "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle", "HubSQLite", "NetPoll",
                 "PrometheusText", "WSFrame", "WSTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             path: "Examples/PushServer",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "TinyChat",
+            dependencies: [
+                "Hub", "NetPoll", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Examples/TinyChat",
             swiftSettings: settings
         ),
         .executableTarget(
@@ -281,15 +292,6 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "WSEcho",
-        .executableTarget(
-            name: "TinyChat",
-            dependencies: [
-                "Hub", "NetPoll", "WSFrame", "WSTransport",
-                .product(name: "Logging", package: "swift-log"),
-            ],
-            path: "Examples/TinyChat",
-            swiftSettings: settings
-        ),
             dependencies: [
                 "NetPoll", "WSFrame", "WSTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -403,6 +405,7 @@ let package = Package(
             dependencies: [
                 "Hub", "HubHTTP", "HubTesting", "HubWorlds", "NetPoll", "NetPollTesting",
                 "PrometheusText", "WSFrame", "WSTransport",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -412,9 +415,6 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "HubSQLiteTests",
-            dependencies: [
-        .testTarget(
             name: "HubLifecycleTests",
             dependencies: [
                 "Hub", "HubLifecycle", "LoopbackClient", "NetPoll", "WSFrame", "WSTransport",
@@ -422,8 +422,10 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "HubSQLiteTests",
+            dependencies: [
                 "Hub", "HubSQLite", "HubTesting", "HubWorlds", "NetPoll", "WSFrame", "WSTransport",
-                .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -489,12 +491,12 @@ let package = Package(
 if let core = Context.environment["LONGWIRE_CORE"] {
     var foreign: Set = [
         "GRDB.swift", "jwt-kit", "swift-crypto", "swift-distributed-tracing", "swift-protobuf",
+        "swift-service-lifecycle",
     ]
     if core == "bare" {
         foreign.formUnion(["swift-argument-parser", "swift-log", "swift-metrics"])
     }
     // Of the hub's tests those of resume tokens alone need swift-crypto.
-        "swift-service-lifecycle",
     for target in package.targets where target.name == "HubTests" {
         target.dependencies.removeAll { dependency in
             if case .byNameItem("HubTokens", _) = dependency { true } else { false }

@@ -3,11 +3,14 @@ import PushWire
 import Hub
 import HubHTTP
 import HubJWT
+import HubLifecycle
 import HubSQLite
 import JWTKit
 import Logging
 import NetPoll
 import PrometheusText
+import ServiceLifecycle
+import UnixSignals
 
 /// A push server: devices on WebSockets, programs on an HTTP API, messages kept until they arrived.
 @main
@@ -18,14 +21,17 @@ struct PushServer: AsyncParsableCommand {
         discussion: """
             Devices connect to /ws and speak push.v1.json. Programs use the \
             HTTP API under /api/v1/ with a key: publish, send, broadcast, campaigns, kick, presence, \
-            history, sessions. /healthz, /readyz and /metrics are for supervisors.
+            history, sessions. /healthz, /readyz and /metrics are for supervisors, and with --dashboard \
+            the page /dashboard, with the same keys, for people.
 
             API keys, one a line, each of at least 16 bytes, come from --api-key-file or from the \
             variable PUSH_API_KEYS, never from the command line. Devices show a JSON Web Token signed \
             with HS256 and the key of --token-key-file, as Authorization: Bearer or ?token=…; with \
             --trust-names instead they just say ?user=…&device=…
 
-            Ends with SIGINT or SIGTERM.
+            Takes the sockets that a service manager passes in place of --host and --port, and tells \
+            it when it is ready. Ends with SIGINT or SIGTERM, or when another push-server with the same \
+            --handover takes its sockets over.
             """)
 
     @Option(help: "The numeric address to listen on.")
@@ -45,6 +51,13 @@ struct PushServer: AsyncParsableCommand {
 
     @Flag(help: "Believe devices who they say they are; for trials.")
     var trustNames = false
+
+    @Flag(help: "Show what the server does at /dashboard.")
+    var dashboard = false
+
+    @Option(
+        help: "Where servers succeed each other: a Unix socket's path that nobody else may write.")
+    var handover: String?
 
     @Option(help: "Event loops, a thread each.")
     var loops: Int = EventLoopGroup.Configuration().loops
@@ -72,27 +85,50 @@ struct PushServer: AsyncParsableCommand {
 
     private func serve() async throws {
         Inputs.raiseOpenFiles()
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        let activated = try SocketActivation.takeDescriptors()
+        let level = LogLevelControl()
+        LoggingSystem.bootstrap { level.handler(StreamLogHandler.standardError(label: $0)) }
         let logger = Logger(label: "push")
-        let api = PushAPI(keys: try APIKeys(lines: try keyLines()), metrics: PrometheusMetrics())
+        let keys = try APIKeys(lines: try keyLines())
+        let api = PushAPI(keys: keys, metrics: PrometheusMetrics())
         var groupSettings = EventLoopGroup.Configuration()
         groupSettings.loops = loops
         let group = try EventLoopGroup(configuration: groupSettings)
-        let kept = try openStore()
         var configuration = Push.configuration(routes: api)
         configuration.authenticator = try await authenticator()
+        let page = dashboard ? Dashboard(keys: keys, logLevel: level) : nil
+        page?.install(in: &configuration)
+        // A predecessor has its store to itself until it is done.
+        let sockets = try await HubSockets.take(activated, handover: handover, on: group)
+        let kept = try openStore()
         configuration.store = kept
         let hub = HubServer(
             group: group, configuration: configuration,
             application: Push(trustsNames: trustNames), logger: logger)
         api.serve(hub)
-        let address = try await hub.listen(on: SocketAddress(host: host, port: port))
-        print("push-server listens on http://\(address)/")
-        // Until a signal asks for the end.
-        for await _ in try ProcessSignal.events(.interrupt, .terminate) { break }
-        await hub.drain(deadline: .seconds(5), reconnectingWithin: .seconds(2))
-        await kept.close()
+        page?.serve(hub)
+        let service = HubService(
+            hub, on: try SocketAddress(host: host, port: port), sockets: sockets,
+            drainingWithin: .seconds(5), reconnectingWithin: .seconds(2)
+        ) { print("push-server listens on http://\($0)/") }
+        try await run(service, logger) {
+            await kept.close()
+            await sockets.letGo()
+        }
         await group.shutdown()
+    }
+
+    /// Serves until a signal asks for the end, or a successor has the sockets; then closes the rest.
+    private func run(
+        _ service: HubService, _ logger: Logger, closing: @escaping @Sendable () async -> Void
+    ) async throws {
+        let services = ServiceGroup(
+            configuration: ServiceGroupConfiguration(
+                services: [
+                    .init(service: ClosingService(closing)),
+                    .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
+                ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+        try await services.run()
     }
 
     private func keyLines() throws -> String {

@@ -17,10 +17,12 @@ from support.servers import Server, free_port
 
 NOBODY = 65_534
 FLAGS = {
-    "chat-server": ["--host", "--port", "--loops", "--max-connections", "--log-level", "--store"],
+    "chat-server": ["--host", "--port", "--loops", "--max-connections", "--log-level", "--store", "--dashboard", "--handover"],
     "ws-echo": ["--host", "--port", "--loops", "--compression"],
 }
-VARIABLES = ["CHAT_HOST", "CHAT_PORT", "CHAT_LOOPS", "CHAT_MAX_CONNECTIONS", "CHAT_LOG_LEVEL", "CHAT_STORE"]
+VARIABLES = [
+    "CHAT_HOST", "CHAT_PORT", "CHAT_LOOPS", "CHAT_MAX_CONNECTIONS", "CHAT_LOG_LEVEL", "CHAT_STORE", "CHAT_DASHBOARD", "CHAT_HANDOVER",
+]
 LOG_LINE = re.compile(r"^\S*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}")
 TRACE = re.compile(r"Fatal error|Stack dump|Crash|Thread \d+|\bat /|\.swift:\d+|NSError|Optional\(")
 

@@ -16,8 +16,9 @@ extension Rule {
             "Synchronization", "WSFrame", "WSTransport",
         ],
         "PushServer": [
-            "ArgumentParser", "PushWire", "Hub", "HubHTTP", "HubJWT", "HubSQLite", "JWTKit",
-            "Logging", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+            "ArgumentParser", "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle", "HubSQLite",
+            "JWTKit", "Logging", "NetPoll", "PrometheusText", "ServiceLifecycle", "UnixSignals",
+            "WSFrame", "WSTransport",
         ],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],
@@ -36,15 +37,15 @@ extension Rule {
             "WSFrame", "WSTransport",
         ],
         "HubJWT": ["Hub", "JWTKit"],
-        "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
         "HubLifecycle": ["Hub", "NetPoll", "ServiceLifecycle"],
+        "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
         "HubClientKit": ["Hub", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "HubTokens": ["Crypto", "Hub", "MessagePack"],
         "HubTesting": [
             "Hub", "Logging", "NetPoll", "NetPollTesting", "Synchronization", "WSFrame",
         ],
         "ChatServer": [
-            "ArgumentParser", "Hub", "HubSQLite", "HubTokens", "Logging", "NetPoll",
+            "ArgumentParser", "Hub", "HubHTTP", "HubSQLite", "HubTokens", "Logging", "NetPoll",
             "Synchronization", "WSFrame", "WSTransport",
         ],
         "MessagePackRPC": ["MessagePack", "NetPoll", "Synchronization"],
@@ -65,10 +66,10 @@ extension Rule {
         ],
         "RPCBench": ["ArgumentParser", "ConnPool", "NetPoll", "RPC"],
         "Echo": ["NetPoll"],
+        "TinyChat": ["Hub", "Logging", "NetPoll", "WSFrame", "WSTransport"],
         "WSClient": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSWalker": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
         "WSEcho": ["ArgumentParser", "NetPoll", "Synchronization", "WSFrame", "WSTransport"],
-        "TinyChat": ["Hub", "Logging", "NetPoll", "WSFrame", "WSTransport"],
     ]
 
     /// The C library, for files in a `Platform` folder only.

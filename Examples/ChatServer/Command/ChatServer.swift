@@ -11,6 +11,10 @@ struct ChatServer: ParsableCommand {
             Serves its page at /, the chat at /ws, and its health at /healthz. Each option can also \
             be set by the environment variable named in its line; the option wins.
 
+            Takes the sockets that a service manager passes in place of --host and --port, and tells \
+            it when it is ready. Where another chat-server with the same --handover is started, it \
+            passes its sockets to that one, and ends.
+
             SIGTERM or SIGINT lets it close every connection and end within 10 s; \
             a second signal ends it at once.
 
@@ -52,6 +56,18 @@ struct ChatServer: ParsableCommand {
             "Keep histories in this SQLite file, and what clients come back by in PATH.key, so that both outlive the program. (CHAT_STORE; default: memory)",
             valueName: "path"))
     var store: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Show what the server does at /dashboard, to those with a key of this file: one a line, each of at least 16 bytes. (CHAT_DASHBOARD; default: no dashboard)",
+            valueName: "path"))
+    var dashboard: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where servers succeed each other: a Unix socket's path that nobody else may write. (CHAT_HANDOVER; default: nowhere)",
+            valueName: "path"))
+    var handover: String?
 
     static func main() {
         StopSignals.hold()
@@ -100,15 +116,19 @@ struct ChatServer: ParsableCommand {
             option: "--host", variable: "CHAT_HOST", rule: "a numeric IPv4 or IPv6 address",
             parse: { Self.address(host: $0) }, fallback: .v4(UInt32(0x7f00_0001).bigEndian, port: 0)
         )
-        let store = Setting(
-            option: "--store", variable: "CHAT_STORE", rule: "a path", parse: { .some($0) },
-            fallback: String?.none)
         return Settings(
             address: try host.value(self.host).with(port: UInt16(try port.value(self.port))),
             loops: try loops.value(self.loops),
             connectionsMax: try connectionsMax.value(maxConnections),
             logLevel: try logLevel.value(self.logLevel),
-            store: try store.value(self.store))
+            store: try Self.path("--store", "CHAT_STORE").value(store),
+            dashboard: try Self.path("--dashboard", "CHAT_DASHBOARD").value(dashboard),
+            handover: try Self.path("--handover", "CHAT_HANDOVER").value(handover))
+    }
+
+    private static func path(_ option: String, _ variable: String) -> Setting<String?> {
+        Setting(
+            option: option, variable: variable, rule: "a path", parse: { .some($0) }, fallback: nil)
     }
 
     private static func address(host: String) -> SocketAddress? {

@@ -1,4 +1,5 @@
 import Hub
+import HubHTTP
 import HubSQLite
 import HubTokens
 import Logging
@@ -11,13 +12,14 @@ struct Server {
 
     private let settings: Settings
     private let logger: Logger
+    private let level: LogLevelControl
 
     init(_ settings: Settings) {
         self.settings = settings
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        var logger = Logger(label: "chat")
-        logger.logLevel = settings.logLevel
-        self.logger = logger
+        let level = LogLevelControl(settings.logLevel)
+        LoggingSystem.bootstrap { level.handler(StreamLogHandler.standardError(label: $0)) }
+        self.level = level
+        logger = Logger(label: "chat")
     }
 
     /// Serves until `stop` ends, then lets everybody leave.
@@ -25,27 +27,48 @@ struct Server {
     /// - Throws: `SystemError` where it cannot serve, ``SettingError`` where it cannot use its store.
     func run(until stop: AsyncStream<Void>) async throws {
         raiseOpenFiles()
+        let activated = try SocketActivation.takeDescriptors()
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = settings.loops
         let group = try EventLoopGroup(configuration: configuration)
         let chat = Chat()
+        let dashboard = try dashboard()
+        // A predecessor has its store to itself until it is done.
+        let sockets = try await HubSockets.take(
+            activated, handover: settings.handover, on: group)
         let (store, key) = try openStore()
+        var limits = chat.configuration(
+            connectionsMax: settings.connectionsMax, store: store, key: key)
+        dashboard?.install(in: &limits)
         let hub = HubServer(
-            group: group,
-            configuration: chat.configuration(
-                connectionsMax: settings.connectionsMax, store: store, key: key),
-            application: chat, logger: logger)
+            group: group, configuration: limits, application: chat, logger: logger)
         chat.attach(to: hub)
-        let address = try await hub.listen(on: settings.address)
+        dashboard?.serve(hub)
+        let address = try await sockets.listen(hub, on: settings.address)
         logger.info(
             "listening", metadata: ["url": "http://\(address)/", "loops": "\(settings.loops)"])
 
-        for await _ in stop {}
-        logger.info("ending", metadata: ["sessions": "\(hub.sessionCount)"])
-        await hub.drain(deadline: Self.drainDeadline)
+        let isSucceeded = await sockets.serve(hub, drainingWithin: Self.drainDeadline) {
+            for await _ in stop {}
+            logger.info("ending", metadata: ["sessions": "\(hub.sessionCount)"])
+        }
+        if isSucceeded { logger.info("succeeded by another") }
         await store.close()
+        await sockets.letGo()
         await group.shutdown()
         logger.info("ended")
+    }
+
+    private func dashboard() throws(SettingError) -> Dashboard? {
+        guard let path = settings.dashboard else { return nil }
+        guard let lines = Environment.text(ofFile: path) else {
+            throw SettingError(message: "cannot read \(path)")
+        }
+        do throws(APIKeyError) {
+            return Dashboard(keys: try APIKeys(lines: lines), logLevel: level)
+        } catch {
+            throw SettingError(message: "\(path): \(error)")
+        }
     }
 
     private func openStore() throws(SettingError) -> (any MessageStore, ResumeKey) {

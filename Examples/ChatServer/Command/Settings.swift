@@ -9,4 +9,8 @@ struct Settings: Sendable {
     var logLevel: Logger.Level
     /// The file that keeps the rooms' histories; `nil` for memory.
     var store: String?
+    /// The file with the keys of the dashboard; `nil` for no dashboard.
+    var dashboard: String?
+    /// Where servers succeed each other; `nil` for nowhere.
+    var handover: String?
 }

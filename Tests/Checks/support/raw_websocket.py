@@ -12,10 +12,11 @@ class Ended(Exception):
     """The server ended the connection without a close frame."""
 
 
-def upgrade_request(path: str = "/", host: str = "127.0.0.1") -> bytes:
+def upgrade_request(path: str = "/", host: str = "127.0.0.1", subprotocol: str | None = None) -> bytes:
+    asked = "" if subprotocol is None else f"Sec-WebSocket-Protocol: {subprotocol}\r\n"
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n{asked}\r\n"
     ).encode()
 
 
@@ -56,8 +57,8 @@ class RawConnection:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def upgrade(self, path: str = "/") -> None:
-        self.send(upgrade_request(path))
+    def upgrade(self, path: str = "/", subprotocol: str | None = None) -> None:
+        self.send(upgrade_request(path, subprotocol=subprotocol))
         head = self.read_head()
         if " 101 " not in head.splitlines()[0] or ACCEPT not in head:
             raise Ended(f"no upgrade: {head.splitlines()[0]}")

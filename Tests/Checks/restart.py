@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""push-server and chat-server are succeeded by new processes, time and again, while clients connect without pause and
+programs push: nobody is refused or cut off before an answer, and nothing that was accepted is lost."""
+
+import asyncio
+import http.client
+import json
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+from websockets.asyncio.client import connect
+
+from support.chat import PATH, ChatClient
+from support.check import Context, expect, run
+from support.servers import Server
+
+KEY = "a-key-of-the-restart-check"
+CLIENTS = 24
+SENDERS = 2
+RESTARTS = 4
+
+
+class Connecting:
+    """Clients that connect, are welcomed and leave, one after another, from when it begins until it ends."""
+
+    def __init__(self, welcomed):
+        self.welcomed = welcomed
+        self.problems: Counter[str] = Counter()
+        self.count = 0
+        self.slowest = 0.0
+        self.ended = asyncio.Event()
+
+    async def __aenter__(self) -> "Connecting":
+        self.tasks = [asyncio.create_task(self.one(number)) for number in range(CLIENTS)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.ended.set()
+        await asyncio.gather(*self.tasks)
+
+    async def one(self, number: int) -> None:
+        while not self.ended.is_set():
+            began = time.monotonic()
+            try:
+                await self.welcomed(number)
+            except Exception as error:  # noqa: BLE001 - whatever it was, this client was not served
+                self.problems[f"{type(error).__name__}: {error}"] += 1
+            self.count += 1
+            self.slowest = max(self.slowest, time.monotonic() - began)
+
+
+class Sending(threading.Thread):
+    """Puts messages into inboxes, each by a connection of its own, and keeps the ids of those that were accepted."""
+
+    def __init__(self, port: int, user: str):
+        super().__init__()
+        self.port = port
+        self.user = user
+        self.accepted: list[int] = []
+        self.problems: Counter[str] = Counter()
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        body = json.dumps({"user": self.user, "data": {"a": 1}})
+        while not self.ended.wait(0.01):
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+                connection.request("POST", "/api/v1/send", body, {"X-API-Key": KEY, "Connection": "close"})
+                answer = connection.getresponse()
+                text = answer.read()
+                connection.close()
+                if answer.status == 201:
+                    self.accepted.append(json.loads(text)["id"])
+                else:
+                    self.problems[f"status {answer.status}"] += 1
+            except Exception as error:  # noqa: BLE001 - whatever it was, this request was not served
+                self.problems[f"{type(error).__name__}: {error}"] += 1
+
+
+async def succeed(context: Context, old: Server, product: str, arguments: list[str], environment: dict[str, str]) -> Server:
+    """Starts the next server, on the port of the last, and waits until the last has ended."""
+    new = Server.start(context.command(product), arguments, port=old.port, environment=environment)
+    context.servers.append(new)
+    status = await asyncio.to_thread(old.process.wait, 30)
+    expect(status == 0, f"the old server ended with {status}:\n{old.log()}")
+    return new
+
+
+async def everything_kept(port: int, user: str) -> set[int]:
+    """Takes all of a user's inbox, and acknowledges it."""
+    kept: set[int] = set()
+    url = f"ws://127.0.0.1:{port}/ws?user={user}"
+    async with connect(url, subprotocols=["push.v1.json"], compression=None, proxy=None) as socket:
+        while True:
+            try:
+                said = json.loads(await asyncio.wait_for(socket.recv(), 3))
+            except TimeoutError:
+                return kept
+            if said["type"] == "inbox":
+                kept.add(int(said["inbox"]))
+                await socket.send(json.dumps({"type": "acknowledge", "ids": [said["inbox"]]}))
+
+
+async def push(context: Context, folder: Path) -> None:
+    arguments = ["--trust-names", "--store", str(folder / "push.sqlite"), "--handover", str(folder / "push.socket")]
+    environment = {"PUSH_API_KEYS": KEY}
+    server = context.server("push-server", *arguments, environment=environment)
+    url = server.url("/ws")
+
+    async def welcomed(number: int) -> None:
+        async with connect(
+            f"{url}?user=user-{number}", subprotocols=["push.v1.json"], compression=None, open_timeout=30, proxy=None
+        ) as socket:
+            said = json.loads(await socket.recv())
+            if said["type"] != "welcome":
+                raise RuntimeError(f"{said} instead of a welcome")
+
+    senders = [Sending(server.port, f"kept-{number}") for number in range(SENDERS)]
+    for sender in senders:
+        sender.start()
+    async with Connecting(welcomed) as connecting:
+        for _ in range(RESTARTS):
+            await asyncio.sleep(0.7)
+            server = await succeed(context, server, "push-server", arguments, environment)
+        await asyncio.sleep(0.7)
+    for sender in senders:
+        sender.ended.set()
+        await asyncio.to_thread(sender.join, 30)
+    expect(not connecting.problems, f"of {connecting.count} clients not all were served: {dict(connecting.problems)}")
+    for sender in senders:
+        expect(not sender.problems, f"of the requests not all were served: {dict(sender.problems)}")
+        kept = await everything_kept(server.port, sender.user)
+        lost = set(sender.accepted) - kept
+        expect(not lost, f"{len(lost)} of {len(sender.accepted)} messages that were accepted are lost")
+    server.terminate()
+    expect(await asyncio.to_thread(server.process.wait, 20) == 0, "the last server did not end well")
+    expect(not (folder / "push.socket").exists(), "the path of the handover is left behind")
+    accepted = sum(len(sender.accepted) for sender in senders)
+    context.note(
+        f"{RESTARTS} restarts, {connecting.count} connects, the slowest {connecting.slowest:.2f} s, {accepted} messages kept"
+    )
+
+
+async def chat(context: Context, folder: Path) -> None:
+    """People who are in the chat hear of the end, and find the room as it was."""
+    arguments = ["--store", str(folder / "chat.sqlite"), "--handover", str(folder / "chat.socket")]
+    server = context.server("chat-server", *arguments)
+    url = server.url(PATH)
+    ada = await ChatClient.enter(url, "Ada", "lobby")
+    await ada.say("before")
+
+    async def welcomed(number: int) -> None:
+        guest = await ChatClient.enter(url, f"Guest {number}", f"room-{number}")
+        await guest.socket.close()
+
+    async with Connecting(welcomed) as connecting:
+        await asyncio.sleep(0.5)
+        server = await succeed(context, server, "chat-server", arguments, {})
+        await asyncio.sleep(0.5)
+    expect(ada.socket.close_code is None or ada.socket.close_code == 1001, f"Ada is closed with {ada.socket.close_code}")
+    # Who was in the middle of entering may be told to come again, but not refused.
+    told = sum(count for problem, count in connecting.problems.items() if problem.startswith("ConnectionClosed") and "1001" in problem)
+    others = {problem: count for problem, count in connecting.problems.items() if not (problem.startswith("ConnectionClosed") and "1001" in problem)}
+    expect(not others, f"of {connecting.count} guests not all were served: {others}")
+    expect(told <= CLIENTS, f"{told} guests were sent away")
+    late = await ChatClient.enter(url, "Bob", "lobby")
+    await late.say("after")
+    await late.socket.close()
+    context.note(f"{connecting.count} guests of the chat")
+
+
+def nobody_to_succeed(context: Context, folder: Path) -> None:
+    """Without a predecessor, and behind one that crashed, a server just starts."""
+    arguments = ["--trust-names", "--handover", str(folder / "alone.socket")]
+    first = context.server("push-server", *arguments, environment={"PUSH_API_KEYS": KEY})
+    first.process.kill()
+    first.process.wait()
+    expect((folder / "alone.socket").exists(), "the crash left no file, so nothing is checked")
+    second = context.server("push-server", *arguments, port=first.port, environment={"PUSH_API_KEYS": KEY})
+    second.close()
+
+
+async def check(context: Context) -> None:
+    with tempfile.TemporaryDirectory(prefix="restart-") as name:
+        folder = Path(name)
+        await push(context, folder)
+        await chat(context, folder)
+        nobody_to_succeed(context, folder)
+
+
+if __name__ == "__main__":
+    run(check, seconds_max=150)
