@@ -153,11 +153,11 @@ final class HubShard: @unchecked Sendable {
         case .violation, .slowConsumer, .heartbeatTimedOut, .closeTimedOut, .lost: break
         }
         guard logger.logLevel <= .debug, let address = session.remoteAddress else { return }
-        logger.debug(
-            "session ended badly",
-            metadata: [
-                "session": "\(session.id)", "remote": "\(address)", "reason": "\(reason)",
-            ])
+        var metadata: Logger.Metadata = [
+            "session": "\(session.id)", "remote": "\(address)", "reason": "\(reason)",
+        ]
+        if let user = session.user { metadata["user"] = "\(user)" }
+        logger.debug("session ended badly", metadata: metadata)
     }
 
     // MARK: - Parts of topics

@@ -1,3 +1,4 @@
+import Logging
 import NetPoll
 import Synchronization
 import WSFrame
@@ -28,11 +29,14 @@ extension HubServer {
     ///   - spread: Over how long the sessions are told to spread their coming again, where their
     ///     protocol has a word for it; zero, the default, tells them nothing.
     public func drain(deadline: Duration, reconnectingWithin spread: Duration = .zero) async {
+        logger.info(
+            "draining", metadata: ["sessions": "\(sessionCount)", "deadline": "\(deadline)"])
         await withCheckedContinuation { continuation in
             beginDrain(deadline: deadline, reconnectingWithin: spread) { continuation.resume() }
         }
         await server.drain(code: .goingAway, deadline: .zero)
         await directories.node?.leave()
+        logger.info("drained")
     }
 
     /// As ``drain(deadline:reconnectingWithin:)`` but for the listeners, which go on to refuse.

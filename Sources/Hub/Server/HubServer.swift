@@ -15,7 +15,7 @@ import WSTransport
 public final class HubServer: Sendable {
     let configuration: HubConfiguration
     private let group: EventLoopGroup
-    private let logger: Logger
+    let logger: Logger
     let shards: [HubShard]
     let directories: HubDirectories
     private let registry: TopicRegistry
@@ -30,7 +30,8 @@ public final class HubServer: Sendable {
     ///   - group: The loops to run on; at most 256. They are the caller's to shut down.
     ///   - configuration: The limits.
     ///   - application: Decides who comes in and what sessions do.
-    ///   - logger: Told of every session that ends badly, at level debug.
+    ///   - logger: Told of each client that gets no session and each session that ends badly at level
+    ///     debug, of draining at info, and of a store or broker that fails at warning.
     public init(
         group: EventLoopGroup, configuration: HubConfiguration = .init(),
         application: any HubApplication, logger: Logger
@@ -105,7 +106,7 @@ public final class HubServer: Sendable {
     @discardableResult
     public func listen(on address: SocketAddress) async throws(SystemError) -> SocketAddress {
         let bound = try await server.listen(on: address)
-        await begin()
+        await begin(at: bound)
         return bound
     }
 
@@ -117,12 +118,13 @@ public final class HubServer: Sendable {
     @discardableResult
     public func listen(adopting descriptors: [Int32]) async throws(SystemError) -> SocketAddress {
         let bound = try await server.listen(adopting: descriptors)
-        await begin()
+        await begin(at: bound)
         return bound
     }
 
     /// What goes on beside the clients, from the first listening on.
-    private func begin() async {
+    private func begin(at address: SocketAddress) async {
+        logger.debug("listening", metadata: ["address": "\(address)"])
         guard !isSweeping.exchange(true, ordering: .relaxed) else { return }
         sweep()
         await directories.node?.joinIfPossible()
