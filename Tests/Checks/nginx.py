@@ -2,6 +2,7 @@
 """http-demo behind Debian's nginx with the files of Examples/nginx: requests, bodies, WebSockets, the client's address
 by X-Forwarded-For and by the PROXY protocol, and nothing smuggled. Needs nginx and its stream module."""
 
+import re
 import subprocess
 import tempfile
 import time
@@ -16,6 +17,7 @@ from support.servers import Server, free_port
 
 FILES = ROOT / "Examples" / "nginx"
 ARTICLE = ROOT / "Sources" / "WSTransport" / "WSTransport.docc" / "OperateBehindNginx.md"
+HUB_ARTICLE = ROOT / "Sources" / "Hub" / "Hub.docc" / "OperatingBehindNginx.md"
 MODULE = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
 # What one reader could take for one request and another for two.
@@ -34,10 +36,11 @@ DOUBTFUL = [
 HIDDEN = b"0\r\n\r\nGET /who?smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
-def start_nginx(context: Context, folder: Path, kind: str, port: int, backend: int) -> None:
+def start_nginx(context: Context, folder: Path, kind: str, port: int, backend: int, *, further: str = "") -> None:
+    """Starts nginx with the file of that kind; `further` is added to its server."""
     text = (FILES / f"{kind}.conf").read_text()
     expect(text in ARTICLE.read_text(), f"the article does not have {kind}.conf as it is")
-    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};").replace("127.0.0.1:8080", f"127.0.0.1:{backend}")
+    text = text.replace("listen 80;", f"listen 127.0.0.1:{port};\n{further}").replace("127.0.0.1:8080", f"127.0.0.1:{backend}")
     load = f"load_module {MODULE};\n" if kind == "stream" else ""
     paths = "".join(
         f"{name}_temp_path {folder}/{kind}-{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -96,6 +99,18 @@ def forwarded(context: Context, folder: Path, port: int, backend: Server) -> Non
     context.note(f"{len(DOUBTFUL)} doubtful framings")
 
 
+def kept_inside(context: Context, folder: Path, backend: Server) -> None:
+    """What the hub's article has nginx answer itself never reaches the server."""
+    block = re.search(r"```nginx\n(.*?)```", HUB_ARTICLE.read_text(), re.DOTALL)
+    expect(block is not None, "the hub's article has no configuration")
+    port = free_port()
+    folder.mkdir()
+    start_nginx(context, folder, "http", port, backend.port, further=block[1])
+    for path, status in (("metrics", 403), ("dashboard", 403), ("dashboard/figures", 403), ("who", 200)):
+        answered = requests.get(f"http://127.0.0.1:{port}/{path}").status_code
+        expect(answered == status, f"/{path} is answered {answered}")
+
+
 def check(context: Context) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -104,6 +119,7 @@ def check(context: Context) -> None:
         start_nginx(context, folder, "http", port, backend.port)
         requests_and_sockets(port, "127.0.0.1\n")
         forwarded(context, folder, port, backend)
+        kept_inside(context, folder / "inside", backend)
         # Without trust the header is nobody's word.
         wary = context.server("http-demo")
         said = requests.get(f"http://127.0.0.1:{wary.port}/who", headers={"X-Forwarded-For": "203.0.113.9"}).text
