@@ -22,7 +22,8 @@ extension HubServer {
 
     /// Ends all service: nobody is let in any more; every session is told to connect again after a
     /// delay of its own, has what waits for it, and is closed with 1001; those that are not gone when
-    /// `deadline` is over are cut off.
+    /// `deadline` is over are cut off. Very many are told, and closed, over several turns of a loop:
+    /// no more in each than ``/NetPoll/EventLoop/Configuration/closesPerTurnMax``.
     ///
     /// - Parameters:
     ///   - deadline: How long it may take in all.
@@ -55,8 +56,12 @@ extension HubServer {
         }
         for shard in shards {
             let willRun = shard.loop.execute {
-                shard.tellToReconnect(within: spread)
-                shard.flushAll(within: deadline / 2, whenFlushed)
+                let limit = shard.loop.now + deadline / 2
+                shard.tellToReconnect(within: spread) {
+                    shard.flushAll(until: limit) {
+                        whenFlushed(max(limit - shard.loop.now, .zero))
+                    }
+                }
             }
             // A loop that was shut down has no sessions.
             if !willRun { whenFlushed(.zero) }
@@ -79,30 +84,59 @@ private final class FlushCount: Sendable {
 extension HubShard {
     private static let flushStep = Duration.milliseconds(20)
 
-    /// Tells every session when to come again, evenly over `spread`.
-    func tellToReconnect(within spread: Duration) {
-        guard spread > .zero, sessions.count > 0 else { return }
+    /// Tells every session when to come again, evenly over `spread`; no more of them a turn than the
+    /// loop closes connections.
+    func tellToReconnect(within spread: Duration, _ whenDone: @escaping @Sendable () -> Void) {
+        guard spread > .zero, sessions.count > 0 else { return whenDone() }
         let step = spread / sessions.count
         // Each loop begins elsewhere within the step, so that their sessions do not come in pairs.
-        var delay = step / (configuration.protocols.count + loop.index + 1)
-        sessions.forEach { session in
+        let first = step / (configuration.protocols.count + loop.index + 1)
+        tellToReconnect(after: first, step: step, fromSlot: 0, whenDone)
+    }
+
+    private func tellToReconnect(
+        after first: Duration, step: Duration, fromSlot slot: Int,
+        _ whenDone: @escaping @Sendable () -> Void
+    ) {
+        let end = endOfSweep(fromSlot: slot)
+        var delay = first
+        for slot in slot..<end {
+            guard let session = sessions.session(inSlot: slot) else { continue }
             session.tell(.reconnect(after: delay))
             delay += step
         }
+        guard end < sessions.slotCount else { return whenDone() }
+        let next = delay
+        loop.execute {
+            self.tellToReconnect(after: next, step: step, fromSlot: end, whenDone)
+        }
     }
 
-    /// Waits until no session has anything that waits for it and that its connection takes.
-    func flushAll(within limit: Duration, _ whenDone: @escaping (_ left: Duration) -> Void) {
-        var waits = false
-        sessions.forEach { if isWaiting($0) { waits = true } }
-        guard waits, limit > .zero else { return whenDone(max(limit, .zero)) }
+    /// Waits until each session was seen once with nothing that waits for it and that its connection
+    /// takes, or until `limit`. A turn looks at no more of them than the loop closes connections.
+    func flushAll(
+        until limit: Instant, fromSlot slot: Int = 0, _ whenDone: @escaping @Sendable () -> Void
+    ) {
+        var slot = slot
+        let end = endOfSweep(fromSlot: slot)
+        while slot < end, !isWaiting(sessions.session(inSlot: slot)) { slot += 1 }
+        guard slot < sessions.slotCount, loop.now < limit else { return whenDone() }
+        let next = slot
+        guard next < end else {
+            loop.execute { self.flushAll(until: limit, fromSlot: next, whenDone) }
+            return
+        }
         loop.schedule(
-            after: Self.flushStep,
-            FlushStep { [self] in flushAll(within: limit - Self.flushStep, whenDone) })
+            after: min(Self.flushStep, limit - loop.now),
+            FlushStep { [self] in flushAll(until: limit, fromSlot: next, whenDone) })
     }
 
-    private func isWaiting(_ session: Session) -> Bool {
-        guard session.connection?.isOpen ?? false else { return false }
+    private func endOfSweep(fromSlot slot: Int) -> Int {
+        min(sessions.slotCount, slot + loop.configuration.closesPerTurnMax)
+    }
+
+    private func isWaiting(_ session: Session?) -> Bool {
+        guard let session, session.connection?.isOpen ?? false else { return false }
         if session.outbox != nil || session.isBacklogged { return true }
         return session.subscriptions.contains { subscription in
             let part = part(at: subscription.slot)

@@ -46,6 +46,12 @@ struct SessionTable<Session: AnyObject> {
         firstFree = id.slot
     }
 
+    /// Slots there are, taken or free; they only grow, so that a walk over them may pause.
+    var slotCount: Int { slots.count }
+
+    /// The session in a slot; `nil` where that is free.
+    func session(inSlot index: Int) -> Session? { slots[index].session }
+
     /// Calls `body` with each session.
     func forEach(_ body: (Session) -> Void) {
         for slot in slots {

@@ -57,6 +57,52 @@ struct HubServerTests {
         }
     }
 
+    @Test func `a turn of draining tells no more sessions to come again than it may close`()
+        async throws
+    {
+        let bench = try await LineBench(loops: 1, closesPerTurnMax: 4)
+        let clients = try (0..<21).map { try bench.join("u\($0)") }
+        func told() -> Int {
+            clients.count { client in client.texts.contains { $0.hasPrefix("reconnect ") } }
+        }
+        var counts = [told()]
+        bench.network.runTurn = { [unowned bench] loop in
+            loop.turn(until: bench.network.now)
+            counts.append(told())
+        }
+        bench.hub.beginDrain(deadline: .seconds(10), reconnectingWithin: .seconds(60)) {}
+        bench.network.run(for: .seconds(1))
+        #expect(counts.last == 21)
+        #expect(zip(counts, counts.dropFirst()).map { $1 - $0 }.max() == 4)
+        #expect(clients.allSatisfy { $0.closeCode == 1_001 })
+        let delays = Set(clients.compactMap { $0.texts.first { $0.hasPrefix("reconnect ") } })
+        #expect(delays.count == 21)
+    }
+
+    @Test func `who reads late is waited for, however many turns the others take`() async throws {
+        let bench = try await LineBench(loops: 1, closesPerTurnMax: 4)
+        let clients = try (0..<21).map { try bench.join("u\($0)", windowBytes: 4 << 10) }
+        for client in clients { client.say("sub 1 a") }
+        bench.network.run(for: .seconds(1))
+        let topic = try #require(bench.hub.existingTopic("a"))
+        let slow = [clients[2], clients[17]]
+        for client in slow { client.peer.stall() }
+        let text = String(repeating: "x", count: 1_000)
+        for number in 0..<30 { topic.publish(Publication(HubMessage(text: "\(number)\(text)"))) }
+        bench.network.run(for: .milliseconds(100))
+        bench.hub.beginDrain(deadline: .seconds(10)) {}
+        for client in slow {
+            bench.network.run(for: .seconds(1))
+            #expect(clients[0].closeCode == nil)
+            client.peer.resume()
+        }
+        bench.network.run(for: .seconds(1))
+        for client in clients {
+            #expect(client.closeCode == 1_001)
+            #expect(client.texts.count { $0.hasPrefix("pub a") } == 30)
+        }
+    }
+
     @Test func `draining ends at its deadline although a client does not answer`() async throws {
         let bench = try await HubBench { $0.closeTimeout = .seconds(60) }
         let client = try bench.join()

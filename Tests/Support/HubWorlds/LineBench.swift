@@ -17,7 +17,7 @@ package final class LineBench {
 
     package init(
         seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 2,
-        application: LineApplication = LineApplication(),
+        closesPerTurnMax: Int = 512, application: LineApplication = LineApplication(),
         _ configure: (inout HubConfiguration) -> Void = { _ in }
     ) async throws {
         network = SimulatedNetwork(seed: seed, faults: faults)
@@ -26,7 +26,9 @@ package final class LineBench {
         configuration.protocols = [
             RawProtocol(), LineProtocol(), JSONProtocol(), MessagePackProtocol(),
         ]
-        let group = network.makeGroup(loops: loops)
+        var bounds = EventLoop.Configuration()
+        bounds.closesPerTurnMax = closesPerTurnMax
+        let group = network.makeGroup(loops: loops, configuration: bounds)
         let loop = group.loops[0]
         configuration.calendar = { Timestamp(milliseconds: loop.clock.now.nanoseconds / 1_000_000) }
         configure(&configuration)
