@@ -196,6 +196,7 @@ struct PushAPITests {
         _ = try bench.post("publish", #"{"topic":"a","text":"x"}"#)
         let text = try bench.answer(to: "GET /metrics").body
         #expect(text.contains("hub_sessions 1"))
+        #expect(text.contains("hub_handshakes "))
         #expect(text.contains("hub_messages_published_total 1"))
         #expect(try bench.answer(to: "GET /healthz", key: nil).status == 200)
         #expect(try bench.answer(to: "GET /nothing").status == 404)

@@ -144,12 +144,16 @@ struct WebSocketServerTests {
     @Test func `beyond handshakesMax a connection is answered 503 at once`() async throws {
         let bench = try await Bench { $0.handshakesMax = 2 }
         _ = try bench.upgraded()
+        #expect(bench.server.handshakeCount == 0 && bench.server.handshakesPeak == 1)
         let waiting = [try bench.connect(), try bench.connect()]
         let third = try bench.connect()
         #expect(third.text.hasPrefix("HTTP/1.1 503 "))
+        #expect(bench.server.handshakeCount == 2 && bench.server.handshakesPeak == 2)
         waiting[0].close()
         bench.network.runUntilIdle()
+        #expect(bench.server.handshakeCount == 1)
         _ = try bench.upgraded()
+        #expect(bench.server.handshakeCount == 1 && bench.server.handshakesPeak == 2)
     }
 
     @Test(arguments: [1, 3])

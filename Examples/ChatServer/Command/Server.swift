@@ -50,7 +50,13 @@ struct Server {
 
         let isSucceeded = await sockets.serve(hub, drainingWithin: Self.drainDeadline) {
             for await _ in stop {}
-            logger.info("ending", metadata: ["sessions": "\(hub.sessionCount)"])
+            let totals = hub.totals
+            logger.info(
+                "ending",
+                metadata: [
+                    "sessions": "\(totals.sessions)",
+                    "handshakesPeak": "\(totals.handshakesPeak)",
+                ])
         }
         if isSucceeded { logger.info("succeeded by another") }
         await store.close()

@@ -112,6 +112,10 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 100,000.
     public var connectionsMax = 100_000
+    /// Connections that are no sessions, or not yet; further ones get 503 at once.
+    ///
+    /// Default 8,192.
+    public var handshakesMax = 8_192
     /// Sessions of one address, an IPv6 network of 64 bits counting as one and loopback not at all;
     /// further ones get 429.
     ///
@@ -247,5 +251,6 @@ extension WebSocketServer.Configuration {
         connection.closeTimeout = hub.closeTimeout
         heartbeat = hub.heartbeat
         connectionsMax = hub.connectionsMax
+        handshakesMax = hub.handshakesMax
     }
 }

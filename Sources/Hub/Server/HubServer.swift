@@ -147,6 +147,10 @@ public final class HubServer: Sendable {
     public struct Totals: Hashable, Sendable {
         /// Sessions.
         public var sessions = 0
+        /// Connections that are no sessions, or not yet.
+        public var handshakes = 0
+        /// The most of them that there were at a time, at most ``HubConfiguration/handshakesMax``.
+        public var handshakesPeak = 0
         /// Users with sessions.
         public var users = 0
         /// Topics.
@@ -161,8 +165,9 @@ public final class HubServer: Sendable {
     public var totals: Totals {
         let (topics, messages) = registry.totals
         return Totals(
-            sessions: sessionCount, users: directories.sessions.count, topics: topics,
-            messages: messages)
+            sessions: sessionCount, handshakes: server.handshakeCount,
+            handshakesPeak: server.handshakesPeak, users: directories.sessions.count,
+            topics: topics, messages: messages)
     }
 
     /// What topics did that are forgotten.

@@ -7,6 +7,7 @@ import Synchronization
 /// Gauges tell what is now, counters grow by what was added since the last report.
 public final class HubMetricsReport: Sendable {
     private let sessions: Gauge
+    private let handshakes: Gauge
     private let users: Gauge
     private let topics: Gauge
     private let heldBytes: Gauge
@@ -23,6 +24,7 @@ public final class HubMetricsReport: Sendable {
             Gauge(label: "\(label).\(name)", factory: factory)
         }
         sessions = gauge("sessions")
+        handshakes = gauge("handshakes")
         users = gauge("users")
         topics = gauge("topics")
         heldBytes = gauge("held.bytes")
@@ -43,6 +45,7 @@ public final class HubMetricsReport: Sendable {
     public func report(_ hub: HubServer) {
         let totals = hub.totals
         sessions.record(totals.sessions)
+        handshakes.record(totals.handshakes)
         users.record(totals.users)
         topics.record(totals.topics)
         heldBytes.record(hub.heldBytes)

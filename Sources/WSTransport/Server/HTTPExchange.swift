@@ -255,8 +255,7 @@ extension HTTPExchange: ConnectionHandler {
         shard.accepted()
         isUnanswered = true
         shard.counts.unanswered.add(1, ordering: .relaxed)
-        isCounted = ServerCounts.take(
-            shard.counts.handshakes, limit: shard.configuration.handshakesMax)
+        isCounted = shard.counts.takeHandshake(limit: shard.configuration.handshakesMax)
         guard isCounted, !shard.isDraining else {
             fail(
                 isCounted ? .refused(.serviceUnavailable) : .handshakesExhausted,

@@ -48,12 +48,25 @@ final class ServerCounts: Sendable {
     let handshakes = Atomic<Int>(0)
     /// Connections that have had no answer yet.
     let unanswered = Atomic<Int>(0)
+    /// The most ``handshakes`` that there were at a time.
+    let handshakesPeak = Atomic<Int>(0)
     /// Of requests' bodies that are kept.
     let bodyBytes = Atomic<Int>(0)
     let addresses: AddressCounts
 
     init(handshakesPerAddressMax: Int) {
         addresses = AddressCounts(most: handshakesPerAddressMax)
+    }
+
+    /// Takes a place for a connection that is no WebSocket yet; `false` where `limit` is reached.
+    func takeHandshake(limit: Int) -> Bool {
+        let (_, after) = handshakes.add(1, ordering: .relaxed)
+        guard after <= limit else {
+            handshakes.subtract(1, ordering: .relaxed)
+            return false
+        }
+        handshakesPeak.max(after, ordering: .relaxed)
+        return true
     }
 
     /// Takes `wanted` of `limit` places; `false` where so many are not left.

@@ -51,6 +51,12 @@ public final class WebSocketServer: Sendable {
     /// How many WebSockets are open, over all loops.
     public var connectionCount: Int { shards.counts.webSockets.load(ordering: .relaxed) }
 
+    /// How many connections are no WebSockets, or not yet, over all loops.
+    public var handshakeCount: Int { shards.counts.handshakes.load(ordering: .relaxed) }
+
+    /// The most of them that there were at a time, at most ``Configuration/handshakesMax``.
+    public var handshakesPeak: Int { shards.counts.handshakesPeak.load(ordering: .relaxed) }
+
     /// Starts to serve at `address`; may be called for several.
     ///
     /// - Returns: The address, with the port the kernel chose where 0 was asked for.

@@ -103,6 +103,20 @@ struct HubServerTests {
         }
     }
 
+    @Test func `connections that are no sessions are counted, and bounded`() async throws {
+        let bench = try await HubBench { $0.handshakesMax = 2 }
+        let waiting = try (0..<3).map { _ in
+            try #require(bench.network.connect(to: bench.address))
+        }
+        bench.network.runUntilIdle()
+        #expect(waiting.count { !$0.received.isEmpty } == 1)
+        #expect(bench.hub.totals.handshakes == 2 && bench.hub.totals.handshakesPeak == 2)
+        for peer in waiting { peer.reset() }
+        bench.network.runUntilIdle()
+        _ = try bench.join()
+        #expect(bench.hub.totals.handshakes == 0 && bench.hub.totals.handshakesPeak == 2)
+    }
+
     @Test func `draining ends at its deadline although a client does not answer`() async throws {
         let bench = try await HubBench { $0.closeTimeout = .seconds(60) }
         let client = try bench.join()
