@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 KEY = "a-key-of-the-push-crash-check"
-KILLS = 10
+KILLS, KILLS_FULL = 5, 50
 USERS = 8
 SENDERS = 4
 
@@ -71,9 +71,9 @@ async def receive(port: int, user: str, ledger: Ledger) -> None:
             await asyncio.sleep(0.05)
 
 
-async def rounds(context: Context, start, port: int, ledger: Ledger, chance: random.Random) -> None:
+async def rounds(kills: int, start, port: int, ledger: Ledger, chance: random.Random) -> None:
     devices = [asyncio.create_task(receive(port, f"user-{number}", ledger)) for number in range(USERS)]
-    for round_ in range(KILLS):
+    for round_ in range(kills):
         server = await asyncio.to_thread(start)
         senders = [asyncio.to_thread(send_until_gone, port, sender, round_, ledger) for sender in range(SENDERS)]
         gathered = asyncio.gather(*senders)
@@ -93,6 +93,7 @@ async def rounds(context: Context, start, port: int, ledger: Ledger, chance: ran
 def check(context: Context) -> None:
     seed = time.time_ns()
     ledger = Ledger()
+    kills = KILLS_FULL if context.options.full else KILLS
     with tempfile.TemporaryDirectory() as folder:
         keys = Path(folder) / "api.keys"
         keys.write_text(KEY)
@@ -106,14 +107,14 @@ def check(context: Context) -> None:
                 return started.pop()
             return context.server("push-server", *arguments, port=port)
 
-        asyncio.run(rounds(context, start, port, ledger, random.Random(seed)))
+        asyncio.run(rounds(kills, start, port, ledger, random.Random(seed)))
         missing = ledger.answered - ledger.arrived
         expect(not missing, f"seed {seed}: {len(missing)} of {len(ledger.answered)} are missing: {sorted(missing)[:5]}")
-        expect(len(ledger.answered) > KILLS * 10, f"only {len(ledger.answered)} were answered")
+        expect(len(ledger.answered) > kills * 10, f"only {len(ledger.answered)} were answered")
         for server in context.servers:
             server.close()
-    context.note(f"{KILLS} kills, {len(ledger.answered)} answered, {ledger.deliveries} deliveries, none missing")
+    context.note(f"{kills} kills, {len(ledger.answered)} answered, {ledger.deliveries} deliveries, none missing")
 
 
 if __name__ == "__main__":
-    run(check, seconds_max=180)
+    run(check, seconds_max=420)

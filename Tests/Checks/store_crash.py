@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""kill -9 in the middle of acknowledged writes to the SQLite store, 50 times: nothing that was answered is missing after."""
+"""kill -9 in the middle of acknowledged writes to the SQLite store, again and again: nothing that was answered is
+missing after."""
 
 import random
 import signal
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from support.check import Context, expect, run
 
-KILLS = 50
+KILLS, KILLS_FULL = 8, 50
 SECONDS = (0.02, 0.25)
 
 
@@ -36,10 +37,11 @@ def check(context: Context) -> None:
     program = str(Path(context.options.bin) / "store-run")
     seed = time.time_ns()
     chance = random.Random(seed)
+    kills = KILLS_FULL if context.options.full else KILLS
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "hub.sqlite"
         answered: list[str] = []
-        for round_ in range(KILLS):
+        for round_ in range(kills):
             lines = answered_until_killed(program, path, round_, chance.uniform(*SECONDS))
             expect(lines, f"round {round_} of seed {seed}: nothing was answered")
             answered += lines
@@ -47,7 +49,7 @@ def check(context: Context) -> None:
             [program, "check", str(path)], input="".join(f"{line}\n" for line in answered), capture_output=True, text=True
         )
         expect(done.returncode == 0, f"seed {seed}: {done.stdout[-2_000:]}{done.stderr[-500:]}")
-        context.note(f"{KILLS} kills, {len(answered)} answered writes, none missing")
+        context.note(f"{kills} kills, {len(answered)} answered writes, none missing")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,7 @@ def run(body: Callable, *, seconds_max: int, options: Callable | None = None) ->
         "--bin", default=str(ROOT / ".build" / "release"), help="folder of the executables (default .build/release)"
     )
     parser.add_argument("--server", metavar="COMMAND", help="another server; {port} in it stands for the port")
+    parser.add_argument("--full", action="store_true", help="repeat as often as the full run does")
     if options is not None:
         options(parser)
     context = Context(name, parser.parse_args())
