@@ -3,6 +3,7 @@
 // idle (holds the connections until stdin closes; -e echoes once on each first), churn (connect, upgrade, close).
 // -h HOST -p PORT -P PATH -c CONNECTIONS -s BYTES -b (binary) -t SECONDS -w WARM-UP SECONDS
 // -S source addresses, from 127.0.0.2 on   -pid server's process, for its CPU per message   -l label
+// -sio speaks Socket.IO: a message is the event m with -s bytes, both ways
 // -fin closes with FIN instead of RST   -u client on io_uring
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -33,7 +34,7 @@ static void die(const char* m) {
 }
 static const char* host = "127.0.0.1";
 static int port = 9101, conns = 200, size = 64, depth = 1, nsrc = 1, binary = 0, pid = 0, echo1 = 0,
-           uring = 0, linger0 = 1;
+           uring = 0, linger0 = 1, sio = 0;
 static double secs = 5, warm = 1;
 static const char *mode = "echo", *path = "/";
 static const char* label = "";
@@ -147,6 +148,27 @@ static int sock(int i, int nb) {
 }
 static char req[512];
 static int reql;
+// Reads one short frame, whose text has to begin with `want`.
+static void sio_expect(int fd, const char* want) {
+  uint8_t h[4], t[1024];
+  if (recv(fd, h, 2, MSG_WAITALL) != 2) die("socket.io head");
+  int n = h[1] & 127;
+  if (n == 126) {
+    if (recv(fd, h + 2, 2, MSG_WAITALL) != 2) die("socket.io length");
+    n = h[2] << 8 | h[3];
+  }
+  if (n > (int)sizeof t || recv(fd, t, n, MSG_WAITALL) != n || strncmp((char*)t, want, strlen(want))) {
+    fprintf(stderr, "not %s…: %.*s\n", want, n < 100 ? n : 100, t);
+    exit(1);
+  }
+}
+// Engine.IO's open packet, then Socket.IO's connection to the main namespace.
+static void sio_open(int fd) {
+  sio_expect(fd, "0{");
+  const uint8_t hello[] = {0x81, 0x82, 0, 0, 0, 0, '4', '0'};
+  if (write(fd, hello, sizeof hello) != sizeof hello) die("socket.io connect");
+  sio_expect(fd, "40{");
+}
 static int upgrade(int i) {
   int fd = sock(i, 0);
   if (connect(fd, (void*)&srv, sizeof srv)) die("connect");
@@ -175,6 +197,7 @@ static int upgrade(int i) {
     fprintf(stderr, "bad accept\n");
     exit(1);
   }
+  if (sio) sio_open(fd);
   fcntl(fd, F_SETFL, O_NONBLOCK);
   return fd;
 }
@@ -249,7 +272,15 @@ static inline int consume(Conn* c, const uint8_t* p, size_t n) {
 static void mkframes(void) {
   uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
   pay = malloc(size + 1);
+  if (sio) {
+    size += 10;  // 42["m","…"]
+    pay = realloc(pay, size + 1);
+  }
   for (int i = 0; i < size; i++) pay[i] = binary ? (uint8_t)(i * 31 + 7) : (uint8_t)('a' + i % 26);
+  if (sio) {
+    memcpy(pay, "42[\"m\",\"", 8);
+    memcpy(pay + size - 2, "\"]", 2);
+  }
   uint8_t h[14];
   int hl = 0;
   h[hl++] = 0x80 | (binary ? 2 : 1);
@@ -444,6 +475,8 @@ int main(int ac, char** av) {
       label = av[++i];
     else if (A("-fin"))
       linger0 = 0;
+    else if (A("-sio"))
+      sio = 1;
     else if (A("-e"))
       echo1 = 1;
     else if (A("-u"))

@@ -1,5 +1,6 @@
 """Runs `wsload` against a running server and reads its one line of figures."""
 
+import math
 import re
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ class Window:
 
 
 def measure(wsload: Path, running: Running, arguments: list[str], plan: Plan) -> Window:
-    command = [str(wsload), *arguments, "-p", str(running.port), "-pid", str(running.pid)]
+    command = [str(wsload), *arguments, *running.server.load, "-p", str(running.port), "-pid", str(running.pid)]
     command += ["-t", str(plan.seconds), "-w", str(plan.warmup_seconds)]
     done = subprocess.run(
         pinned_client(command),
@@ -57,6 +58,8 @@ def system_calls_per_message(load: Path, running: Running, arguments: list[str])
 
 def parse(line: str) -> Window:
     def figure(name: str) -> float:
+        if name.startswith("p") and " lat_us " not in line:
+            return math.nan  # nothing was complete within the window
         found = re.search(rf"{re.escape(name)}=([0-9.]+)", line)
         if found is None:
             raise RuntimeError(f"no {name} in {line!r}")
@@ -93,3 +96,26 @@ class IdleConnections:
         self.process.stdin.close()
         self.process.wait(30)
         self.process.stdout.close()
+
+
+def growth_while_idle(
+    load: Path, running: Running, counts: tuple[int, int], processes: int, arguments: list[str]
+) -> float:
+    """Bytes of its own that each connection takes, from fewer to more of them, held by so many client processes."""
+    few, many = counts
+    held: list[IdleConnections] = []
+
+    def hold(count: int) -> None:
+        for _ in range(processes):
+            idle = IdleConnections(load, running, count // processes, arguments)
+            idle.__enter__()
+            held.append(idle)
+
+    try:
+        hold(few)
+        before = running.anonymous_bytes()
+        hold(many - few)
+        return (running.anonymous_bytes() - before) / (many - few)
+    finally:
+        for idle in held:
+            idle.__exit__()

@@ -1,5 +1,6 @@
 """RESULTS.md: one section per benchmark, each with the machine and commit it was measured on."""
 
+import math
 import os
 import platform
 import re
@@ -41,6 +42,8 @@ def figure(values: list[float], style: str = "count") -> str:
 
 
 def shown(value: float, style: str = "count") -> str:
+    if math.isnan(value):
+        return "–"
     if style == "us":
         return f"{value:.0f}" if value >= 100 else f"{value:.1f}"
     if value >= 10_000_000:

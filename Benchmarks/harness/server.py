@@ -15,6 +15,7 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 class Server:
     name: str
     command: list[str]  # "{port}" stands for the port
+    load: tuple[str, ...] = ()  # what the load generator is told besides, to speak as it does
 
     def shown_command(self) -> str:
         return " ".join([Path(self.command[0]).name, *self.command[1:]]).replace("{port}", "PORT")
@@ -23,18 +24,20 @@ class Server:
 class Running:
     """Use with `with`: the server is gone when the block ends."""
 
-    def __init__(self, server: Server):
+    def __init__(self, server: Server, port: int | None = None, log: Path | None = None):
         self.server = server
-        self.port = free_port()
+        self.port = port or free_port()
+        self.log = log  # where what it says on standard error is added
 
     def __enter__(self) -> "Running":
         command = [part.replace("{port}", str(self.port)) for part in self.server.command]
-        self.process = subprocess.Popen(
-            ["taskset", "-c", str(SERVER_CORE), *command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with open(self.log or os.devnull, "ab") as log:
+            self.process = subprocess.Popen(
+                ["taskset", "-c", str(SERVER_CORE), *command],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         deadline = time.monotonic() + 10
         while True:
             if self.process.poll() is not None:
@@ -62,6 +65,18 @@ class Running:
         # taskset replaces itself by the command, so the child is the server.
         return self.process.pid
 
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        self.process.kill()
+        self.process.wait()
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads."""
+        total = 0
+        for task in Path(f"/proc/{self.pid}/task").iterdir():
+            total += int((task / "schedstat").read_text().split()[0])
+        return total / 1e9
+
     def anonymous_bytes(self) -> int:
         """Memory of its own that the process holds: heap and stacks, no code, no page cache."""
         with open(f"/proc/{self.pid}/smaps_rollup") as rollup:
@@ -69,6 +84,10 @@ class Running:
                 if line.startswith("Anonymous:"):
                     return int(line.split()[1]) * 1024
         raise RuntimeError("no Anonymous line in smaps_rollup")
+
+    def resident_bytes(self) -> int:
+        """All its memory that is in the machine's."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def free_port() -> int:

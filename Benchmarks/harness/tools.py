@@ -3,12 +3,15 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).resolve().parent.parent
 ROOT = BENCHMARKS.parent
 RIG = BENCHMARKS / "Rig"
 OUTPUT = BENCHMARKS / ".build" / "rig"
+PYTHON = BENCHMARKS / ".build" / "python"
+GO_PACKAGES = Path("/usr/share/gocode")
 
 
 class Missing(Exception):
@@ -44,7 +47,8 @@ def c_program(source: Path, libraries: tuple[str, ...]) -> Path:
     if "-luring" in libraries and not Path("/usr/include/liburing.h").exists():
         raise Missing("the load generator needs liburing: apt-get install liburing-dev")
     binary = OUTPUT / source.stem
-    if not binary.exists() or binary.stat().st_mtime < source.stat().st_mtime:
+    newest = max(part.stat().st_mtime for part in [source, *source.parent.glob("*.h")])
+    if not binary.exists() or binary.stat().st_mtime < newest:
         print(f"building {source.stem}", flush=True)
         OUTPUT.mkdir(parents=True, exist_ok=True)
         # Compiled beside the place and renamed, so that two runs never execute half a file.
@@ -52,6 +56,31 @@ def c_program(source: Path, libraries: tuple[str, ...]) -> Path:
         run(["gcc", "-O3", "-march=native", "-o", str(fresh), str(source), *libraries], BENCHMARKS)
         fresh.rename(binary)
     return binary
+
+
+def go_program(name: str, folder: str, packages: dict[str, str]) -> Path:
+    """Builds a program of `Peers/FOLDER` with what Debian packages, whose sources lie in a GOPATH and are no modules.
+
+    `packages` has Debian's names by what they bring.
+    """
+    missing = [package for path, package in packages.items() if not (GO_PACKAGES / "src" / path).exists()]
+    if shutil.which("go") is None or missing:
+        raise Missing(f"a peer needs Go: apt-get install {' '.join(['golang-go', *missing])}")
+    print(f"building {name}", flush=True)
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(GO_PACKAGES), "GOFLAGS": ""}
+    run(["go", "build", "-o", str(OUTPUT / name), "."], BENCHMARKS / "Peers" / folder, environment)
+    return OUTPUT / name
+
+
+def python_with(*packages: str) -> Path:
+    """An interpreter that has these packages, each with its version."""
+    python = PYTHON / "bin" / "python"
+    if not python.exists():
+        run([sys.executable, "-m", "venv", str(PYTHON)], BENCHMARKS)
+    pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run([str(python), *pip, *packages], BENCHMARKS)
+    return python
 
 
 def swift_product(package: Path, product: str) -> Path:

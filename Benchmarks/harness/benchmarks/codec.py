@@ -1,14 +1,9 @@
 """`codec`: the inner loops of WSFrame beside a byte loop, the standard library and two peers, on one core."""
 
-import os
-import shutil
-import sys
-from pathlib import Path
-
 from .. import report
 from ..plan import Plan
 from ..server import pinned_client
-from ..tools import BENCHMARKS, Missing, run, swift_product
+from ..tools import BENCHMARKS, go_program, python_with, run, swift_product
 
 NAME = "codec"
 METHOD = """`codec --milliseconds {each}` in {rounds} rounds on core 1: medians, and how far the rounds lie apart. Rates \
@@ -16,8 +11,6 @@ are per second of processor time. Unmasking is in place, over payloads one after
 client; a message is a whole frame, unmasked where it lies. The peers run the same loops in processes of their own: \
 gorilla/websocket as Debian has it, read from memory, whose unmasking is called where it is, with Go's `utf8.Valid`; \
 and wsproto {wsproto}, with Python's `bytes.decode`. gorilla copies a message out, wsproto makes an object of it."""
-GO_PACKAGES = Path("/usr/share/gocode")
-PYTHON = BENCHMARKS / ".build" / "python"
 WSPROTO = "1.2.0"
 
 
@@ -31,19 +24,11 @@ class Codec:
             self.programs += [self.gorilla(), self.wsproto()]
 
     def gorilla(self) -> list[str]:
-        if shutil.which("go") is None or not (GO_PACKAGES / "src/github.com/gorilla/websocket").exists():
-            raise Missing("a peer needs Go: apt-get install golang-go golang-github-gorilla-websocket-dev")
-        program = BENCHMARKS / ".build" / "gorilla-codec"
-        environment = {**os.environ, "GO111MODULE": "off", "GOPATH": str(GO_PACKAGES), "GOFLAGS": ""}
-        run(["go", "build", "-o", str(program), "."], BENCHMARKS / "Peers" / "Gorilla", environment)
-        return [str(program)]
+        packages = {"github.com/gorilla/websocket": "golang-github-gorilla-websocket-dev"}
+        return [str(go_program("gorilla-codec", "Gorilla", packages))]
 
     def wsproto(self) -> list[str]:
-        python = PYTHON / "bin" / "python"
-        if not python.exists():
-            run([sys.executable, "-m", "venv", str(PYTHON)], BENCHMARKS)
-        pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        run([str(python), *pip, f"wsproto=={WSPROTO}"], BENCHMARKS)
+        python = python_with(f"wsproto=={WSPROTO}")
         return [str(python), "-B", str(BENCHMARKS / "Peers" / "wsproto" / "codec.py")]
 
     def run(self) -> str:

@@ -2,7 +2,7 @@
 
 from .. import report
 from ..comparison import Case, Comparison
-from ..load import IdleConnections
+from ..load import growth_while_idle
 from ..plan import Plan
 from ..server import Running, Server, raise_file_limit
 from ..tools import BENCHMARKS, libuv_peer, rig_tool, swift_product
@@ -55,9 +55,9 @@ class TCPEcho:
         few, many = IDLE_CONNECTIONS
         rows = []
         for server in self.servers:
+            arguments = ["-S", str(IDLE_CLIENTS), "-e"]
             with Running(server) as running:
-                grown = self._grown(running, few, many)
-            each = grown / (many - few)
+                each = growth_while_idle(self.tcpload, running, IDLE_CONNECTIONS, IDLE_CLIENTS, arguments)
             print(f"idle {server.name:20} {each:8.1f} bytes per connection", flush=True)
             rows.append([server.name, f"{each:.1f}"])
         return (
@@ -66,22 +66,3 @@ class TCPEcho:
             "source addresses, each connection echoed one byte before.\n\n"
             + report.table(["server", "bytes per connection"], rows)
         )
-
-    def _grown(self, running: Running, few: int, many: int) -> int:
-        held: list[IdleConnections] = []
-
-        def hold(count: int) -> None:
-            for _ in range(IDLE_CLIENTS):
-                arguments = ["-S", str(IDLE_CLIENTS), "-e"]
-                idle = IdleConnections(self.tcpload, running, count // IDLE_CLIENTS, arguments)
-                idle.__enter__()
-                held.append(idle)
-
-        try:
-            hold(few)
-            before = running.anonymous_bytes()
-            hold(many - few)
-            return running.anonymous_bytes() - before
-        finally:
-            for idle in held:
-                idle.__exit__()

@@ -20,10 +20,8 @@ class WebSocketBroadcast:
     def build(self) -> None:
         self.wsload = rig_tool("wsload")
         ours = swift_product(BENCHMARKS, "ws-broadcast")
-        hub = swift_product(BENCHMARKS, "hub-fanout")
         self.servers = [
             Server("ws-broadcast", [str(ours), "--port", "{port}"]),
-            Server("hub-fanout", [str(hub), "--port", "{port}"]),
             Server(LIMIT, [str(rig_tool("climit")), "-p", "{port}"]),
         ]
         if not self.plan.is_quick:
