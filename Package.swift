@@ -33,6 +33,7 @@ let package = Package(
         .library(name: "Hub", targets: ["Hub"]),
         .library(name: "HubClientKit", targets: ["HubClientKit"]),
         .library(name: "HubHTTP", targets: ["HubHTTP"]),
+        .library(name: "HubRPC", targets: ["HubRPC"]),
         .library(name: "HubJWT", targets: ["HubJWT"]),
         .library(name: "HubLifecycle", targets: ["HubLifecycle"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
@@ -148,6 +149,8 @@ let package = Package(
             resources: [.embedInCode("Dashboard/Page")],
             swiftSettings: settings),
         .target(
+            name: "HubRPC", dependencies: ["Hub", "HubHTTP", "RPC"], swiftSettings: settings),
+        .target(
             name: "HubJWT",
             dependencies: ["Hub", .product(name: "JWTKit", package: "jwt-kit")],
             swiftSettings: settings),
@@ -258,8 +261,8 @@ let package = Package(
         .executableTarget(
             name: "PushServer",
             dependencies: [
-                "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle", "HubSQLite", "NetPoll",
-                "PrometheusText", "WSFrame", "WSTransport",
+                "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle", "HubRPC", "HubSQLite",
+                "NetPoll", "PrometheusText", "RPC", "WSFrame", "WSTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),
@@ -406,6 +409,13 @@ let package = Package(
                 "Hub", "HubHTTP", "HubTesting", "HubWorlds", "NetPoll", "NetPollTesting",
                 "PrometheusText", "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubRPCTests",
+            dependencies: [
+                "ConnPool", "Hub", "HubHTTP", "HubRPC", "HubTesting", "HubWorlds", "NetPoll",
+                "NetPollTesting", "RPC", "WSFrame",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -22,7 +22,8 @@ struct PushServer: AsyncParsableCommand {
             Devices connect to /ws and speak push.v1.json. Programs use the \
             HTTP API under /api/v1/ with a key: publish, send, broadcast, campaigns, kick, presence, \
             history, sessions. /healthz, /readyz and /metrics are for supervisors, and with --dashboard \
-            the page /dashboard, with the same keys, for people.
+            the page /dashboard, with the same keys, for people. With --rpc-port the same API is an RPC \
+            service too, longwire.HubBackend.
 
             API keys, one a line, each of at least 16 bytes, come from --api-key-file or from the \
             variable PUSH_API_KEYS, never from the command line. Devices show a JSON Web Token signed \
@@ -39,6 +40,9 @@ struct PushServer: AsyncParsableCommand {
 
     @Option(help: "The port to listen on; 0 lets the system choose.")
     var port: UInt16 = 8080
+
+    @Option(help: "The port of the API by RPC; 0 lets the system choose. Without it there is none.")
+    var rpcPort: UInt16?
 
     @Option(help: "The file that keeps histories and inboxes; without it memory does.")
     var store: String?
@@ -107,11 +111,14 @@ struct PushServer: AsyncParsableCommand {
             application: Push(trustsNames: trustNames), logger: logger)
         api.serve(hub)
         page?.serve(hub)
+        let backend = rpcPort.map { _ in Backend(api, on: group) }
+        try await backend?.listen(on: SocketAddress(host: host, port: rpcPort ?? 0))
         let service = HubService(
             hub, on: try SocketAddress(host: host, port: port), sockets: sockets,
             drainingWithin: .seconds(5), reconnectingWithin: .seconds(2)
         ) { print("push-server listens on http://\($0)/") }
         try await run(service, logger) {
+            await backend?.drain()
             await kept.close()
             await sockets.letGo()
         }

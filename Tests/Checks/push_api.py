@@ -2,34 +2,16 @@
 """The curl lines of the push API's article, run as they stand there, against push-server; and what they are to answer."""
 
 import json
-import re
 import subprocess
 import tempfile
 from pathlib import Path
 
+from support.article import examples, fits
 from support.check import ROOT, Context, expect, run
 from support.servers import Server
 
 ARTICLE = ROOT / "Sources" / "HubHTTP" / "HubHTTP.docc" / "UsingTheAPI.md"
 KEY = "a-key-of-the-push-api-check"
-
-
-def examples() -> list[tuple[list[str], list[str]]]:
-    """The article's commands, each block with the answers that stand behind it."""
-    blocks = re.findall(r"```(sh|json)\n(.*?)```", ARTICLE.read_text(), re.DOTALL)
-    found: list[tuple[list[str], list[str]]] = []
-    for kind, text in blocks:
-        if kind == "sh":
-            found.append((text.splitlines(), []))
-        else:
-            found[-1][1].extend(text.splitlines())
-    return found
-
-
-def fits(answer: str, shown: str) -> bool:
-    """Whether an answer is what is shown, where … stands for anything that was not known beforehand."""
-    pattern = ".*".join(re.escape(part) for part in shown.split("…"))
-    return re.fullmatch(pattern, answer.strip()) is not None
 
 
 def curl(line: str, server: Server) -> str:
@@ -41,7 +23,7 @@ def curl(line: str, server: Server) -> str:
 
 def commands(server: Server) -> int:
     count = 0
-    for lines, shown in examples():
+    for lines, shown in examples(ARTICLE):
         answers = [curl(line, server) for line in lines]
         count += len(lines)
         for line, answer, expected in zip(lines, answers, shown):

@@ -23,7 +23,7 @@ final class PushBench {
         var hub = HubConfiguration()
         hub.protocols = [RawProtocol(), LineProtocol()]
         hub.inbox = InboxPolicy()
-        hub.authenticator = Names()
+        hub.authenticator = QueryNames()
         hub.routes = api.router
         configure(&hub)
         world = try await SimulatedHub(Everyone(), configuration: hub)
@@ -66,14 +66,5 @@ final class PushBench {
         let status = Int(text.dropFirst(9).prefix(3)) ?? 0
         let end = parts.count > 1 ? parts[1] : ""
         return Answer(status: status, body: end.hasSuffix("\n") ? String(end.dropLast()) : end)
-    }
-
-    private struct Names: HubAuthenticator {
-        func authenticate(_ credentials: Credentials) async -> Authentication {
-            guard case .request(let request) = credentials.shown,
-                let user = request.queryValue("user")
-            else { return .anonymous }
-            return .accepted(Identity(user: user, device: request.queryValue("device")))
-        }
     }
 }

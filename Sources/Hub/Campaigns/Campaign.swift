@@ -30,6 +30,9 @@ public final class Campaign: Sendable {
         /// Sessions of ``sent`` that had ended before their turn; inboxes that had no room, or whose
         /// store failed.
         public var missed = 0
+
+        /// Creates the progress of a campaign that has just begun.
+        public init() {}
     }
 
     /// What gets the message.

@@ -1,4 +1,3 @@
-import Hub
 import WSFrame
 
 /// A request that is not done, and how it is answered: by its status, and `{"error": …}`.
@@ -16,13 +15,21 @@ struct APIFailure: Error, Hashable {
         switch error {
         case let failure as APIFailure:
             self = failure
-        case let error as StoreError where error.reason == .full:
-            self.init(HTTPStatus(rawValue: 507), "the store is full")
-        case is StoreError:
-            self.init(.serviceUnavailable, "the store cannot take it now")
+        case let failure as CommandFailure:
+            self.init(Self.status(of: failure.reason), failure.text)
         default:
-            // The body was not JSON, or not of that form.
-            self.init(.badRequest, "the body is not what it has to be")
+            self.init(.internalServerError, "that failed")
+        }
+    }
+
+    private static func status(of reason: CommandFailure.Reason) -> HTTPStatus {
+        switch reason {
+        case .malformed: .badRequest
+        case .unauthenticated: .unauthorized
+        case .unknownCampaign: .notFound
+        case .tooMany: .tooManyRequests
+        case .unavailable: .serviceUnavailable
+        case .storeFull: HTTPStatus(rawValue: 507)
         }
     }
 
@@ -47,13 +54,26 @@ struct APIFailure: Error, Hashable {
 }
 
 extension HTTPResponse {
+    /// An answer of the API.
+    static func json(_ answer: some APIMessage, _ status: HTTPStatus = .ok) -> HTTPResponse {
+        do throws(CommandFailure) {
+            return json(try answer.json(), status)
+        } catch {
+            return APIFailure(error).response
+        }
+    }
+
     static func json(_ object: JSONObject, _ status: HTTPStatus = .ok) -> HTTPResponse {
+        json(object.bytes, status)
+    }
+
+    private static func json(_ object: [UInt8], _ status: HTTPStatus) -> HTTPResponse {
         HTTPResponse(
             status: status,
             headers: [
                 HTTPHeader("Content-Type", "application/json"),
                 HTTPHeader("Cache-Control", "no-store"),
             ],
-            body: object.bytes + [UInt8(ascii: "\n")])
+            body: object + [UInt8(ascii: "\n")])
     }
 }

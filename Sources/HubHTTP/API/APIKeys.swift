@@ -28,8 +28,12 @@ public struct APIKeys: Sendable {
 
     /// Whether a request has one of the keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
     public func admit(_ request: HTTPRequest) -> Bool {
-        guard let key = request.bearerToken ?? request.header("X-API-Key") else { return false }
-        return ConstantTime.firstIndex(of: key.utf8, in: keys) != nil
+        (request.bearerToken ?? request.header("X-API-Key")).map { admit($0) } ?? false
+    }
+
+    /// Whether that is one of the keys.
+    package func admit(_ key: String) -> Bool {
+        ConstantTime.firstIndex(of: key.utf8, in: keys) != nil
     }
 }
 

@@ -34,7 +34,8 @@ public final class PushAPI: Sendable {
 
     let configuration: Configuration
     let campaigns: CampaignList
-    private let keys: APIKeys
+    /// Who may use it.
+    package let keys: APIKeys
     private let metrics: PrometheusMetrics?
     private let report: HubMetricsReport?
     private let served = Mutex(Served())
@@ -94,16 +95,9 @@ public final class PushAPI: Sendable {
         let call: HTTPCall
         let hub: HubServer
 
-        /// The body as a value of `type`.
-        func body<Body: Decodable>(as type: Body.Type = Body.self) throws -> Body {
-            try Payload(call.body, format: .json).decoded(as: type)
-        }
-
-        /// A number of the query within `range`; `fallback` where it has none of that name.
-        func number(
-            _ name: String, in range: ClosedRange<UInt64>, otherwise fallback: UInt64
-        ) throws -> UInt64 {
-            guard let text = call.request.queryValue(name) else { return fallback }
+        /// A number of the query within `range`; `nil` where it has none of that name.
+        func number(_ name: String, in range: ClosedRange<UInt64>) throws -> UInt64? {
+            guard let text = call.request.queryValue(name) else { return nil }
             guard let number = UInt64(text), range.contains(number) else {
                 throw APIFailure(
                     .badRequest,
@@ -112,6 +106,16 @@ public final class PushAPI: Sendable {
             return number
         }
     }
+
+    /// What carries out what a request asks.
+    func commands(_ request: Request) -> HubCommands { commands(on: request.hub) }
+
+    private func commands(on hub: HubServer) -> HubCommands {
+        HubCommands(hub: hub, configuration: configuration, campaigns: campaigns)
+    }
+
+    /// What carries out commands that come by another way than HTTP; `nil` while there is no hub.
+    package var commands: HubCommands? { served.withLock { $0.hub }.map { commands(on: $0) } }
 
     typealias Action = @Sendable (Request) async throws -> HTTPResponse
 

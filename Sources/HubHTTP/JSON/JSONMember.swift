@@ -1,16 +1,34 @@
 /// Finds a member's value in the text of a JSON object, to be passed on as it is.
 ///
-/// The text was decoded before, so that it is known to be JSON. One pass over the bytes.
-struct JSONMember {
+/// Finds its way in what is JSON, and ends with whatever else. One pass over the bytes.
+package struct JSONMember {
     private let text: [UInt8]
     private var index = 0
 
     /// The text of the last member of that name of the outermost object; `nil` where it has none.
     ///
     /// The name is looked for as it is written, without escapes.
-    static func value(of name: StaticString, in text: [UInt8]) -> [UInt8]? {
+    package static func value(of name: StaticString, in text: [UInt8]) -> [UInt8]? {
         var reader = JSONMember(text: text)
         return reader.find(Array(name.description.utf8))
+    }
+
+    /// The texts of an array's elements.
+    package static func elements(of text: [UInt8]) -> [[UInt8]] {
+        var reader = JSONMember(text: text)
+        var elements: [[UInt8]] = []
+        reader.skipSpace()
+        guard reader.take(UInt8(ascii: "[")) else { return [] }
+        while reader.index < text.count {
+            reader.skipSpace()
+            let start = reader.index
+            reader.skipValue()
+            guard reader.index > start else { return elements }
+            elements.append(Array(text[start..<reader.index]))
+            reader.skipSpace()
+            guard reader.take(UInt8(ascii: ",")) else { return elements }
+        }
+        return elements
     }
 
     private init(text: [UInt8]) {
@@ -26,6 +44,8 @@ struct JSONMember {
             let start = index
             guard index < text.count, text[index] == UInt8(ascii: "\"") else { return found }
             skipString()
+            // What ends within the name is no object.
+            guard index > start + 1 else { return found }
             let key = text[(start + 1)..<(index - 1)]
             skipSpace()
             guard take(UInt8(ascii: ":")) else { return found }

@@ -1,26 +1,28 @@
-import Hub
+package import Hub
 
 /// Writes a JSON object member by member, so that payloads that are JSON go into it as they are.
-struct JSONObject {
+package struct JSONObject {
     private var text: [UInt8] = [UInt8(ascii: "{")]
 
+    package init() {}
+
     /// The object.
-    var bytes: [UInt8] { text + [UInt8(ascii: "}")] }
+    package var bytes: [UInt8] { text + [UInt8(ascii: "}")] }
 
     /// Adds a member.
-    mutating func set(_ name: StaticString, _ value: some Encodable) throws {
+    package mutating func set(_ name: StaticString, _ value: some Encodable) throws {
         set(name, json: try Payload(json: value).bytes)
     }
 
     /// Adds a member whose value is JSON already.
-    mutating func set(_ name: StaticString, json: [UInt8]) {
+    package mutating func set(_ name: StaticString, json: [UInt8]) {
         if text.count > 1 { text.append(UInt8(ascii: ",")) }
         text += "\"\(name)\":".utf8
         text += json
     }
 
     /// Adds what a message says: `event`, `sender`, `key`, and `data` or `text`.
-    mutating func set(_ message: HubMessage) throws {
+    package mutating func set(_ message: HubMessage) throws {
         if let event = message.event { try set("event", event) }
         if let sender = message.sender { try set("sender", sender) }
         if let key = message.key { try set("key", key) }
@@ -30,8 +32,24 @@ struct JSONObject {
         }
     }
 
+    /// As `set`, but for what cannot be sent without being changed.
+    ///
+    /// - Throws: ``CommandFailure/Reason/malformed`` for bytes that are neither text nor JSON.
+    mutating func setSaid(_ message: HubMessage) throws {
+        guard message.payload.format != .binary else {
+            throw CommandFailure(.malformed, "a message has to be text or JSON")
+        }
+        try set(message)
+    }
+
+    /// Adds a place in a topic: `epoch` and `offset`.
+    package mutating func set(_ position: TopicPosition) throws {
+        try set("epoch", "\(position.epoch)")
+        try set("offset", position.offset)
+    }
+
     /// An array of what was written elsewhere.
-    static func array(_ items: [[UInt8]]) -> [UInt8] {
+    package static func array(_ items: [[UInt8]]) -> [UInt8] {
         Array(
             [
                 [UInt8(ascii: "[")], Array(items.joined(separator: [UInt8(ascii: ",")])),

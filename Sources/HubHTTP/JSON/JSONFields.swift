@@ -1,0 +1,63 @@
+package import Hub
+
+/// Reads an answer of the API member by member, so that the messages in it are taken out as they stand.
+package struct JSONFields {
+    private let text: [UInt8]
+
+    package init(_ text: [UInt8]) {
+        self.text = text
+    }
+
+    /// The member of that name; `nil` where there is none, or it is `null`.
+    package func value<Value: Decodable>(
+        _ name: StaticString, as type: Value.Type = Value.self
+    ) throws(CommandFailure) -> Value? {
+        guard let json = raw(name) else { return nil }
+        do {
+            return try Payload(json, format: .json).decoded(as: type)
+        } catch {
+            throw CommandFailure(.malformed, "\(name) is not what it has to be")
+        }
+    }
+
+    /// The member of that name, which has to be there.
+    package func needed<Value: Decodable>(
+        _ name: StaticString, as type: Value.Type = Value.self
+    ) throws(CommandFailure) -> Value {
+        guard let value = try value(name, as: type) else {
+            throw CommandFailure(.malformed, "\(name) is missing")
+        }
+        return value
+    }
+
+    /// The elements of a member that is an array, as they stand.
+    package func elements(_ name: StaticString) -> [JSONFields] {
+        raw(name).map { JSONMember.elements(of: $0).map(JSONFields.init) } ?? []
+    }
+
+    /// The place that `epoch` and `offset` name; `nil` where there is no epoch.
+    package func position() throws(CommandFailure) -> TopicPosition? {
+        guard let text: String = try value("epoch") else { return nil }
+        guard let epoch = Epoch(text) else {
+            throw CommandFailure(.malformed, "epoch is not one")
+        }
+        return TopicPosition(epoch: epoch, offset: try value("offset") ?? 0)
+    }
+
+    /// What ``JSONObject/set(_:)`` wrote of a message.
+    package func message() throws(CommandFailure) -> HubMessage {
+        let payload: Payload
+        if let data = raw("data") {
+            payload = Payload(data, format: .json)
+        } else {
+            payload = Payload(text: try needed("text"))
+        }
+        return HubMessage(
+            payload, event: try value("event"), sender: try value("sender"),
+            key: try value("key"))
+    }
+
+    private func raw(_ name: StaticString) -> [UInt8]? {
+        JSONMember.value(of: name, in: text).flatMap { $0.elementsEqual("null".utf8) ? nil : $0 }
+    }
+}
