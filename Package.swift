@@ -34,6 +34,7 @@ let package = Package(
         .library(name: "HubClientKit", targets: ["HubClientKit"]),
         .library(name: "HubHTTP", targets: ["HubHTTP"]),
         .library(name: "HubRPC", targets: ["HubRPC"]),
+        .library(name: "HubUpstream", targets: ["HubUpstream"]),
         .library(name: "HubJWT", targets: ["HubJWT"]),
         .library(name: "HubLifecycle", targets: ["HubLifecycle"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
@@ -150,6 +151,12 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "HubRPC", dependencies: ["Hub", "HubHTTP", "RPC"], swiftSettings: settings),
+        .target(
+            name: "HubUpstream",
+            dependencies: [
+                "ConnPool", "Hub", "HubHTTP", "HubRPC", "NetPoll", "RPC", "WSFrame", "WSTransport",
+            ],
+            swiftSettings: settings),
         .target(
             name: "HubJWT",
             dependencies: ["Hub", .product(name: "JWTKit", package: "jwt-kit")],
@@ -416,6 +423,13 @@ let package = Package(
             dependencies: [
                 "ConnPool", "Hub", "HubHTTP", "HubRPC", "HubTesting", "HubWorlds", "NetPoll",
                 "NetPollTesting", "RPC", "WSFrame",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubUpstreamTests",
+            dependencies: [
+                "ConnPool", "Hub", "HubHTTP", "HubTesting", "HubUpstream", "HubWorlds", "NetPoll",
+                "NetPollTesting", "RPC", "Seeds", "WSFrame",
             ],
             swiftSettings: settings),
         .testTarget(

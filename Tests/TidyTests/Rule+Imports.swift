@@ -37,6 +37,10 @@ extension Rule {
             "WSFrame", "WSTransport",
         ],
         "HubRPC": ["Hub", "HubHTTP", "RPC"],
+        "HubUpstream": [
+            "ConnPool", "Hub", "HubHTTP", "HubRPC", "NetPoll", "RPC", "Synchronization", "WSFrame",
+            "WSTransport",
+        ],
         "HubJWT": ["Hub", "JWTKit"],
         "HubLifecycle": ["Hub", "NetPoll", "ServiceLifecycle"],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
@@ -113,7 +117,8 @@ extension Rule {
             file.isSwift
                 && [
                     "WSFrame", "WSTransport/ClientAddress", "ConnPool/Core", "ConnPool/Balancing",
-                    "MessagePack", "MessagePackRPC/Wire", "RPC/Core", "RPC/Resilience", "RPC/Wire",
+                    "HubUpstream/Core", "MessagePack", "MessagePackRPC/Wire", "RPC/Core",
+                    "RPC/Resilience", "RPC/Wire",
                 ].contains { file.isUnder("Sources/\($0)") }
         },
         findings: {

@@ -110,6 +110,7 @@ final class HubShard: @unchecked Sendable {
             return session.close(refusal)
         }
         welcome(session, isResumed: false)
+        directories.onion.began(session)
         session.handler.began(session)
     }
 
@@ -137,7 +138,10 @@ final class HubShard: @unchecked Sendable {
         session.extras?.credentialWatch?.stop()
         session.failRequests()
         if let user = session.user { directories.sessions.remove(session.id, of: user) }
-        if !session.isRefused { session.handler.ended(session, reason: reason) }
+        if !session.isRefused {
+            session.handler.ended(session, reason: reason)
+            directories.onion.ended(session, reason)
+        }
         session.link = nil
         session.connection = nil
         session.outbox = nil

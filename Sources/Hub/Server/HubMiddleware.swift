@@ -1,5 +1,6 @@
 public import NetPoll
 public import WSFrame
+public import WSTransport
 
 /// Something around what a hub does for its clients: the first of
 /// ``HubConfiguration/middleware`` is the outermost, and each decides whether and with what the next
@@ -14,6 +15,14 @@ public protocol HubMiddleware: Sendable {
         next: (HTTPRequest) -> Admission
     ) -> Admission
 
+    /// A session has begun; its handler is told after this. Called once for each, before all of its
+    /// messages. By default nothing is done.
+    func began(_ session: Session)
+
+    /// A session that had begun has ended, and its handler was told. Called once, after all of its
+    /// messages. By default nothing is done.
+    func ended(_ session: Session, reason: WebSocketCloseReason)
+
     /// A message for the application came from a client; innermost is its handler.
     func message(
         _ message: HubMessage, from session: Session, next: (HubMessage) -> Void)
@@ -25,6 +34,10 @@ public protocol HubMiddleware: Sendable {
 }
 
 extension HubMiddleware {
+    public func began(_ session: Session) {}
+
+    public func ended(_ session: Session, reason: WebSocketCloseReason) {}
+
     public func connect(
         _ request: HTTPRequest, from address: SocketAddress,
         next: (HTTPRequest) -> Admission
@@ -59,6 +72,14 @@ struct Onion: Sendable {
         return layers[layer].connect(request, from: address) { request in
             connect(request, from: address, layer: layer + 1, core: core)
         }
+    }
+
+    func began(_ session: Session) {
+        for layer in layers { layer.began(session) }
+    }
+
+    func ended(_ session: Session, _ reason: WebSocketCloseReason) {
+        for layer in layers.reversed() { layer.ended(session, reason: reason) }
     }
 
     func message(

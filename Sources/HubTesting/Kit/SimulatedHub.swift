@@ -24,12 +24,29 @@ public final class SimulatedHub {
     ///   - faults: What goes wrong, and how often.
     ///   - loops: Event loops.
     /// - Throws: What listening throws.
-    public init(
+    public convenience init(
         _ application: any HubApplication, configuration: HubConfiguration = .init(),
         seed: UInt64 = 0, faults: Faults = Faults(), loops: Int = 1
     ) async throws {
-        network = SimulatedNetwork(seed: seed, faults: faults)
-        group = network.makeGroup(loops: loops)
+        let network = SimulatedNetwork(seed: seed, faults: faults)
+        try await self.init(
+            application, configuration: configuration, on: network,
+            group: network.makeGroup(loops: loops))
+    }
+
+    /// Starts a hub on loops that there are already, as its settings may need them.
+    ///
+    /// - Parameters:
+    ///   - application: What is tested.
+    ///   - configuration: The hub's settings; the calendar is the network's.
+    ///   - network: Where it is.
+    ///   - group: The network's loops.
+    /// - Throws: What listening throws.
+    public init(
+        _ application: any HubApplication, configuration: HubConfiguration,
+        on network: SimulatedNetwork, group: EventLoopGroup
+    ) async throws {
+        (self.network, self.group) = (network, group)
         var configuration = configuration
         let loop = group.loops[0]
         configuration.calendar = {
