@@ -35,6 +35,7 @@ let package = Package(
         .library(name: "HubHTTP", targets: ["HubHTTP"]),
         .library(name: "HubRPC", targets: ["HubRPC"]),
         .library(name: "HubUpstream", targets: ["HubUpstream"]),
+        .library(name: "HubWebhooks", targets: ["HubWebhooks"]),
         .library(name: "HubJWT", targets: ["HubJWT"]),
         .library(name: "HubLifecycle", targets: ["HubLifecycle"]),
         .library(name: "HubSQLite", targets: ["HubSQLite"]),
@@ -155,6 +156,13 @@ let package = Package(
             name: "HubUpstream",
             dependencies: [
                 "ConnPool", "Hub", "HubHTTP", "HubRPC", "NetPoll", "RPC", "WSFrame", "WSTransport",
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "HubWebhooks",
+            dependencies: [
+                "ConnPool", "Hub", "HubHTTP", "HubUpstream", "NetPoll", "WSFrame",
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: settings),
         .target(
@@ -430,6 +438,13 @@ let package = Package(
             dependencies: [
                 "ConnPool", "Hub", "HubHTTP", "HubTesting", "HubUpstream", "HubWorlds", "NetPoll",
                 "NetPollTesting", "RPC", "Seeds", "WSFrame",
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HubWebhooksTests",
+            dependencies: [
+                "ConnPool", "Hub", "HubTesting", "HubUpstream", "HubWebhooks", "HubWorlds",
+                "NetPoll", "NetPollTesting", "Seeds", "WSFrame", "WSTransport",
             ],
             swiftSettings: settings),
         .testTarget(

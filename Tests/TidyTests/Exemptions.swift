@@ -12,6 +12,8 @@ enum Exemptions {
 
     /// Where sleeping is what is tested.
     static let sleeps: [String: String] = [
+        "Tests/HubWebhooksTests/WebhookBench.swift":
+            "a receiver that takes its time, on a simulated loop's clock",
         "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock",
         "Tests/RPCTests/Pooled/TestbedTests.swift":
             "a handler that takes its time, on a simulated loop's clock",

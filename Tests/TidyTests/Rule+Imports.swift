@@ -41,6 +41,9 @@ extension Rule {
             "ConnPool", "Hub", "HubHTTP", "HubRPC", "NetPoll", "RPC", "Synchronization", "WSFrame",
             "WSTransport",
         ],
+        "HubWebhooks": [
+            "ConnPool", "Crypto", "Hub", "HubHTTP", "HubUpstream", "NetPoll", "WSFrame",
+        ],
         "HubJWT": ["Hub", "JWTKit"],
         "HubLifecycle": ["Hub", "NetPoll", "ServiceLifecycle"],
         "HubSQLite": ["FoundationEssentials", "GRDB", "Hub", "Synchronization"],
