@@ -276,8 +276,9 @@ let package = Package(
         .executableTarget(
             name: "PushServer",
             dependencies: [
-                "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle", "HubRPC", "HubSQLite",
-                "NetPoll", "PrometheusText", "RPC", "WSFrame", "WSTransport",
+                "ConnPool", "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle", "HubRPC",
+                "HubSQLite", "HubUpstream", "HubWebhooks", "NetPoll", "PrometheusText", "RPC",
+                "WSFrame", "WSTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "JWTKit", package: "jwt-kit"),
                 .product(name: "Logging", package: "swift-log"),

@@ -5,6 +5,7 @@ import HubHTTP
 import HubJWT
 import HubLifecycle
 import HubSQLite
+import HubWebhooks
 import JWTKit
 import Logging
 import NetPoll
@@ -63,6 +64,8 @@ struct PushServer: AsyncParsableCommand {
         help: "Where servers succeed each other: a Unix socket's path that nobody else may write.")
     var handover: String?
 
+    @OptionGroup var upstreamOptions: UpstreamOptions
+
     @Option(help: "Event loops, a thread each.")
     var loops: Int = EventLoopGroup.Configuration().loops
 
@@ -82,6 +85,8 @@ struct PushServer: AsyncParsableCommand {
             throw CleanFailure(description: "\(error)")
         } catch let error as StoreError {
             throw CleanFailure(description: "--store: \(error)")
+        } catch let error as WebhookError {
+            throw CleanFailure(description: "--webhook or its secrets: \(error)")
         } catch let error as APIKeyError {
             throw CleanFailure(description: "--api-key-file or PUSH_API_KEYS: \(error)")
         }
@@ -99,7 +104,9 @@ struct PushServer: AsyncParsableCommand {
         groupSettings.loops = loops
         let group = try EventLoopGroup(configuration: groupSettings)
         var configuration = Push.configuration(routes: api)
-        configuration.authenticator = try await authenticator()
+        let upstream = try upstreamOptions.makeUpstream(on: group)
+        configuration.authenticator = upstream.authenticator(after: try await authenticator())
+        configuration.middleware = upstream.events
         let page = dashboard ? Dashboard(keys: keys, logLevel: level) : nil
         page?.install(in: &configuration)
         // A predecessor has its store to itself until it is done.
@@ -119,6 +126,7 @@ struct PushServer: AsyncParsableCommand {
         ) { print("push-server listens on http://\($0)/") }
         try await run(service, logger) {
             await backend?.drain()
+            await upstream.drain()
             await kept.close()
             await sockets.letGo()
         }

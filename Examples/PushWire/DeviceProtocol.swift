@@ -8,10 +8,13 @@ public import WSFrame
 /// (`topic`, `epoch`, `offset`, message), `subscribed` (`topic`, `epoch`, `offset`, `recovered`), `failure`
 /// (`code`, `reason`), `reconnect` (`after`, in milliseconds) and `pong`. A message is `event`, `from`,
 /// `key`, and `json` or `text`. From devices: `acknowledge` (`ids`, the `inbox` marks that have arrived),
-/// `subscribe` (`topic`) and `ping`.
+/// `subscribe` (`topic`), `message` (`text`, and an `event`) for the application, and `ping`.
 public struct DeviceProtocol: Hub.ClientProtocol {
     /// `push.v1.json`
     public static let name = "push.v1.json"
+
+    /// The longest name of a device's event.
+    private static let nameBytesMax = 256
 
     /// ``name``
     public var subprotocol: String? { Self.name }
@@ -39,10 +42,15 @@ public struct DeviceProtocol: Hub.ClientProtocol {
             return .acknowledge(ids.compactMap { UInt64($0).map(InboxID.init(rawValue:)) })
         case ("subscribe", _, let topic?):
             return .subscribe(RequestID(rawValue: 0), topic: topic, after: nil)
+        case ("message", _, _):
+            guard let text = said.text, said.event?.utf8.count ?? 0 <= Self.nameBytesMax else {
+                throw ClientProtocolError("a message has a text, and a short event")
+            }
+            return .message(HubMessage(Payload(text: text), event: said.event))
         case ("ping", _, _):
             return .ping(RequestID(rawValue: 0))
         default:
-            throw ClientProtocolError("acknowledge, subscribe or ping was expected")
+            throw ClientProtocolError("acknowledge, subscribe, message or ping was expected")
         }
     }
 
@@ -50,6 +58,8 @@ public struct DeviceProtocol: Hub.ClientProtocol {
         let type: String
         let ids: [String]?
         let topic: String?
+        let event: String?
+        let text: String?
     }
 
     // MARK: - The device's side

@@ -10,48 +10,11 @@ import struct
 import zlib
 
 from support.check import Context, expect, run
+from support.ttrpc import field, fields, varint
 
 REQUEST, RESPONSE, DATA, SETTINGS, CANCEL, PING, PONG = 1, 2, 3, 0x20, 0x21, 0x22, 0x23
 WINDOW = 0x24
 CLOSED, OPEN, NO_DATA, MORE, COMPRESSED = 1, 2, 4, 0x20, 0x40
-
-
-def varint(number: int) -> bytes:
-    out = b""
-    while number >= 0x80:
-        out += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return out + bytes([number])
-
-
-def field(number: int, data: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + varint(len(data)) + data
-
-
-def fields(data: bytes) -> dict:
-    out, cursor = {}, 0
-
-    def number() -> int:
-        nonlocal cursor
-        value = shift = 0
-        while True:
-            byte = data[cursor]
-            cursor += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    while cursor < len(data):
-        tag = number()
-        if tag & 7 == 0:
-            out[tag >> 3] = number()
-        else:
-            expect(tag & 7 == 2, f"wire type {tag & 7}")
-            length = number()
-            out[tag >> 3] = data[cursor : cursor + length]
-            cursor += length
-    return out
 
 
 class Client:

@@ -16,9 +16,9 @@ extension Rule {
             "Synchronization", "WSFrame", "WSTransport",
         ],
         "PushServer": [
-            "ArgumentParser", "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle", "HubRPC",
-            "HubSQLite", "JWTKit", "Logging", "NetPoll", "PrometheusText", "RPC", "ServiceLifecycle",
-            "UnixSignals", "WSFrame", "WSTransport",
+            "ArgumentParser", "ConnPool", "PushWire", "Hub", "HubHTTP", "HubJWT", "HubLifecycle",
+            "HubRPC", "HubSQLite", "HubUpstream", "HubWebhooks", "JWTKit", "Logging", "NetPoll",
+            "PrometheusText", "RPC", "ServiceLifecycle", "UnixSignals", "WSFrame", "WSTransport",
         ],
         "PoolDemo": ["ArgumentParser", "ConnPool", "NetPoll", "Synchronization"],
         "CWSFrame": [],

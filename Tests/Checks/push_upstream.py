@@ -1,0 +1,240 @@
+#!/usr/bin/env python3
+"""What push-server tells: an application in Python by RPC, which also decides who may connect, and a webhook receiver in
+Python that checks signatures; both fail and come back, and nothing is lost or out of order."""
+
+import asyncio
+import hashlib
+import hmac
+import http.server
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from support import ttrpc
+from support.check import Context, expect, run
+from support.servers import Server, free_port
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+SECRETS = ["the-new-secret-of-the-check", "the-old-secret-of-the-check"]
+UPSTREAM_KEY = "the-key-of-the-application"
+UNAVAILABLE = 14
+
+
+class Told:
+    """Events as they came, each id once."""
+
+    def __init__(self) -> None:
+        self.events: list[dict] = []
+        self.repeats = 0
+
+    def add(self, event: dict) -> None:
+        if any(event["id"] == known["id"] for known in self.events):
+            self.repeats += 1
+        else:
+            self.events.append(event)
+
+    def story(self, user: str) -> list:
+        return [event.get("text", event["type"]) for event in self.events if event.get("user") == user]
+
+    def wait(self, user: str, story: list) -> None:
+        deadline = time.monotonic() + 30
+        while self.story(user) != story:
+            expect(time.monotonic() < deadline, f"{user}: {self.story(user)} instead of {story}")
+            time.sleep(0.05)
+        numbers = [event["number"] for event in self.events if event.get("user") == user]
+        expect(numbers == list(range(1, len(story) + 1)), f"{user}: numbers {numbers}")
+
+
+class Application:
+    """Serves longwire.Upstream."""
+
+    def __init__(self, port: int, told: Told):
+        self.questions: list[dict] = []
+        self.is_ill = False
+        self._told = told
+        self._server = ttrpc.Server(port, self._handle)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _handle(self, method: str, payload: bytes, metadata: dict[str, str]) -> bytes:
+        expect(metadata.get("authorization") == f"Bearer {UPSTREAM_KEY}", f"metadata: {metadata}")
+        message = json.loads(payload)
+        if method == "Connect":
+            self.questions.append(message)
+            answers = {
+                "mallory": {"refused": "forbidden", "text": "go away"},
+                "alias": {"user": "renamed", "topics": ["news"]},
+            }
+            return json.dumps(answers.get(message["user"], {})).encode()
+        if self.is_ill:
+            raise ttrpc.Refused(UNAVAILABLE, "ill")
+        self._told.add(message)
+        return b"{}"
+
+
+class Listener(http.server.ThreadingHTTPServer):
+    """Says nothing of connections that the server under test ended, as it does when it stops."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
+class Receiver:
+    """What the webhook posts to; answers 503 while it is ill."""
+
+    def __init__(self, told: Told, secret: str):
+        receiver = self
+        self.is_ill = False
+        self.refused = 0
+        self.problems: list[str] = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                problem = problem_with(self.headers, body, secret)
+                if problem:
+                    receiver.problems.append(problem)
+                if receiver.is_ill:
+                    receiver.refused += 1
+                    self.answer(503)
+                else:
+                    told.add(json.loads(body))
+                    self.answer(204)
+
+            def answer(self, status: int) -> None:
+                self.send_response(status)
+                if status != 204:
+                    self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = Listener(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+
+def problem_with(headers, body: bytes, secret: str) -> str | None:
+    """Checks a request as the article says."""
+    parts = [part.split("=", 1) for part in headers["X-Longwire-Signature"].split(",")]
+    moment = next(value for name, value in parts if name == "t")
+    if abs(time.time() - int(moment)) > 300:
+        return f"signed at {moment}"
+    wanted = hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
+    if not any(name == "v1" and hmac.compare_digest(value, wanted) for name, value in parts):
+        return f"signature {headers['X-Longwire-Signature']}"
+    if headers["X-Longwire-Event"] != json.loads(body)["id"]:
+        return f"id {headers['X-Longwire-Event']}"
+    return None
+
+
+def said(text: str) -> str:
+    return json.dumps({"type": "message", "event": "e", "text": text})
+
+
+async def devices(server: Server, application: Application, port: int, told: Told, hooked: Told, receiver: Receiver) -> None:
+    def url(user: str) -> str:
+        return server.url(f"/ws?user={user}&device=phone")
+
+    async def refused(user: str, status: int) -> str | None:
+        try:
+            async with connect(url(user), subprotocols=["push.v1.json"]):
+                pass
+        except InvalidStatus as refusal:
+            expect(refusal.response.status_code == status, f"{user}: {refusal.response.status_code}")
+            return refusal.response.headers.get("Retry-After")
+        expect(False, f"{user} got a session")
+
+    async def settled(user: str, story: list) -> None:
+        for place in (told, hooked):
+            await asyncio.to_thread(place.wait, user, story)
+
+    # Who may.
+    await refused("mallory", 403)
+    expect(application.questions[0]["target"] == "/ws?user=mallory&device=phone", f"asked: {application.questions}")
+    async with connect(url("alias"), subprotocols=["push.v1.json"]) as alias:
+        expect(json.loads(await alias.recv())["user"] == "renamed", "the application names the user")
+    await settled("renamed", ["connected", "disconnected"])
+    # What is said.
+    async with connect(url("ann"), subprotocols=["push.v1.json"]) as ann:
+        for number in range(20):
+            await ann.send(said(str(number)))
+        story = ["connected", *(str(number) for number in range(20))]
+        await settled("ann", story)
+        # Both are ill, then well again.
+        application.is_ill = receiver.is_ill = True
+        for number in range(20, 40):
+            await ann.send(said(str(number)))
+        await asyncio.sleep(2)
+        expect(len(told.story("ann")) == len(hooked.story("ann")) == 21, "an event came to who was ill")
+        application.is_ill = receiver.is_ill = False
+        story += [str(number) for number in range(20, 40)]
+        await settled("ann", story)
+        expect(receiver.refused >= 2, "nothing was posted again")
+        # The application goes away, and comes back.
+        application.close()
+        wait = await refused("bob", 503)
+        expect(wait is not None and int(wait) >= 1, f"Retry-After: {wait}")
+        await ann.send(said("meanwhile"))
+        back = Application(port, told)
+        await settled("ann", [*story, "meanwhile"])
+    await settled("ann", [*story, "meanwhile", "disconnected"])
+    back.close()
+
+
+def endings(context: Context) -> None:
+    """What cannot be used is said in one line."""
+    program = str(Path(context.options.bin) / "push-server")
+    key = {"PUSH_API_KEYS": "a-key-of-the-upstream-check"}
+    for arguments, environment, words in (
+        (["--webhook", "https://127.0.0.1/"], {"PUSH_WEBHOOK_SECRET": SECRETS[0]}, "needs TLS"),
+        (["--webhook", "http://127.0.0.1/"], {}, "no secret"),
+        (["--webhook", "http://127.0.0.1/"], {"PUSH_WEBHOOK_SECRET": "short"}, "16"),
+        (["--webhook", "http://a:b@127.0.0.1/"], {"PUSH_WEBHOOK_SECRET": SECRETS[0]}, "user or password"),
+        (["--webhook-secret-file", "/nonexistent"], {}, "--webhook"),
+        (["--upstream-rpc", "nowhere"], {}, "HOST:PORT"),
+    ):
+        done = subprocess.run(
+            [program, "--port", "0", "--trust-names", *arguments], env={**key, **environment}, capture_output=True,
+            text=True, timeout=30,
+        )
+        expect(done.returncode != 0 and words in done.stderr, f"{arguments}: {done.returncode} {done.stderr}")
+
+
+def check(context: Context) -> None:
+    endings(context)
+    told, hooked = Told(), Told()
+    receiver = Receiver(hooked, SECRETS[1])
+    port = free_port()
+    application = Application(port, told)
+    with tempfile.TemporaryDirectory() as folder:
+        secrets = Path(folder) / "webhook.secrets"
+        secrets.write_text("# the new one first\n" + "\n".join(SECRETS) + "\n")
+        server = context.server(
+            "push-server", "--trust-names", "--upstream-rpc", f"127.0.0.1:{port}",
+            "--webhook", f"http://127.0.0.1:{receiver.port}/hook?from=push", "--webhook-secret-file", str(secrets),
+            environment={"PUSH_API_KEYS": "a-key-of-the-upstream-check", "PUSH_UPSTREAM_KEY": UPSTREAM_KEY},
+        )
+        for secret in [*SECRETS, UPSTREAM_KEY]:
+            line = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+            expect(secret.encode() not in line, "a secret stands on the command line")
+        asyncio.run(devices(server, application, port, told, hooked, receiver))
+        expect(not receiver.problems, f"webhook: {receiver.problems[:3]}")
+        context.note(f"{len(told.events)} events by RPC, {len(hooked.events)} posted, {receiver.refused} refused at first")
+        server.close()
+
+
+if __name__ == "__main__":
+    run(check, seconds_max=180)
