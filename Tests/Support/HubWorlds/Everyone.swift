@@ -1,7 +1,7 @@
 package import Hub
 package import NetPoll
 package import WSFrame
-package import WSTransport
+import WSTransport
 
 /// Lets everyone do everything.
 package final class Everyone: HubApplication {
