@@ -134,15 +134,21 @@ public final class Dashboard: Sendable {
         let level: String
     }
 
+    private static func level(in json: [UInt8]) throws(APIFailure) -> Logger.Level {
+        // What is wrong with it helps nobody: the page does not send such.
+        let body = try? Payload(json, format: .json).decoded(as: LevelBody.self)
+        guard let level = body.flatMap({ LogLevelControl.level(named: $0.level) }) else {
+            throw APIFailure(.badRequest, "there is no such level")
+        }
+        return level
+    }
+
     /// `POST log-level`.
     @Sendable private func setLogLevel(_ call: HTTPCall, _ hub: HubServer) async throws
         -> HTTPResponse
     {
         guard let logLevel else { throw APIFailure(.notFound, "the log level is not to be set") }
-        let body = try Payload(call.body, format: .json).decoded(as: LevelBody.self)
-        guard let level = LogLevelControl.level(named: body.level) else {
-            throw APIFailure(.badRequest, "there is no such level")
-        }
+        let level = try Self.level(in: call.body)
         logLevel.level = level
         var answer = JSONObject()
         try answer.set("logLevel", level.rawValue)
