@@ -59,7 +59,7 @@ extension HubShard {
         _ session: Session, _ inbox: SessionInbox, after id: InboxID?, messagesMax: Int
     ) {
         guard let user = session.user, let writer = directories.inboxes else { return }
-        inbox.delivery.isReading = true
+        inbox.delivery.beganReading()
         let (name, now) = (session.id, configuration.calendar())
         let limit = PageLimit(messagesMax: messagesMax, bytesMax: 64 << 10)
         Task(executorPreference: loop) {
@@ -83,7 +83,7 @@ extension HubShard {
         guard let inbox = session.inbox, let user = session.user,
             let writer = directories.inboxes
         else { return }
-        inbox.delivery.isReading = false
+        inbox.delivery.endedReading()
         guard case .success(let page) = result else {
             inbox.schedule(after: writer.policy.retryAfter)
             return

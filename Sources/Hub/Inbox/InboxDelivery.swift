@@ -24,7 +24,9 @@ struct InboxDelivery {
     private(set) var last: InboxID?
     /// The inbox may hold more than the session was given.
     private(set) var mayHaveMore = true
-    var isReading = false
+    /// The store is asked; what it answers may be older than what was deposited meanwhile.
+    private(set) var isReading = false
+    private var hasChangedSince = false
 
     init(policy: InboxPolicy) {
         self.policy = policy
@@ -40,7 +42,19 @@ struct InboxDelivery {
     var wantsMore: Bool { mayHaveMore && room > 0 && !isReading }
 
     /// Something was deposited.
-    mutating func changed() { mayHaveMore = true }
+    mutating func changed() {
+        mayHaveMore = true
+        hasChangedSince = isReading
+    }
+
+    /// Notes that the store is asked for a page.
+    mutating func beganReading() {
+        isReading = true
+        hasChangedSince = false
+    }
+
+    /// Notes that the store has answered, or failed.
+    mutating func endedReading() { isReading = false }
 
     /// Decides about a message of the inbox, in the order of ids.
     mutating func read(_ message: InboxMessage, at now: Instant) -> OnRead {
@@ -62,8 +76,8 @@ struct InboxDelivery {
         return .send
     }
 
-    /// Notes that a page ended: with more after it, or with all there was.
-    mutating func readAll(hasMore: Bool) { mayHaveMore = hasMore }
+    /// Notes that a page ended: with more after it, or with all there was when the store was asked.
+    mutating func readAll(hasMore: Bool) { mayHaveMore = hasMore || hasChangedSince }
 
     /// Forgets messages that were due and that the inbox did not hold any more, because another
     /// session has acknowledged them or they expired.

@@ -58,4 +58,19 @@ struct InboxDeliveryTests {
         delivery.forget(dueAt: at(7), upTo: nil)
         #expect(delivery.count == 2)
     }
+
+    @Test func `what is deposited while the store is asked is read afterwards`() {
+        var delivery = InboxDelivery(policy: InboxPolicy())
+        delivery.beganReading()
+        delivery.changed()
+        #expect(!delivery.wantsMore)
+        delivery.endedReading()
+        // The page is from before the deposit.
+        delivery.readAll(hasMore: false)
+        #expect(delivery.wantsMore)
+        delivery.beganReading()
+        delivery.endedReading()
+        delivery.readAll(hasMore: false)
+        #expect(!delivery.wantsMore)
+    }
 }
