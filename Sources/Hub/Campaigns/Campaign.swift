@@ -55,6 +55,10 @@ public final class Campaign: Sendable {
 
     /// How often it sends its share.
     private static let step = Duration.milliseconds(20)
+    /// The share that it sends at once, at most.
+    private static let burst = Duration.milliseconds(100)
+    /// What it makes up for, at most, where its loop was held up.
+    private static let madeUpMax = Duration.seconds(1)
 
     private let hub: HubServer
     private let message: HubMessage
@@ -80,6 +84,9 @@ public final class Campaign: Sendable {
     public var progress: Progress { course.withLock { $0.progress } }
 
     /// Messages a second; may be changed at any time.
+    ///
+    /// Where its loop was held up, what it is behind, a second at most, follows at up to twice the rate,
+    /// never more than a tenth of a second's messages at once.
     public var rate: Int {
         get { course.withLock { $0.rate } }
         set {
@@ -141,7 +148,7 @@ public final class Campaign: Sendable {
     }
 
     fileprivate func advance(at now: Instant) {
-        let (share, isOver) = course.withLock { course -> ([Aim], Bool) in
+        let (next, isOver) = course.withLock { course -> ([Aim], Bool) in
             switch course.progress.state {
             case .finished, .cancelled: return ([], true)
             case .paused: return ([], false)
@@ -149,20 +156,22 @@ public final class Campaign: Sendable {
             }
             let elapsed = course.lastStep.map { now - $0 } ?? Self.step
             course.lastStep = now
-            // After a stall no more than a tenth of a second is made up for.
+            let rate = Double(course.rate)
             course.allowance = min(
-                course.allowance + Double(course.rate) * (elapsed / .seconds(1)),
-                max(1, Double(course.rate) / 10))
-            let count = min(Int(course.allowance), course.waiting.count)
+                course.allowance + rate * (elapsed / .seconds(1)),
+                1 + rate * (Self.madeUpMax / .seconds(1)))
+            let share = rate * (min(max(elapsed, Self.step * 2), Self.burst) / .seconds(1))
+            let count = min(
+                Int(course.allowance), Int(share.rounded(.up)), course.waiting.count)
             course.allowance -= Double(count)
-            let share = Array(course.waiting.suffix(count).reversed())
+            let next = Array(course.waiting.suffix(count).reversed())
             course.waiting.removeLast(count)
-            let inboxes = share.count { if case .inbox = $0 { true } else { false } }
+            let inboxes = next.count { if case .inbox = $0 { true } else { false } }
             course.unanswered += inboxes
             course.progress.sent += count - inboxes
-            return (share, course.waiting.isEmpty)
+            return (next, course.waiting.isEmpty)
         }
-        for aim in share {
+        for aim in next {
             switch aim {
             case .session(let id): send(to: id)
             case .inbox(let user): deposit(for: user)

@@ -68,4 +68,63 @@ struct CampaignTests {
         bench.network.run(for: .milliseconds(100))
         #expect(nobody.progress.state == .finished)
     }
+
+    /// How many had it after each of so many steps of time.
+    private func course(
+        of bench: LineBench, _ campaign: Campaign, steps: Int, of step: Duration
+    ) -> [Int] {
+        (0..<steps).map { _ in
+            bench.network.run(for: step)
+            return campaign.progress.sent
+        }
+    }
+
+    /// A campaign to the inboxes of users who are not there.
+    private func inboxes(rate: Int, users: Int) async throws -> (LineBench, Campaign) {
+        let bench = try await LineBench(loops: 1) { $0.inbox = InboxPolicy() }
+        let campaign = bench.hub.campaign(
+            news, toInboxesOf: (0..<users).map { "u\($0)" }, rate: rate)
+        return (bench, campaign)
+    }
+
+    @Test(arguments: [1, 3, 7, 9, 13, 50, 51, 99, 450, 1_000, 7_777])
+    func `whatever its rate, it keeps it`(rate: Int) async throws {
+        let (bench, campaign) = try await inboxes(rate: rate, users: rate * 20)
+        let sent = course(of: bench, campaign, steps: 10, of: .seconds(1))
+        for (second, sent) in sent.enumerated() {
+            let due = rate * (second + 1)
+            #expect(abs(sent - due) <= rate / 50 + 1, "\(sent) of \(due)")
+        }
+    }
+
+    @Test func `what a stall of its loop kept back follows at no more than twice the rate`()
+        async throws
+    {
+        let (bench, campaign) = try await inboxes(rate: 1_000, users: 6_000)
+        let before = course(of: bench, campaign, steps: 1, of: .seconds(1))
+        bench.network.jumpClock(by: .milliseconds(500))
+        let after = course(of: bench, campaign, steps: 80, of: .milliseconds(20))
+        #expect(after[0] - (before.last ?? 0) <= 140)
+        for (earlier, later) in zip(after, after.dropFirst()) { #expect(later - earlier <= 80) }
+        let due = 1_000 + 500 + 1_600
+        #expect(((due - 40)...due).contains(after.last ?? 0), "\(after.last ?? 0) of \(due)")
+    }
+
+    @Test func `of a long stall a second is made up for`() async throws {
+        let (bench, campaign) = try await inboxes(rate: 100, users: 6_000)
+        bench.network.run(for: .seconds(1))
+        bench.network.jumpClock(by: .seconds(60))
+        bench.network.run(for: .seconds(10))
+        #expect((1_180...1_210).contains(campaign.progress.sent))
+    }
+
+    @Test func `a pause is not made up for`() async throws {
+        let (bench, campaign) = try await inboxes(rate: 100, users: 6_000)
+        bench.network.run(for: .seconds(1))
+        campaign.pause()
+        bench.network.run(for: .seconds(60))
+        campaign.resume()
+        bench.network.run(for: .seconds(1))
+        #expect((190...210).contains(campaign.progress.sent))
+    }
 }
