@@ -80,8 +80,8 @@ struct DashboardTests {
         #expect(answer.status == 200)
         for part in [
             #""sessions":2"#, #""users":2"#, #""topicCount":1"#, #""name":"news""#,
-            #""subscribers":2"#, #""published":1"#, #""slowSessions":0"#, #""logLevel":"info""#,
-            #""residentBytes":"#,
+            #""inboxes":{"#, #""subscribers":2"#, #""published":1"#, #""slowSessions":0"#,
+            #""logLevel":"info""#, #""residentBytes":"#,
         ] {
             #expect(answer.body.contains(part), "\(part) in \(answer.body)")
         }

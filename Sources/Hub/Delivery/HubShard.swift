@@ -30,6 +30,8 @@ final class HubShard: @unchecked Sendable {
     private var resuming: [Session] = []
     /// Sessions whose ledgers are kept.
     var watched = 0
+    /// What became of the messages of inboxes here.
+    var inboxTotals = InboxTotals()
 
     /// Topics that other threads published to.
     private let inbox = Mutex<[Topic]>([])

@@ -42,6 +42,7 @@ extension HubShard {
             let writer = directories.inboxes
         else { return }
         for id in ids where inbox.delivery.acknowledged(id) {
+            inboxTotals.acknowledged += 1
             session.note { $0.acknowledged += 1 }
             let shard = self
             let name = session.id
@@ -95,6 +96,8 @@ extension HubShard {
             switch inbox.delivery.read(message, at: now) {
             case .send:
                 writer.changes.submit(.countAttempt(reference)) { _ in }
+                inboxTotals.given += 1
+                if message.attempts > 0 { inboxTotals.repeated += 1 }
                 session.note {
                     $0.given += 1
                     if message.attempts > 0 { $0.repeated += 1 }

@@ -52,6 +52,8 @@ package struct HubSurvey: Sendable {
     /// Topics, and what all of them did.
     package var topics = 0
     package var messages = TopicMetrics()
+    /// What became of the messages of inboxes.
+    package var inboxes = InboxTotals()
     /// Those for which most waits.
     package var slowest: [SlowSession] = []
     /// The topics with the most subscribers that have fallen behind, and then those with the most
@@ -77,6 +79,7 @@ package struct HubSurvey: Sendable {
         behind += other.behind
         topics += other.topics
         messages += other.messages
+        inboxes += other.inboxes
         for session in other.slowest { note(session, top: top) }
         for topic in other.lagging {
             if let known = lagging.firstIndex(where: { $0.name.isSameBytes(as: topic.name) }) {

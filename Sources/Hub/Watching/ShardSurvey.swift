@@ -127,6 +127,7 @@ final class ShardSurvey {
     }
 
     private func finish() {
+        survey.inboxes = shard.inboxTotals
         survey.loops = [
             .init(
                 index: shard.loop.index, sessions: shard.sessions.count,

@@ -52,6 +52,7 @@ struct DashboardFigures: Encodable {
     let users: Int
     let topicCount: Int
     let messages: Messages
+    let inboxes: InboxTotals
     let queues: Queues
     let memory: Memory
     let loops: [Loop]
@@ -64,6 +65,7 @@ struct DashboardFigures: Encodable {
         users = hub.userCount
         topicCount = survey.topics
         messages = Messages(survey.messages)
+        inboxes = survey.inboxes
         queues = Queues(
             slowSessions: survey.slowSessions, behind: survey.behind,
             queuedBytes: survey.queuedBytes, aloneMessages: survey.aloneMessages,

@@ -16,6 +16,7 @@ const messages = (delivered, published = 0) => ({
 });
 const figures = (milliseconds, delivered, topics = []) => ({
   milliseconds, sessions: 3, messages: messages(delivered, delivered / 10),
+  inboxes: { given: delivered / 5, repeated: 0, acknowledged: delivered / 20 },
   queues: { queuedBytes: 1, aloneBytes: 2, topicBytes: 3 }, memory: { residentBytes: 4 },
   loops: [{ index: 0, sessions: 3, turns: milliseconds, events: 0, accepted: 0, closed: 0, sends: 0, receives: 0 }],
   topics: topics.map(([name, delivered]) => ({ name, messages: messages(delivered) })),
@@ -28,6 +29,8 @@ test("rates are made of what counters grew by, in the server's time", () => {
   assert.ok(history.add(figures(3_000, 500, [["a", 30], ["b", 5]])));
   assert.equal(history.newest.delivered, 200);
   assert.equal(history.newest.published, 20);
+  assert.equal(history.newest.given, 40);
+  assert.equal(history.newest.acknowledged, 10);
   assert.deepEqual(history.topics.get("a"), { delivered: 10, published: 0 });
   assert.deepEqual(history.topics.get("b"), { delivered: null, published: null });
   assert.equal(history.loops[0].rates.turns, 1_000);

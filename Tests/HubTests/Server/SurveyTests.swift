@@ -64,6 +64,22 @@ struct SurveyTests {
         #expect(found.named.first?.behind == found.behind)
     }
 
+    @Test func `what became of inboxes' messages is counted`() async throws {
+        let bench = try await LineBench(loops: 2) { $0.inbox = InboxPolicy() }
+        let clients = try ["ann", "ann", "bob"].map { try bench.join($0) }
+        let campaign = bench.hub.campaign(
+            HubMessage(text: "x"), toInboxesOf: ["ann", "bob", "eve"], rate: 100)
+        bench.network.run(for: .seconds(1))
+        #expect(campaign.progress.state == .finished)
+        _ = bench.ask(clients[2], "ack 1")
+        var found = try await survey(of: bench)
+        #expect(found.inboxes.given == 3 && found.inboxes.repeated == 0)
+        #expect(found.inboxes.acknowledged == 1)
+        bench.network.run(for: .seconds(6))
+        found = try await survey(of: bench)
+        #expect(found.inboxes.given == 5 && found.inboxes.repeated == 2)
+    }
+
     @Test func `a turn looks at no more than its share`() async throws {
         let bench = try await LineBench(loops: 1)
         for number in 0..<(ShardSurvey.itemsPerTurn * 2 + 1) {

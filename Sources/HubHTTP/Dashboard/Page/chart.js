@@ -5,7 +5,7 @@ import { element } from "./format.js";
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 170;
 const MARGIN = { left: 62, right: 8, top: 8, bottom: 20 };
-const CLASSES = ["one", "two", "three"];
+const CLASSES = ["one", "two", "three", "four"];
 /** How much time a chart may show, and how far apart its marks are then; in seconds. */
 const SPANS = [{ all: 60, step: 10 }, { all: 120, step: 20 }, { all: 300, step: 60 }];
 
@@ -28,7 +28,7 @@ function ceiling(value, isBytes) {
 }
 
 export class Chart {
-  /** `series` are at most three of { name, key }, and `format` writes their values. */
+  /** `series` are at most four of { name, key }, and `format` writes their values. */
   constructor(figure, title, series, format, { isBytes = false } = {}) {
     this.series = series;
     this.format = format;

@@ -20,7 +20,7 @@ const charts = [
   new Chart(one("#chart-sessions"), "Sessions", [{ name: "sessions", key: "sessions" }], count),
   new Chart(one("#chart-messages"), "Messages a second", [
     { name: "delivered", key: "delivered" }, { name: "published", key: "published" },
-    { name: "not given", key: "skipped" },
+    { name: "not given", key: "skipped" }, { name: "of inboxes", key: "given" },
   ], rate),
   new Chart(one("#chart-queues"), "What waits", [
     { name: "in the network", key: "queued" }, { name: "of topics", key: "topics" },
@@ -107,6 +107,7 @@ function show({ figures, logLevel }) {
     { name: "Topics", value: count(figures.topicCount) },
     { name: "Published", value: rate(newest.published), more: "/s" },
     { name: "Delivered", value: rate(newest.delivered), more: "/s" },
+    { name: "Of inboxes", value: rate(newest.given), more: newest.acknowledged === null ? "/s" : `/s, ${rate(newest.acknowledged)} acknowledged` },
     { name: "Sends", value: rate(newest.sends), more: "/s" },
     { name: "Slow sessions", value: count(queues.slowSessions), warns: queues.slowSessions > 0 },
     { name: "Waits", value: bytes(waiting) },

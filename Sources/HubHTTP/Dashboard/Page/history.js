@@ -32,6 +32,8 @@ export class History {
       sessions: figures.sessions,
       delivered: rateOf((all) => all.messages.delivered),
       published: rateOf((all) => all.messages.published),
+      given: rateOf((all) => all.inboxes.given),
+      acknowledged: rateOf((all) => all.inboxes.acknowledged),
       skipped: rateOf((all) => all.messages.skipped + all.messages.conflated + all.messages.volatileDropped),
       accepted: rateOf(sum("accepted")),
       closed: rateOf(sum("closed")),
