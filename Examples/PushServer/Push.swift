@@ -48,8 +48,6 @@ private final class Device: SessionHandler {
     func began(_ session: Session) {}
 
     func received(_ message: RawSpan, kind: MessageKind, from session: Session) {}
-
-    func ended(_ session: Session, reason: WebSocketCloseReason) {}
 }
 
 /// Believes devices who they say they are: `?user=…&device=…`.

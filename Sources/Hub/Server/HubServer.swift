@@ -31,10 +31,11 @@ public final class HubServer: Sendable {
     ///   - configuration: The limits.
     ///   - application: Decides who comes in and what sessions do.
     ///   - logger: Told of each client that gets no session and each session that ends badly at level
-    ///     debug, of draining at info, and of a store or broker that fails at warning.
+    ///     debug, of draining at info, and of a store or broker that fails at warning. By default one
+    ///     with the label `hub`.
     public init(
         group: EventLoopGroup, configuration: HubConfiguration = .init(),
-        application: any HubApplication, logger: Logger
+        application: any HubApplication, logger: Logger = Logger(label: "hub")
     ) {
         self.configuration = configuration
         self.group = group

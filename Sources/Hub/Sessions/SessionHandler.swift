@@ -27,12 +27,15 @@ public protocol SessionHandler: AnyObject {
     /// before anything of it is sent. By default nothing is done.
     func resumed(_ session: Session)
 
-    /// The session has ended, and its subscriptions with it. Called once, after all others.
+    /// The session has ended, and its subscriptions with it. Called once, after all others. By default
+    /// nothing is done.
     func ended(_ session: Session, reason: WebSocketCloseReason)
 }
 
 extension SessionHandler {
     public func resumed(_ session: Session) {}
+
+    public func ended(_ session: Session, reason: WebSocketCloseReason) {}
 
     public func received(_ message: HubMessage, from session: Session) {
         received(
