@@ -10,21 +10,29 @@ import WSTransport
 final class Device: WebSocketHandler, @unchecked Sendable {
     private static let waitMax = Duration.seconds(15)
 
-    let user: String
+    let number: Int
     let loop: EventLoop
     private let fleet: Fleet
+    private let habit: Habit
+    /// It goes away, or has gone, and has not come back.
+    private var isLeaving: Bool
     /// The inbox's messages that it has, by their ids.
     private var known: Set<String> = []
     private var failures = 0
+    /// When the server wants it back.
+    private var wished: Duration?
 
-    init(user: String, fleet: Fleet, on loop: EventLoop) {
-        self.user = user
+    init(number: Int, habit: Habit, fleet: Fleet, on loop: EventLoop) {
+        self.number = number
+        self.habit = habit
         self.fleet = fleet
         self.loop = loop
+        isLeaving = habit.leaves
     }
 
     func opened(_ connection: WebSocketConnection) {
         failures = 0
+        wished = nil
         fleet.count {
             $0.connected += 1
             $0.connects += 1
@@ -38,36 +46,59 @@ final class Device: WebSocketHandler, @unchecked Sendable {
             return connection.close(.protocolError, reason: "not push.v1.json")
         }
         switch (heard.type, heard.inbox) {
+        case ("welcome", _):
+            if isLeaving { connection.close(.goingAway) }
         case ("inbox", let mark?):
-            let isNew = known.insert(mark).inserted
-            let isServed = isNew && known.count == fleet.expect
-            fleet.count {
-                if isNew { $0.received += 1 } else { $0.duplicates += 1 }
-                if isServed { $0.served += 1 }
-            }
-            connection.send(text: DeviceProtocol.acknowledgement(of: [mark]))
+            received(mark, on: connection)
         case ("publication", _), ("message", _):
             fleet.count { $0.published += 1 }
+        case ("reconnect", _):
+            wished = heard.after.map { .milliseconds($0) }
         default:
             break
         }
     }
 
-    func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+    private func received(_ mark: String, on connection: WebSocketConnection) {
+        let isNew = known.insert(mark).inserted
+        let isServed = isNew && known.count == fleet.plan.expect
+        let acknowledges = habit.acknowledges
         fleet.count {
-            $0.connected -= 1
-            $0.lost += 1
+            if isNew { $0.received += 1 } else { $0.duplicates += 1 }
+            if isServed { $0.served += 1 }
+            if acknowledges { $0.acknowledged += 1 }
         }
-        missed()
+        guard acknowledges else { return }
+        connection.send(text: DeviceProtocol.acknowledgement(of: [mark]))
     }
 
-    /// Comes back after a random time, which grows while nobody is there.
+    func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+        let leaves = isLeaving
+        fleet.count {
+            $0.connected -= 1
+            if leaves { $0.away += 1 } else { $0.lost += 1 }
+        }
+        guard leaves else { return missed() }
+        isLeaving = false
+        fleet.left(self)
+    }
+
+    /// Comes back after the time that the server wished, or a random one, which grows while nobody is there.
     func missed() {
         failures += 1
         let most = min(.milliseconds(500) * (1 << min(failures, 6)), Self.waitMax)
-        loop.schedule(after: most * Double.random(in: 0...1), ComeBack(self, fleet))
+        let wait = wished ?? most * Double.random(in: 0...1)
+        wished = nil
+        loop.schedule(after: wait, ComeBack(self, fleet))
     }
+}
 
+/// What a device does, and what it does not.
+struct Habit: Sendable {
+    /// Whether it acknowledges what comes to its inbox.
+    var acknowledges = true
+    /// Whether it goes away once it was welcomed, and comes back later.
+    var leaves = false
 }
 
 private final class ComeBack: TimerTarget {

@@ -7,82 +7,103 @@ import WSTransport
 
 /// The devices, spread over the loops, and what they counted.
 final class Fleet: Sendable {
-    /// What all devices have seen.
-    struct Counts {
-        var connected = 0
-        var connects = 0
-        var received = 0
-        var duplicates = 0
-        var published = 0
-        var lost = 0
-        /// Devices that have all they wait for.
-        var served = 0
+    /// How many devices there are, and what they do.
+    struct Plan: Sendable {
+        var count = 1
+        /// Devices that connect at a time.
+        var connecting = 1
+        /// Devices that connect for the first time, a second; 0 for no bound.
+        var ramp = 0
+        /// Of every hundred devices the last so many acknowledge nothing.
+        var silentPercent = 0
+        /// Of every hundred devices the first so many go away once they were welcomed.
+        var offlinePercent = 0
+        /// How long they stay away; `nil` for until ``Fleet/comeBack()``.
+        var away: Duration?
+        /// Messages that each device waits for.
+        var expect: Int?
+
+        func habit(of number: Int) -> Habit {
+            Habit(
+                acknowledges: number % 100 < 100 - silentPercent,
+                leaves: number % 100 < offlinePercent)
+        }
     }
 
     let prefix: String
     let topic: String?
-    let expect: Int?
+    let plan: Plan
     private let url: String
     private let signer: Signer?
     private let group: EventLoopGroup
     private let client: WebSocketClient
-    private let count: Int
-    private let connecting: Int
     private let counts = Mutex(Counts())
-    /// Devices that wait for their turn to connect.
-    private let waiting = Mutex<[Device]>([])
+    private let waiting: Mutex<Queue>
+    /// Devices that have gone away, by their numbers.
+    private let away = Mutex<[Int: Device]>([:])
 
     init(
         url: String, prefix: String, topic: String?, signer: Signer?, group: EventLoopGroup,
-        limits: (count: Int, connecting: Int, expect: Int?)
+        plan: Plan
     ) {
         self.url = url
         self.prefix = prefix
         self.topic = topic
         self.signer = signer
         self.group = group
-        (count, connecting, expect) = limits
+        self.plan = plan
+        waiting = Mutex(Queue(free: plan.connecting))
         client = WebSocketClient(group: group)
     }
 
-    /// Makes the devices, and connects so many of them at a time.
-    func start() {
-        let devices = (0..<count).map { number in
-            Device(
-                user: "\(prefix)\(number)", fleet: self,
-                on: group.loops[number % group.loops.count])
+    /// Makes the devices, and lets them connect, so many a second where there is a ramp.
+    func start() async throws {
+        let began = ContinuousClock.now
+        // Twenty-five steps a second.
+        let step = max(1, plan.ramp / 25)
+        for number in 0..<plan.count {
+            if plan.ramp > 0, number.isMultiple(of: step) {
+                let due = Duration.seconds(Double(number) / Double(plan.ramp))
+                try await Task.sleep(until: began + due, clock: .continuous)
+            }
+            queue(
+                Device(
+                    number: number, habit: plan.habit(of: number), fleet: self,
+                    on: group.loops[number % group.loops.count]))
         }
-        waiting.withLock { $0 = devices.reversed() }
-        for _ in 0..<min(connecting, count) { connectNext() }
     }
 
-    /// A device has its answer: the next one may connect.
-    func connectNext() {
-        let next = waiting.withLock { $0.popLast() }
-        if let next { connect(next) }
-    }
-
-    /// Lets a device come back when its time has come.
+    /// Lets a device connect when its turn has come.
     func queue(_ device: Device) {
-        waiting.withLock { $0.insert(device, at: 0) }
+        waiting.withLock { $0.add(device) }
         connectNext()
+    }
+
+    private func connectNext() {
+        let next = waiting.withLock { $0.next() }
+        if let next { connect(next) }
     }
 
     private func connect(_ device: Device) {
         Task(executorPreference: device.loop) {
             do {
-                let request = try await self.request(of: device.user)
+                let request = try await self.request(of: "\(self.prefix)\(device.number)")
                 device.loop.execute {
                     self.client.connect(request, on: device.loop, handler: device) { result in
                         if case .failure = result { device.missed() }
-                        self.connectNext()
+                        self.answered()
                     }
                 }
             } catch {
                 device.loop.execute { device.missed() }
-                self.connectNext()
+                self.answered()
             }
         }
+    }
+
+    private func answered() {
+        waiting.withLock { $0.answered() }
+        connectNext()
     }
 
     private func request(of user: String) async throws -> WebSocketRequest {
@@ -98,6 +119,29 @@ final class Fleet: Sendable {
         return request
     }
 
+    // MARK: - Going away
+
+    /// A device has gone away by itself.
+    func left(_ device: Device) {
+        away.withLock { $0[device.number] = device }
+        guard let time = plan.away else { return }
+        device.loop.schedule(after: time, Return(device, self))
+    }
+
+    /// Lets all that have gone away come back.
+    func comeBack() {
+        let numbers = away.withLock { $0.keys.sorted() }
+        for number in numbers { comeBack(number) }
+    }
+
+    fileprivate func comeBack(_ number: Int) {
+        guard let device = away.withLock({ $0.removeValue(forKey: number) }) else { return }
+        count { $0.away -= 1 }
+        queue(device)
+    }
+
+    // MARK: - Counting
+
     func count(_ change: (inout Counts) -> Void) { counts.withLock { change(&$0) } }
 
     /// Tells each second how it stands, until all have what they wait for or the time is over.
@@ -108,16 +152,25 @@ final class Fleet: Sendable {
         while seconds == 0 || passed < seconds {
             do { try await Task.sleep(for: .seconds(1)) } catch { return false }
             passed += 1
-            print(summary)
-            if expect != nil, counts.withLock({ $0.served }) == count { return true }
+            Output.line(summary)
+            if plan.expect != nil, counts.withLock({ $0.served }) == plan.count { return true }
         }
-        return expect == nil
+        return plan.expect == nil
     }
 
-    var summary: String {
-        let counts = counts.withLock { $0 }
-        return "connected=\(counts.connected) connects=\(counts.connects) lost=\(counts.lost) "
-            + "received=\(counts.received) duplicates=\(counts.duplicates) "
-            + "published=\(counts.published) served=\(counts.served)"
+    var summary: String { "\(counts.withLock { $0 })" }
+}
+
+private final class Return: TimerTarget {
+    private let device: Device
+    private let fleet: Fleet
+
+    init(_ device: Device, _ fleet: Fleet) {
+        self.device = device
+        self.fleet = fleet
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        fleet.comeBack(device.number)
     }
 }

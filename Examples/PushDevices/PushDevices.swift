@@ -16,9 +16,12 @@ struct PushDevices: AsyncParsableCommand {
         abstract: "Simulates devices of a push-server.",
         discussion: """
             Device number N is user PREFIXN with one session. Each second, and at the end, a line tells \
-            how many are connected and how many messages came and were acknowledged. Ends when every \
-            device has got --expect different messages of its inbox, with SIGINT or SIGTERM, or with \
-            --seconds; exits with 1 where --expect was not reached.
+            how many are connected, lost and away, and how many messages came and were acknowledged. \
+            Who loses its connection comes back after a random time, which grows while nobody is \
+            there, or when the server wished it.
+
+            Ends when every device has got --expect different messages of its inbox, with SIGINT or \
+            SIGTERM, or with --seconds; exits with 1 where --expect was not reached.
             """)
 
     @Option(help: "The server's WebSocket, with a numeric host.")
@@ -32,6 +35,22 @@ struct PushDevices: AsyncParsableCommand {
 
     @Option(help: "Devices that connect at a time.")
     var connecting = 100
+
+    @Option(help: "Devices that connect for the first time, a second; 0 for no bound.")
+    var ramp = 0
+
+    @Option(help: "Of every hundred devices the last so many acknowledge nothing.")
+    var silent = 0
+
+    @Option(
+        help: """
+            Of every hundred devices the first so many go away once they were welcomed, and come back \
+            after --away seconds.
+            """)
+    var offline = 0
+
+    @Option(help: "How long devices stay away; 0 for until SIGHUP.")
+    var away = 0
 
     @Option(
         help: "A file with the key to sign the devices' tokens with; without it they say names.")
@@ -47,8 +66,14 @@ struct PushDevices: AsyncParsableCommand {
     var seconds = 0
 
     func validate() throws {
-        guard count > 0, connecting > 0, seconds >= 0 else {
+        guard count > 0, connecting > 0 else {
             throw ValidationError("--count and --connecting have to be positive.")
+        }
+        guard seconds >= 0, ramp >= 0, away >= 0 else {
+            throw ValidationError("--seconds, --ramp and --away cannot be negative.")
+        }
+        guard (0...100).contains(silent), (0...100).contains(offline) else {
+            throw ValidationError("--silent and --offline are from 0 to 100.")
         }
     }
 
@@ -57,22 +82,39 @@ struct PushDevices: AsyncParsableCommand {
         let group = try EventLoopGroup()
         let fleet = Fleet(
             url: url, prefix: prefix, topic: topic, signer: try await signer(), group: group,
-            limits: (count, connecting, expect))
-        fleet.start()
-        let signals = try ProcessSignal.events(.interrupt, .terminate)
-        let isReached = await withTaskGroup(of: Bool.self) { tasks in
+            plan: plan)
+        let ends = try ProcessSignal.events(.interrupt, .terminate)
+        let returns = try ProcessSignal.events(.hangUp)
+        let isReached = await withTaskGroup(of: Bool?.self) { tasks in
             tasks.addTask {
-                for await _ in signals { break }
+                // Cancelled: the devices that are left are not needed any more.
+                try? await fleet.start()
+                return nil
+            }
+            tasks.addTask {
+                for await _ in returns { fleet.comeBack() }
+                return nil
+            }
+            tasks.addTask {
+                for await _ in ends { break }
                 return false
             }
             tasks.addTask { await fleet.watch(seconds: seconds) }
-            let first = await tasks.next() ?? false
-            tasks.cancelAll()
-            return first
+            for await case let isReached? in tasks {
+                tasks.cancelAll()
+                return isReached
+            }
+            return false
         }
-        print(fleet.summary)
+        Output.line(fleet.summary)
         await group.shutdown()
         guard isReached || expect == nil else { throw ExitCode(1) }
+    }
+
+    private var plan: Fleet.Plan {
+        Fleet.Plan(
+            count: count, connecting: connecting, ramp: ramp, silentPercent: silent,
+            offlinePercent: offline, away: away > 0 ? .seconds(away) : nil, expect: expect)
     }
 
     private func signer() async throws -> Signer? {

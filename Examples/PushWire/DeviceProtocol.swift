@@ -70,6 +70,8 @@ public struct DeviceProtocol: Hub.ClientProtocol {
         public let type: String
         /// Its mark, where it is of the inbox.
         public let inbox: String?
+        /// When to come back, in milliseconds, where the server goes.
+        public let after: Int?
     }
 
     /// Reads what the server says; `nil` where that is something else.
