@@ -144,7 +144,7 @@ let package = Package(
         .target(
             name: "HubHTTP",
             dependencies: [
-                "Hub", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
+                "Hub", "HubWire", "NetPoll", "PrometheusText", "WSFrame", "WSTransport",
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -26,7 +26,7 @@ extension RPCHandlers {
         interceptors.append(KeyCheck(keys: api.keys))
         handle(HubBackend.publish, on: .loop, backend.carryOut { try await $0.publish($1) })
         handle(HubBackend.send, on: .loop, backend.carryOut { try await $0.send($1) })
-        handle(HubBackend.broadcast, on: .loop, backend.carryOut { $0.broadcast($1) })
+        handle(HubBackend.broadcast, on: .loop, backend.carryOut { try $0.broadcast($1) })
         handle(HubBackend.beginCampaign, on: .loop, backend.carryOut { try $0.begin($1).answer })
         handle(HubBackend.campaign, on: .loop, backend.carryOut { try $0.steer($1) })
         handle(
@@ -41,7 +41,7 @@ extension RPCHandlers {
         handle(HubBackend.kick, on: .loop, backend.carryOut { try $0.kick($1) })
         handle(HubBackend.presence, on: .loop, backend.carryOut { try $0.presence($1) })
         handle(HubBackend.history, on: .loop, backend.carryOut { try await $0.history($1) })
-        handle(HubBackend.sessions, on: .loop, backend.carryOut { $0.sessions($1) })
+        handle(HubBackend.sessions, on: .loop, backend.carryOut { try $0.sessions($1) })
     }
 }
 

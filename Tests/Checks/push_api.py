@@ -1,17 +1,34 @@
 #!/usr/bin/env python3
-"""The curl lines of the push API's article, run as they stand there, against push-server; and what they are to answer."""
+"""Who may use the push API, bodies that are made to do harm, and what push-server does not start with."""
 
 import json
 import subprocess
 import tempfile
 from pathlib import Path
 
-from support.article import examples, fits
-from support.check import ROOT, Context, expect, run
+import requests
+from support.check import Context, expect, run
 from support.servers import Server
+from websockets.sync.client import connect
 
-ARTICLE = ROOT / "Sources" / "HubHTTP" / "HubHTTP.docc" / "UsingTheAPI.md"
 KEY = "a-key-of-the-push-api-check"
+FIELDS = {"Authorization": f"Bearer {KEY}"}
+
+VALUES = [
+    b"-", b"1e", b"1.", b"00012", b"1-2", b'"\\q"', b'"\\uD800"', b'"\\uDC00\\uD800"', b'"a\x01b"', b'"a\nb"', b"[1,]", b'{"a":1,}',
+    b"nul", b"NaN", b"1 2", b"", b'"\xff\xfe"', b'"\xed\xa0\x80"', b'"\xc0\x80"', b"[" * 17 + b"]" * 17, b"[" * 100_000,
+]
+HOSTILE = [b'{"topic": "t", "data": %s}' % value for value in VALUES] + [
+    b'{"topic": "t", "data": 1, "data": 2}', b'{"topic": "t", "topic": "u", "data": 1}',
+    b'{"topic": "t", "t\\u006fpic": "u", "data": 1}', b'{"topic": "t", "data": 1} {}', b'\xef\xbb\xbf{"topic": "t", "data": 1}',
+    '{"topic": "t", "data": 1}'.encode("utf-16"), b'{"topic": "t", "data": 1', b"", b"null", b'["topic"]',
+    b'{"topic": "%s", "data": 1}' % (b"t" * 257), b'{"topic": "", "data": 1}', b'{"topic": "t", "event": "%s", "data": 1}' % (b"e" * 257),
+    b'{"topic": "t", "text": "\xff"}', b'{"topic": "t", "text": "\\ud800"}',
+]
+TAKEN: list[tuple[bytes, object]] = [
+    (b'{"topic": "t", "data": null}', None), (b'{"topic": "t", "data": -0.0e+1}', 0.0), (b'{"topic": "t", "data": "\\uD83D\\ude00"}', "😀"),
+    (b'{"topic": "t", "data": {"a": {"a": [1]}}}', {"a": {"a": [1]}}), ('{"topic": "t", "data": "Grüße"}'.encode(), "Grüße"),
+]
 
 
 def curl(line: str, server: Server) -> str:
@@ -21,19 +38,32 @@ def curl(line: str, server: Server) -> str:
     return done.stdout
 
 
-def commands(server: Server) -> int:
-    count = 0
-    for lines, shown in examples(ARTICLE):
-        answers = [curl(line, server) for line in lines]
-        count += len(lines)
-        for line, answer, expected in zip(lines, answers, shown):
-            expect(fits(answer, expected), f"{line}\nanswered {answer!r}, and not {expected!r}")
-        for line, answer in zip(lines, answers):
-            if "/metrics" in line:
-                expect("hub_messages_published_total" in answer, f"{line}: {answer[:200]}")
-            else:
-                expect("error" not in json.loads(answer), f"{line}: {answer}")
-    return count
+def hostile_bodies(server: Server) -> int:
+    """What is no JSON to the strictest reader is refused, and reaches no device: one would lose its connection by it."""
+    with connect(
+        server.url("/ws?user=ann&device=check"), subprotocols=["push.v1.json"], proxy=None, compression=None
+    ) as device:
+        device.send('{"type": "subscribe", "topic": "t"}')
+        expect([json.loads(device.recv(10))["type"] for _ in range(2)] == ["welcome", "subscribed"], "the device is there")
+        for body in HOSTILE:
+            answer = post(server, "publish", body)
+            expect(answer.status_code == 400 and "error" in answer.json(), f"{body!r}: {answer.status_code} {answer.text}")
+        for body, data in TAKEN:
+            answer = post(server, "publish", body)
+            expect(answer.status_code == 200, f"{body!r}: {answer.status_code} {answer.text}")
+            heard = json.loads(device.recv(10))
+            expect(heard["json"] == data, f"{body!r}: heard {heard}")
+    history = requests.get(f"{url(server)}/api/v1/history?topic=t", headers=FIELDS, timeout=10).json()
+    expect([item["data"] for item in history["messages"]] == [data for _, data in TAKEN], f"history: {history}")
+    return len(HOSTILE)
+
+
+def post(server: Server, path: str, body: bytes) -> requests.Response:
+    return requests.post(f"{url(server)}/api/v1/{path}", data=body, headers=FIELDS, timeout=10)
+
+
+def url(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}"
 
 
 def refusals(server: Server) -> None:
@@ -68,11 +98,11 @@ def check(context: Context) -> None:
         server = context.server(
             "push-server", "--api-key-file", str(keys), "--trust-names", "--store", f"{folder}/push.sqlite"
         )
-        count = commands(server)
+        count = hostile_bodies(server)
         refusals(server)
         no_key_on_the_command_line(server)
         endings(context)
-        context.note(f"{count} commands of the article")
+        context.note(f"{count} bodies refused")
         server.close()
 
 

@@ -186,6 +186,8 @@ struct PushAPITests {
         "presence", "history", "history?topic=a&epoch=!", "history?topic=a&limit=0",
         "presence?topic=a&limit=1001", "history?topic=a&epoch=1&offset=-1",
     ])
+        "history?topic=a&offset=1", "presence?topic=a&user=b", "presence?user=a&limit=1",
+        "sessions?user=", "presence?user=", "presence?topic=", "history?topic=",
     func `a query that is not what it has to be is answered 400`(path: String) async throws {
         #expect(try await PushBench().get(path).status == 400)
     }

@@ -33,8 +33,8 @@ extension Rule {
             "WSTransport",
         ],
         "HubHTTP": [
-            "CoreMetrics", "Hub", "Logging", "NetPoll", "PrometheusText", "Synchronization",
-            "WSFrame", "WSTransport",
+            "CoreMetrics", "Hub", "HubWire", "Logging", "NetPoll", "PrometheusText",
+            "Synchronization", "WSFrame", "WSTransport",
         ],
         "HubRPC": ["Hub", "HubHTTP", "RPC"],
         "HubUpstream": [

@@ -25,7 +25,7 @@ extension PushAPI {
     /// `GET sessions`: of a user, or how many there are.
     @Sendable func sessions(_ request: Request) async throws -> HTTPResponse {
         let command = SessionsCommand(of: request.call.request.queryValue("user"))
-        return .json(commands(request).sessions(command))
+        return .json(try commands(request).sessions(command))
     }
 
     /// `POST kick`.

@@ -20,6 +20,7 @@ extension PushAPI {
 
     /// `POST broadcast`.
     @Sendable func broadcast(_ request: Request) async throws -> HTTPResponse {
-        .json(commands(request).broadcast(try BroadcastCommand(json: request.call.body)), .accepted)
+        let command = try BroadcastCommand(json: request.call.body)
+        return .json(try commands(request).broadcast(command), .accepted)
     }
 }

@@ -27,6 +27,9 @@ public final class PushAPI: Sendable {
         public var itemsMax = 1_000
         /// Messages a second of a campaign at most. Default 100,000.
         public var campaignRateMax = 100_000
+        /// The longest name of a topic, user, device or event, and the longest `key` and
+        /// `idempotency_key`: 256 bytes, more than which clients do not read; beyond, 400.
+        public static let nameBytesMax = 256
 
         /// Creates the defaults.
         public init() {}

@@ -16,16 +16,19 @@ public protocol APIMessage: Hashable, Sendable {
 }
 
 extension APIMessage {
-    /// Decodes all of a request.
+    /// Decodes all of a request, and checks what is passed on without being decoded.
     ///
     /// - Throws: ``CommandFailure/Reason/malformed``.
     static func body<Body: Decodable>(
         of json: [UInt8], as type: Body.Type = Body.self
     ) throws(CommandFailure) -> Body {
+        guard StrictJSON.isObject(json) else {
+            throw CommandFailure(.malformed, "the body has to be one JSON object in UTF-8")
+        }
         do {
             return try Payload(json, format: .json).decoded(as: type)
         } catch {
-            // Not JSON, not of that form, or more of it than a decoder should see.
+            // Not of that form, or more of it than a decoder should see.
             throw CommandFailure(.malformed, "the body is not what it has to be")
         }
     }

@@ -36,7 +36,12 @@ public struct HistoryCommand: APIMessage {
         guard let topic else { throw CommandFailure(.malformed, "topic is needed") }
         self.topic = topic
         self.limit = limit
-        guard let epoch else { return }
+        guard let epoch else {
+            guard offset == nil else {
+                throw CommandFailure(.malformed, "an offset is of no use without its epoch")
+            }
+            return
+        }
         guard let epoch = Epoch(epoch) else { throw CommandFailure(.malformed, "epoch is not one") }
         position = TopicPosition(epoch: epoch, offset: offset ?? 0)
     }

@@ -11,6 +11,7 @@ extension HubCommands {
         }
         switch command.whom {
         case .user(let user, let time):
+            try check(user, "user")
             let known = hub.references(of: user)
             if let time {
                 hub.ban(user: user, for: time, reason: command.reason)
@@ -20,6 +21,8 @@ extension HubCommands {
             }
             return KickAnswer(sessions: known.count)
         case .device(let device, let user):
+            try check(user, "user")
+            try check(device, "device", from: 0)
             let known = hub.references(of: user).count { $0.device == device }
             hub.kick(
                 Recipients(.device(user: user, device: device)), code: .forbidden,
@@ -31,8 +34,10 @@ extension HubCommands {
     package func presence(_ command: PresenceCommand) throws(CommandFailure) -> PresenceAnswer {
         switch command {
         case .user(let user):
+            try check(user, "user")
             return .user(user, sessions: hub.sessions(of: user).count)
         case .topic(let name, let limit):
+            try check(name, "topic")
             let snapshot = hub.existingTopic(name)?.snapshot(usersMax: try count(limit))
             return .topic(
                 name, count: snapshot?.userCount ?? 0, users: snapshot?.users.sorted() ?? [])
@@ -40,6 +45,7 @@ extension HubCommands {
     }
 
     package func history(_ command: HistoryCommand) async throws -> HistoryAnswer {
+        try check(command.topic, "topic")
         let limit = PageLimit(messagesMax: try count(command.limit), bytesMax: 1 << 20)
         guard let topic = await hub.openTopic(command.topic) else {
             throw CommandFailure(.tooMany, "too many topics")
@@ -53,12 +59,15 @@ extension HubCommands {
             })
     }
 
-    package func sessions(_ command: SessionsCommand) -> SessionsAnswer {
+    package func sessions(
+        _ command: SessionsCommand
+    ) throws(CommandFailure) -> SessionsAnswer {
         switch command {
         case .count:
-            .count(hub.sessionCount)
+            return .count(hub.sessionCount)
         case .user(let user):
-            .user(
+            try check(user, "user")
+            return .user(
                 user,
                 hub.references(of: user).map {
                     SessionsAnswer.Known(id: "\($0.id)", device: $0.device)

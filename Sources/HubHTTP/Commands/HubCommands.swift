@@ -11,6 +11,9 @@ package struct HubCommands: Sendable {
     // MARK: - What is said
 
     package func publish(_ command: PublishCommand) async throws -> PublishAnswer {
+        try check(command.topic, "topic")
+        try check(command.message)
+        try check(command.idempotencyKey, "idempotency_key", from: 0)
         var publication = Publication(command.message, durability: command.durability)
         publication.idempotencyKey = command.idempotencyKey
         guard let topic = await hub.openTopic(command.topic) else {
@@ -25,13 +28,17 @@ package struct HubCommands: Sendable {
     }
 
     package func send(_ command: SendCommand) async throws -> SendAnswer {
+        try check(command.user, "user")
+        try check(command.message)
         switch command.delivery {
         case .now(let device):
+            try check(device, "device", from: 0)
             let scope: Recipients.Scope =
                 device.map { .device(user: command.user, device: $0) } ?? .users([command.user])
             hub.send(command.message, to: Recipients(scope))
             return .sent
         case .inbox(let timeToLive, let key):
+            try check(key, "idempotency_key", from: 0)
             let outcome = try await stored { () async throws(StoreError) in
                 try await hub.deposit(
                     command.message, for: command.user, idempotencyKey: key,
@@ -45,7 +52,10 @@ package struct HubCommands: Sendable {
         }
     }
 
-    package func broadcast(_ command: BroadcastCommand) -> DoneAnswer {
+    package func broadcast(_ command: BroadcastCommand) throws(CommandFailure) -> DoneAnswer {
+        try check(command.topic, "topic")
+        try check(command.message)
+        for user in command.exceptUsers { try check(user, "except_users") }
         hub.send(
             command.message,
             to: Recipients(
@@ -67,6 +77,13 @@ package struct HubCommands: Sendable {
         }
         guard command.id.map({ (1...64).contains($0.utf8.count) }) ?? true else {
             throw CommandFailure(.malformed, "id has to have from 1 to 64 bytes")
+        }
+        try check(command.message)
+        switch command.audience {
+        case .everyone: break
+        case .topic(let name): try check(name, "topic")
+        case .users(let names), .inboxes(let names):
+            for name in names { try check(name, "users") }
         }
         switch campaigns.begin(command.id, { id in campaign(command, named: id) }) {
         case .begun(let id, let campaign): return (CampaignAnswer(id, campaign), true)
@@ -97,6 +114,22 @@ package struct HubCommands: Sendable {
         }
         body(campaign)
         return CampaignAnswer(reference.id, campaign)
+    }
+
+    // MARK: - Names
+
+    /// Bounds a name; `nil` is none.
+    func check(
+        _ name: String?, _ what: StaticString, from least: Int = 1
+    ) throws(CommandFailure) {
+        let most = PushAPI.Configuration.nameBytesMax
+        guard let count = name?.utf8.count, !(least...most).contains(count) else { return }
+        throw CommandFailure(.malformed, "\(what) has to have from \(least) to \(most) bytes")
+    }
+
+    private func check(_ message: HubMessage) throws(CommandFailure) {
+        try check(message.event, "event", from: 0)
+        try check(message.key, "key", from: 0)
     }
 
     /// What the store answers; its failures as a command's.

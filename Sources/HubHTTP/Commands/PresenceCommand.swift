@@ -18,12 +18,16 @@ public enum PresenceCommand: APIMessage {
     }
 
     init(topic: String?, user: String?, limit: Int?) throws(CommandFailure) {
-        if let user {
-            self = .user(user)
-        } else if let topic {
+        switch (topic, user) {
+        case (let topic?, nil):
             self = .topic(topic, limit: limit)
-        } else {
-            throw CommandFailure(.malformed, "topic or user is needed")
+        case (nil, let user?):
+            guard limit == nil else {
+                throw CommandFailure(.malformed, "limit is of a topic's users")
+            }
+            self = .user(user)
+        case (nil, nil), (.some, .some):
+            throw CommandFailure(.malformed, "either topic or user is needed")
         }
     }
 

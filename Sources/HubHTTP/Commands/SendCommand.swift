@@ -46,6 +46,10 @@ public struct SendCommand: APIMessage {
         guard !body.user.isEmpty else { throw CommandFailure(.malformed, "a user is needed") }
         switch body.delivery ?? "inbox" {
         case "now":
+            guard body.ttl == nil, body.idempotencyKey == nil else {
+                throw CommandFailure(
+                    .malformed, "ttl and idempotency_key are of inboxes, and delivery is now")
+            }
             self.init(user: body.user, message, delivery: .now(device: body.device))
         case "inbox":
             guard body.device == nil else {
@@ -160,6 +164,6 @@ extension Duration {
     /// In whole seconds, at least 1.
     var secondsRoundedUp: Int64 {
         let (seconds, attoseconds) = components
-        return max(1, seconds + (attoseconds > 0 ? 1 : 0))
+        return max(1, seconds + (attoseconds > 0 && seconds < .max ? 1 : 0))
     }
 }

@@ -9,8 +9,20 @@ package struct JSONMember {
     ///
     /// The name is looked for as it is written, without escapes.
     package static func value(of name: StaticString, in text: [UInt8]) -> [UInt8]? {
+        let name = Array(name.description.utf8)
         var reader = JSONMember(text: text)
-        return reader.find(Array(name.description.utf8))
+        var found: [UInt8]?
+        _ = reader.forEachMember { key, value in
+            if text[key].elementsEqual(name) { found = Array(text[value]) }
+        }
+        return found
+    }
+
+    /// The names of the outermost object's members, as they are written; `nil` where it is no object.
+    static func names(in text: [UInt8]) -> [[UInt8]]? {
+        var reader = JSONMember(text: text)
+        var names: [[UInt8]] = []
+        return reader.forEachMember { key, _ in names.append(Array(text[key])) } ? names : nil
     }
 
     /// The texts of an array's elements.
@@ -35,28 +47,30 @@ package struct JSONMember {
         self.text = text
     }
 
-    private mutating func find(_ name: [UInt8]) -> [UInt8]? {
-        var found: [UInt8]?
+    /// Tells where the outermost object's members have their names and their values.
+    ///
+    /// - Returns: Whether it is an object, at its beginning at least.
+    private mutating func forEachMember(_ body: (Range<Int>, Range<Int>) -> Void) -> Bool {
         skipSpace()
-        guard take(UInt8(ascii: "{")) else { return nil }
+        guard take(UInt8(ascii: "{")) else { return false }
         while index < text.count {
             skipSpace()
             let start = index
-            guard index < text.count, text[index] == UInt8(ascii: "\"") else { return found }
+            guard index < text.count, text[index] == UInt8(ascii: "\"") else { return true }
             skipString()
             // What ends within the name is no object.
-            guard index > start + 1 else { return found }
-            let key = text[(start + 1)..<(index - 1)]
+            guard index > start + 1 else { return true }
+            let key = (start + 1)..<(index - 1)
             skipSpace()
-            guard take(UInt8(ascii: ":")) else { return found }
+            guard take(UInt8(ascii: ":")) else { return true }
             skipSpace()
             let value = index
             skipValue()
-            if key.elementsEqual(name) { found = Array(text[value..<index]) }
+            body(key, value..<index)
             skipSpace()
-            guard take(UInt8(ascii: ",")) else { return found }
+            guard take(UInt8(ascii: ",")) else { return true }
         }
-        return found
+        return true
     }
 
     private mutating func take(_ byte: UInt8) -> Bool {
