@@ -60,8 +60,12 @@ struct UpstreamMessageTests {
     }
 
     @Test(arguments: ["A", "AA=", "A===", "AB==", "AAB=", "AA=A", "A A=", "AAAA="])
-    func `what is no base64 is refused`(text: String) {
-        #expect(Base64Text.decode(text) == nil)
+    func `what is no base64 is refused`(text: String) throws {
+        let bytes = Self.event(.message(HubMessage(Payload([0], format: .binary))))
+        let json = String(decoding: try bytes.json(), as: UTF8.self)
+        let other = json.replacing("AA==", with: text)
+        #expect(other != json)
+        #expect(throws: CommandFailure.self) { try UpstreamEvent(json: Array(other.utf8)) }
     }
 
     @Test(arguments: ["{}", #"{"refused":"no"}"#, #"{"user":1}"#])

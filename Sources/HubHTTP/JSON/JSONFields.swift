@@ -1,4 +1,5 @@
 package import Hub
+import HubWire
 
 /// Reads an answer of the API member by member, so that the messages in it are taken out as they stand.
 package struct JSONFields {
@@ -39,6 +40,15 @@ package struct JSONFields {
     package func position() throws(CommandFailure) -> TopicPosition? {
         guard let text: String = try value("epoch") else { return nil }
         guard let epoch = Epoch(text) else {
+    /// The bytes of a member in base64 with padding; `nil` where there is none.
+    package func bytes(_ name: StaticString) throws(CommandFailure) -> [UInt8]? {
+        guard let text: String = try value(name) else { return nil }
+        guard let bytes = Base64Text.decode(text) else {
+            throw CommandFailure(.malformed, "\(name) is not base64")
+        }
+        return bytes
+    }
+
             throw CommandFailure(.malformed, "epoch is not one")
         }
         return TopicPosition(epoch: epoch, offset: try value("offset") ?? 0)

@@ -1,4 +1,5 @@
 package import Hub
+import HubWire
 
 /// Writes a JSON object member by member, so that payloads that are JSON go into it as they are.
 package struct JSONObject {
@@ -19,6 +20,13 @@ package struct JSONObject {
         if text.count > 1 { text.append(UInt8(ascii: ",")) }
         text += "\"\(name)\":".utf8
         text += json
+    }
+
+    /// Adds a member whose value is bytes, in base64 with padding.
+    package mutating func set(_ name: StaticString, base64 bytes: [UInt8]) {
+        var json = [UInt8(ascii: "\"")]
+        Base64Text.append(bytes, to: &json)
+        set(name, json: json + [UInt8(ascii: "\"")])
     }
 
     /// Adds what a message says: `event`, `sender`, `key`, and `data` or `text`.

@@ -113,10 +113,7 @@ public struct UpstreamEvent: APIMessage {
     }
 
     private static func message(of fields: JSONFields) throws(CommandFailure) -> HubMessage {
-        guard let text: String = try fields.value("base64") else { return try fields.message() }
-        guard let bytes = Base64Text.decode(text) else {
-            throw CommandFailure(.malformed, "base64 is none")
-        }
+        guard let bytes = try fields.bytes("base64") else { return try fields.message() }
         return HubMessage(
             Payload(bytes, format: .binary), event: try fields.value("event"),
             sender: try fields.value("sender"), key: try fields.value("key"))
@@ -145,7 +142,7 @@ public struct UpstreamEvent: APIMessage {
         if let event = message.event { try object.set("event", event) }
         if let sender = message.sender { try object.set("sender", sender) }
         if let key = message.key { try object.set("key", key) }
-        try object.set("base64", Base64Text.encode(message.payload.bytes))
+        object.set("base64", base64: message.payload.bytes)
     }
 
     private var typeName: String {

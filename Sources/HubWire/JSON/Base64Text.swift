@@ -1,9 +1,10 @@
 /// Bytes in JSON: base64 with padding (RFC 4648 §4).
-enum Base64Text {
+package enum Base64Text {
     private static let digits = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
+    /// Adds the text of `bytes`.
+    package static func append(_ bytes: [UInt8], to text: inout [UInt8]) {
         for start in stride(from: 0, to: bytes.count, by: 3) {
             let left = bytes.count - start
             let group =
@@ -17,7 +18,7 @@ enum Base64Text {
     }
 
     /// `nil` for what is not base64, not padded, or not in its one form (RFC 4648 §3.5).
-    static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String) -> [UInt8]? {
         let text = Array(text.utf8)
         guard text.count.isMultiple(of: 4) else { return nil }
         let padding = text.suffix(2).count { $0 == UInt8(ascii: "=") }
