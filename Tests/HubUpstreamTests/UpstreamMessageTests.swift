@@ -35,6 +35,7 @@ struct UpstreamMessageTests {
         ConnectAnswer.accepted(identity), ConnectAnswer.accepted(Identity(user: "bob")),
         ConnectAnswer.refused(AdmissionRefusal(.tooMany, "no", retryAfter: .milliseconds(1_500))),
         ConnectAnswer.refused(AdmissionRefusal(.credentialsExpired)),
+        ConnectAnswer.refused(AdmissionRefusal(.tooMany, retryAfter: .milliseconds(Int64.max))),
     ]
 
     @Test(arguments: messages.indices)
@@ -68,7 +69,11 @@ struct UpstreamMessageTests {
         #expect(throws: CommandFailure.self) { try UpstreamEvent(json: Array(other.utf8)) }
     }
 
-    @Test(arguments: ["{}", #"{"refused":"no"}"#, #"{"user":1}"#])
+    @Test(arguments: [
+        "{}", #"{"refused":"no"}"#, #"{"user":1}"#, "", " ", "[]", "null", #""x""#, "{", "{}{}",
+        #"{"refused"#, #"{"refused":"forbidden""#, #"{"refused":"forbidden","refused":null}"#,
+        #"{"r\u0065fused":"forbidden"}"#, #"{"refused":"forbidden",}"#,
+    ])
     func `an answer that is none of them is refused, and an empty one is as found`(json: String) {
         let answer = try? ConnectAnswer(json: Array(json.utf8))
         #expect(answer == (json == "{}" ? .asFound : nil))

@@ -9,6 +9,15 @@ package struct JSONFields {
         self.text = text
     }
 
+    /// As ``init(_:)``, of what has to be one JSON object in UTF-8 with each name once: where a member that
+    /// is missing means something, what is no object must not mean it.
+    package init(checking text: [UInt8]) throws(CommandFailure) {
+        guard StrictJSON.isObject(text) else {
+            throw CommandFailure(.malformed, "it is not one JSON object in UTF-8")
+        }
+        self.init(text)
+    }
+
     /// The member of that name; `nil` where there is none, or it is `null`.
     package func value<Value: Decodable>(
         _ name: StaticString, as type: Value.Type = Value.self
@@ -31,15 +40,6 @@ package struct JSONFields {
         return value
     }
 
-    /// The elements of a member that is an array, as they stand.
-    package func elements(_ name: StaticString) -> [JSONFields] {
-        raw(name).map { JSONMember.elements(of: $0).map(JSONFields.init) } ?? []
-    }
-
-    /// The place that `epoch` and `offset` name; `nil` where there is no epoch.
-    package func position() throws(CommandFailure) -> TopicPosition? {
-        guard let text: String = try value("epoch") else { return nil }
-        guard let epoch = Epoch(text) else {
     /// The bytes of a member in base64 with padding; `nil` where there is none.
     package func bytes(_ name: StaticString) throws(CommandFailure) -> [UInt8]? {
         guard let text: String = try value(name) else { return nil }
@@ -49,6 +49,15 @@ package struct JSONFields {
         return bytes
     }
 
+    /// The elements of a member that is an array, as they stand.
+    package func elements(_ name: StaticString) -> [JSONFields] {
+        raw(name).map { JSONMember.elements(of: $0).map(JSONFields.init) } ?? []
+    }
+
+    /// The place that `epoch` and `offset` name; `nil` where there is no epoch.
+    package func position() throws(CommandFailure) -> TopicPosition? {
+        guard let text: String = try value("epoch") else { return nil }
+        guard let epoch = Epoch(text) else {
             throw CommandFailure(.malformed, "epoch is not one")
         }
         return TopicPosition(epoch: epoch, offset: try value("offset") ?? 0)

@@ -109,7 +109,8 @@ public enum ConnectAnswer: APIMessage {
     ]
 
     public init(json: [UInt8]) throws(CommandFailure) {
-        let fields = JSONFields(json)
+        // Nobody is let in by an answer that was cut off, or is none.
+        let fields = try JSONFields(checking: json)
         if let name: String = try fields.value("refused") {
             guard let reason = Self.reasons.first(where: { $0.name == name })?.reason else {
                 throw CommandFailure(.malformed, "the refusal is not known")
@@ -138,7 +139,9 @@ public enum ConnectAnswer: APIMessage {
                 try object.set("refused", name ?? "forbidden")
                 if !refusal.text.isEmpty { try object.set("text", refusal.text) }
                 if let delay = refusal.retryAfter {
-                    try object.set("retry_after", Int64(delay / .milliseconds(1)))
+                    // Saturates, where a division would trap.
+                    let end = Timestamp(milliseconds: 0) + delay
+                    try object.set("retry_after", end.milliseconds)
                 }
             }
         }

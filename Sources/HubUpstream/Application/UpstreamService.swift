@@ -12,8 +12,8 @@ public import RPC
 ///     }
 ///
 /// Both may be called again where an answer was lost; ``UpstreamEvent/id`` tells events that came before.
-/// An application that serves only one of them is asked, or told, nothing else: what it does not serve is
-/// refused by that.
+/// An application that does not serve ``event`` refuses all events by that. One that does not serve
+/// ``connect`` must not be asked: to an ``ApplicationAuthenticator`` it is away.
 public enum UpstreamService: RPCService {
     public static let serviceName = "longwire.Upstream"
 
