@@ -2,8 +2,9 @@ import WSFrame
 
 /// Reads the answer to one request (RFC 9112 §4, §6), and forgets its body.
 ///
-/// Performs no I/O. A body that is long, or whose end only the connection's end tells, is not read: the
-/// connection is of no further use then.
+/// Performs no I/O. Once the head is read the answer stands: what is wrong with the body, or missing,
+/// only makes the connection useless. One that is long, or whose end only the connection's end tells, is
+/// not read.
 struct ReplyReader: Sendable {
     /// The longest body that is read over.
     static let bodyBytesMax = 64 << 10
@@ -17,6 +18,9 @@ struct ReplyReader: Sendable {
         let retryAfter: Duration?
         /// Whether another request may be sent on the connection.
         let isReusable: Bool
+
+        /// The same on a connection of no further use.
+        var last: Reply { Reply(status: status, retryAfter: retryAfter, isReusable: false) }
     }
 
     private enum State: Sendable {
@@ -27,10 +31,16 @@ struct ReplyReader: Sendable {
     private var state = State.head(HTTPResponseParser())
     private var interims = 0
 
+    /// The answer, where only its body is not complete; its connection is of no further use.
+    var heard: Reply? {
+        guard case .body(_, let reply) = state else { return nil }
+        return reply.last
+    }
+
     /// Reads on.
     ///
     /// - Returns: The answer once it is complete.
-    /// - Throws: `HTTPParseError`.
+    /// - Throws: `HTTPParseError` and ``ReplyError``, for a head that is none.
     mutating func read(_ bytes: RawSpan) throws -> Reply? {
         var cursor = 0
         while true {
@@ -57,23 +67,29 @@ struct ReplyReader: Sendable {
                     HTTPBodyDecoder(body, bodyBytesMax: Self.bodyBytesMax),
                     Self.reply(head, isReusable: Self.keepsAlive(head)))
             case .body(var decoder, let reply):
-                while true {
-                    switch try decoder.next(in: bytes, at: &cursor) {
-                    case .bytes:
-                        continue
-                    case .end:
-                        // More than was asked for is no answer to anything.
-                        let isAll = cursor == bytes.byteCount
-                        return Reply(
-                            status: reply.status, retryAfter: reply.retryAfter,
-                            isReusable: reply.isReusable && isAll)
-                    case nil:
+                do throws(HTTPParseError) {
+                    guard try Self.isOver(&decoder, bytes, &cursor) else {
                         state = .body(decoder, reply)
                         return nil
                     }
+                } catch {
+                    // It was answered all the same: told again it would be answered so again.
+                    return reply.last
                 }
+                // More than was asked for is no answer to anything.
+                return cursor == bytes.byteCount ? reply : reply.last
             }
         }
+    }
+
+    /// Reads over a body.
+    private static func isOver(
+        _ decoder: inout HTTPBodyDecoder, _ bytes: RawSpan, _ cursor: inout Int
+    ) throws(HTTPParseError) -> Bool {
+        while let event = try decoder.next(in: bytes, at: &cursor) {
+            if event == .end { return true }
+        }
+        return false
     }
 
     /// How the body is delimited; `nil` where it is not worth being read, or only the connection's end

@@ -16,7 +16,9 @@ import WSFrame
 /// Each event is a `POST` of its own, over connections that are kept: JSON, as
 /// ``/HubUpstream/UpstreamEvent`` writes it, with `X-Longwire-Event`, its id, and a ``WebhookSignature`` made
 /// for each attempt. A status of 2xx says that the receiver has it; 408, 429 and 5xx, and no answer, that it
-/// is to come again, not before `Retry-After`; everything else that the receiver does not want it.
+/// is to come again, not before `Retry-After`; everything else that the receiver does not want it. The
+/// answer's body is passed over: one that is longer than 64 KiB, does not end in time, or is broken costs its
+/// connection, and changes nothing else.
 /// Redirections are not followed. There is no TLS: let a proxy on the same machine speak it.
 public final class Webhook: UpstreamSink {
     /// How it is called.
@@ -136,6 +138,9 @@ public final class Webhook: UpstreamSink {
                 return nil
             }
             defer { tasks.cancelAll() }
+            if let reply = try await tasks.next() ?? nil { return reply }
+            // Of an answer that has begun only the rest is late.
+            tasks.cancelAll()
             guard let reply = try await tasks.next() ?? nil else { throw ReplyError.late }
             return reply
         }
@@ -146,13 +151,20 @@ public final class Webhook: UpstreamSink {
     ) async throws -> ReplyReader.Reply {
         try await connection.write(request.span.bytes)
         var reader = ReplyReader()
-        for try await bytes in connection.inbound {
-            guard let reply = try bytes.withBytes({ try reader.read($0) }) else { continue }
-            // Nobody gets a connection on which more may come.
-            if !reply.isReusable { connection.abort() }
-            return reply
+        do {
+            for try await bytes in connection.inbound {
+                guard let reply = try bytes.withBytes({ try reader.read($0) }) else { continue }
+                // Nobody gets a connection on which more may come.
+                if !reply.isReusable { connection.abort() }
+                return reply
+            }
+        } catch {
+            // Lost, given up, or no HTTP; an answer whose rest is missing is one.
+            guard reader.heard != nil else { throw error }
         }
-        throw ReplyError.incomplete
+        guard let reply = reader.heard else { throw ReplyError.incomplete }
+        connection.abort()
+        return reply
     }
 
     private static func outcome(of reply: ReplyReader.Reply) -> UpstreamOutcome {

@@ -67,8 +67,9 @@ public enum WebhookSignature {
             guard sides.count == 2 else { return nil }
             switch sides[0] {
             case "t":
+                // In its one form: neither with a plus nor with zeros before it.
                 guard seconds == nil, let number = Int64(sides[1]), number >= 0,
-                    number < 1 << 40
+                    number < 1 << 40, sides[1] == "\(number)"
                 else { return nil }
                 seconds = number
             case "v1":

@@ -50,6 +50,27 @@ struct ReplyReaderTests {
         #expect(try reply(text)?.isReusable == true)
     }
 
+    @Test(arguments: [
+        "zz\r\n", "2\r\nok!", "10001\r\n", "1;\(String(repeating: "x", count: 70_000))\r\n",
+    ])
+    func `a body that is broken or too long costs its connection, and the answer stands`(
+        body: String
+    ) throws {
+        let reply = try reply("HTTP/1.1 202 A\r\nTransfer-Encoding: chunked\r\n\r\n\(body)")
+        #expect(reply?.status == .accepted && reply?.isReusable == false)
+    }
+
+    @Test func `an answer whose body does not come to its end is heard`() throws {
+        var reader = ReplyReader()
+        let head = Array("HTTP/1.1 503 No\r\nContent-Length: 9\r\nRetry-After: 7\r\n".utf8)
+        #expect(try reader.read(head.span.bytes) == nil)
+        #expect(reader.heard == nil)
+        let rest = Array("\r\nok".utf8)
+        #expect(try reader.read(rest.span.bytes) == nil)
+        #expect(reader.heard?.status == .serviceUnavailable)
+        #expect(reader.heard?.retryAfter == .seconds(7) && reader.heard?.isReusable == false)
+    }
+
     @Test func `more than the answer makes its connection useless`() throws {
         let text = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\r\n"
         #expect(try reply(text)?.isReusable == false)
@@ -58,7 +79,6 @@ struct ReplyReaderTests {
     @Test(arguments: [
         "SSH-2.0-OpenSSH\r\n\r\n", "HTTP/2 200\r\n\r\n", "HTTP/1.1 99 No\r\n\r\n",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         String(repeating: "HTTP/1.1 100 Continue\r\n\r\n", count: 9) + "HTTP/1.1 200 OK\r\n\r\n",
     ])
     func `what is no answer is refused`(text: String) {

@@ -38,6 +38,7 @@ struct WebhookSignatureTests {
         "t=1700000000,v1=\(digits.uppercased())", "t=-1,v1=\(digits)", "t=,v1=\(digits)",
         "t=1700000000,t=1700000000,v1=\(digits)", "t=99999999999999999999,v1=\(digits)",
         "t=9223372036854775807,v1=\(digits)", "t=1700000000;v1=\(digits)",
+        "t=+1700000000,v1=\(digits)", "t=01700000000,v1=\(digits)", "t=1700000000 ,v1=\(digits)",
         "t=1700000000,v1=1\(digits.dropFirst())1", "t=1700000000,v1=é\(digits.dropFirst(2))",
     ])
     func `what is no signature of it is not believed`(value: String) throws {
