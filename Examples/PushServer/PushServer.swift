@@ -164,7 +164,9 @@ struct PushServer: AsyncParsableCommand {
         guard let text = Inputs.text(ofFile: tokenKeyFile) else {
             throw CleanFailure(description: "--token-key-file: \(tokenKeyFile) cannot be read")
         }
-        let key = text.filter { !$0.isWhitespace }
+        // White space at its ends is the file's; within it, the key's.
+        let end = text.lastIndex { !$0.isWhitespace }.map { text.index(after: $0) }
+        let key = String(text[..<(end ?? text.startIndex)].drop { $0.isWhitespace })
         guard key.utf8.count >= 32 else {
             throw CleanFailure(description: "--token-key-file: the key has less than 32 bytes")
         }

@@ -1,4 +1,5 @@
 import Crypto
+import HubHTTP
 
 /// The secrets that a webhook's requests are signed with.
 public struct WebhookSecrets: Sendable {
@@ -9,7 +10,8 @@ public struct WebhookSecrets: Sendable {
 
     let keys: [SymmetricKey]
 
-    /// Reads secrets, one a line; empty lines, and those that begin with `#`, are left out.
+    /// Reads secrets, one a line; empty lines, those that begin with `#`, and white space at the ends
+    /// of lines are left out. What stands within a line is the secret, with its spaces.
     ///
     /// A request has a signature by each of them, so that a receiver that knows one believes it. To change
     /// secrets put the new one in beside the old one, then give it to the receiver, then take the old one
@@ -19,9 +21,7 @@ public struct WebhookSecrets: Sendable {
     /// - Throws: ``WebhookError``.
     public init(lines: String) throws(WebhookError) {
         var keys: [SymmetricKey] = []
-        for line in lines.split(whereSeparator: \.isNewline) {
-            let secret = line.filter { !$0.isWhitespace }
-            guard !secret.isEmpty, secret.first != "#" else { continue }
+        for secret in SecretLines.read(lines) {
             guard secret.utf8.count >= Self.secretBytesMin else {
                 throw WebhookError(.shortSecret(bytes: secret.utf8.count))
             }

@@ -205,7 +205,7 @@ struct PushAPITests {
         #expect(try bench.answer(to: "GET /api/v1/publish").status == 405)
     }
 
-    @Test(arguments: ["", "# nothing\n", "short", "fifteen bytes x"])
+    @Test(arguments: ["", "# nothing\n", "short", "fifteen-bytes-x", " \tfifteen-bytes-x\r\n"])
     func `keys that are none or too short are refused`(lines: String) {
         #expect(throws: APIKeyError.self) { try APIKeys(lines: lines) }
     }

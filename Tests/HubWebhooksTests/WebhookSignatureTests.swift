@@ -83,6 +83,15 @@ struct WebhookSignatureTests {
         #expect(throws: WebhookError(reason)) { try WebhookSecrets(lines: text) }
     }
 
+    @Test func `a secret with spaces is what stands there, without those at its ends`() throws {
+        let phrase = try secrets("# a phrase\n \tcorrect horse battery staple \r\n")
+        // Computed by Python's hmac.
+        let digits = "39ab8f5a22a1866cd4be24dcb05afe69d13df94d3acf7e10254445e772a84e8c"
+        #expect(
+            WebhookSignature.sign(Self.body, at: Self.time, with: phrase)
+                == "t=1700000000,v1=\(digits)")
+    }
+
     @Test func `a secret of the fewest bytes is taken, and the most secrets are`() throws {
         let lines = (0..<4).map { "sixteen-bytes--\($0)" }.joined(separator: "\n")
         #expect(throws: Never.self) { try WebhookSecrets(lines: lines) }

@@ -10,15 +10,15 @@ public struct APIKeys: Sendable {
 
     private let keys: [[UInt8]]
 
-    /// Reads keys, one a line; empty lines, and those that begin with `#`, are left out.
+    /// Reads keys of printable ASCII without spaces, one a line; empty lines, those that begin with
+    /// `#`, and white space at the ends of lines are left out.
     ///
     /// - Parameter lines: For example what a file holds, or a variable of the environment.
     /// - Throws: ``APIKeyError``.
     public init(lines: String) throws(APIKeyError) {
         var keys: [[UInt8]] = []
-        for line in lines.split(whereSeparator: \.isNewline) {
-            let key = line.filter { !$0.isWhitespace }
-            guard !key.isEmpty, key.first != "#" else { continue }
+        for key in SecretLines.read(lines) {
+            guard key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { throw .invalid }
             guard key.utf8.count >= Self.keyBytesMin else { throw .tooShort(key.utf8.count) }
             keys.append(Array(key.utf8))
         }
@@ -43,12 +43,15 @@ public enum APIKeyError: Error, Hashable, Sendable, CustomStringConvertible {
     case none
     /// One has so few bytes only.
     case tooShort(Int)
+    /// One has something in it, such as a space, that no request could show.
+    case invalid
 
     public var description: String {
         switch self {
         case .none: "there is no API key"
         case .tooShort(let count):
             "an API key has \(count) bytes, and has to have \(APIKeys.keyBytesMin)"
+        case .invalid: "an API key has a space, or something else that is not printable ASCII"
         }
     }
 }
