@@ -156,6 +156,7 @@ let package = Package(
             name: "HubUpstream",
             dependencies: [
                 "ConnPool", "Hub", "HubHTTP", "HubRPC", "NetPoll", "RPC", "WSFrame", "WSTransport",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: settings),
         .target(
@@ -438,7 +439,7 @@ let package = Package(
             name: "HubUpstreamTests",
             dependencies: [
                 "ConnPool", "Hub", "HubHTTP", "HubTesting", "HubUpstream", "HubWorlds", "NetPoll",
-                "NetPollTesting", "RPC", "Seeds", "WSFrame",
+                "NetPollTesting", "PrometheusText", "RPC", "Seeds", "WSFrame",
             ],
             swiftSettings: settings),
         .testTarget(

@@ -99,14 +99,16 @@ struct PushServer: AsyncParsableCommand {
         LoggingSystem.bootstrap { level.handler(StreamLogHandler.standardError(label: $0)) }
         let logger = Logger(label: "push")
         let keys = try APIKeys(lines: try keyLines())
-        let api = PushAPI(keys: keys, metrics: PrometheusMetrics())
+        let metrics = PrometheusMetrics()
+        let api = PushAPI(keys: keys, metrics: metrics)
         var groupSettings = EventLoopGroup.Configuration()
         groupSettings.loops = loops
         let group = try EventLoopGroup(configuration: groupSettings)
         var configuration = Push.configuration(routes: api)
         let upstream = try upstreamOptions.makeUpstream(on: group)
         configuration.authenticator = upstream.authenticator(after: try await authenticator())
-        configuration.middleware = upstream.events
+        configuration.middleware = upstream.told.map(\.events)
+        upstream.report(to: metrics, of: api)
         let page = dashboard ? Dashboard(keys: keys, logLevel: level) : nil
         page?.install(in: &configuration)
         // A predecessor has its store to itself until it is done.

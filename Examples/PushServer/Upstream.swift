@@ -1,9 +1,11 @@
 import ArgumentParser
 import ConnPool
 import Hub
+import HubHTTP
 import HubUpstream
 import HubWebhooks
 import NetPoll
+import PrometheusText
 import PushWire
 import RPC
 
@@ -20,6 +22,27 @@ struct UpstreamOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
+            What becomes of devices while that application does not answer: refuse them, and let them come \
+            again later, or admit those whose credentials are good. (default: refuse)
+            """, valueName: "refuse|admit"))
+    var upstreamAway: Away?
+
+    /// What becomes of devices while the application does not answer.
+    enum Away: String, ExpressibleByArgument {
+        case refuse
+        case admit
+
+        var policy: ApplicationAuthenticator.AwayPolicy {
+            switch self {
+            case .refuse: .refuse(retryAfter: .seconds(5))
+            case .admit: .admit
+            }
+        }
+    }
+
+    @Option(
+        help: ArgumentHelp(
+            """
             A URL that what devices do is posted to, signed with the secrets of the variable \
             PUSH_WEBHOOK_SECRET or of --webhook-secret-file.
             """, valueName: "url"))
@@ -30,6 +53,9 @@ struct UpstreamOptions: ParsableArguments {
 
     func validate() throws {
         if let upstreamRPC { _ = try Self.endpoint(upstreamRPC) }
+        guard upstreamAway == nil || upstreamRPC != nil else {
+            throw ValidationError("--upstream-away is of no use without --upstream-rpc.")
+        }
         guard webhookSecretFile == nil || webhook != nil else {
             throw ValidationError("--webhook-secret-file is of no use without --webhook.")
         }
@@ -37,7 +63,7 @@ struct UpstreamOptions: ParsableArguments {
 
     /// - Throws: ``WebhookError``.
     func makeUpstream(on group: EventLoopGroup) throws -> Upstream {
-        var upstream = Upstream()
+        var upstream = Upstream(whenAway: (upstreamAway ?? .refuse).policy)
         let loop = group.loops[0]
         if let upstreamRPC {
             var configuration = RPCApplication.Configuration()
@@ -47,12 +73,13 @@ struct UpstreamOptions: ParsableArguments {
             let application = RPCApplication(
                 at: try Self.endpoint(upstreamRPC), on: group.loops, configuration: configuration)
             upstream.application = application
-            upstream.events.append(UpstreamEvents(to: application, on: loop))
+            upstream.told.append(("rpc", UpstreamEvents(to: application, on: loop)))
         }
         if let webhook {
             let secrets = try WebhookSecrets(lines: try secretLines())
             let sink = try Webhook(url: webhook, secrets: secrets, on: group.loops)
-            upstream.events.append(UpstreamEvents(to: sink, on: loop))
+            upstream.webhook = sink
+            upstream.told.append(("webhook", UpstreamEvents(to: sink, on: loop)))
         }
         return upstream
     }
@@ -83,16 +110,34 @@ struct UpstreamOptions: ParsableArguments {
 
 /// Who is told what happens.
 struct Upstream {
+    let whenAway: ApplicationAuthenticator.AwayPolicy
     var application: RPCApplication?
-    var events: [UpstreamEvents] = []
+    var webhook: Webhook?
+    /// Events, and the name of their way.
+    var told: [(way: String, events: UpstreamEvents)] = []
 
     /// Who decides about devices, after `first` has.
     func authenticator(after first: any HubAuthenticator) -> any HubAuthenticator {
-        application.map { ApplicationAuthenticator($0, after: first) } ?? first
+        application.map { ApplicationAuthenticator($0, after: first, whenAway: whenAway) } ?? first
     }
 
-    /// Lets what happened be told.
+    /// Lets `/metrics` of an API say what became of events.
+    func report(to metrics: PrometheusMetrics, of api: PushAPI) {
+        for (way, events) in told {
+            let report = UpstreamMetricsReport(
+                events, label: "hub.upstream", sink: way, factory: metrics)
+            api.onMetrics { report.report() }
+        }
+    }
+
+    /// Lets what happened be told, on all ways at the same time, and closes their connections.
     func drain() async {
-        for events in events { await events.drain(deadline: .seconds(5)) }
+        await withDiscardingTaskGroup { tasks in
+            for (_, events) in told {
+                tasks.addTask { await events.drain(deadline: .seconds(5)) }
+            }
+        }
+        await application?.close()
+        await webhook?.close()
     }
 }

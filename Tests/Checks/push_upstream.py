@@ -7,6 +7,8 @@ import hashlib
 import hmac
 import http.server
 import json
+import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+import requests
 from support import ttrpc
 from support.check import Context, expect, run
 from support.servers import Server, free_port
@@ -22,6 +25,7 @@ from websockets.exceptions import InvalidStatus
 
 SECRETS = ["the-new-secret-of-the-check", "the-old-secret-of-the-check"]
 UPSTREAM_KEY = "the-key-of-the-application"
+API_KEY = "a-key-of-the-upstream-check"
 UNAVAILABLE = 14
 
 
@@ -194,16 +198,131 @@ async def devices(server: Server, application: Application, port: int, told: Tol
     back.close()
 
 
+def counters(server: Server, way: str) -> dict[str, int]:
+    """What /metrics says of events of that way."""
+    text = requests.get(f"http://127.0.0.1:{server.port}/metrics", headers={"X-API-Key": API_KEY}, timeout=10).text
+    found = re.findall(rf'^hub_upstream_(\w+?)(?:_total)?{{sink="{way}"}} (\d+)$', text, re.MULTILINE)
+    return {name: int(value) for name, value in found}
+
+
+class HostileReceiver:
+    """Answers the first event of a user as the user's name says, and everything else with 204."""
+
+    # What is sent, again and again where it is the second, and how often the event then comes.
+    ANSWERS = {
+        "endless": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"x" * 1024 + b"\r\n", 1),
+        "dripping": (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\nx", None, 1),
+        "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok", b"", 1),
+        "redirect": (b"HTTP/1.1 307 T\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", b"", 1),
+        "twice": (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", b"", 1),
+        "interims": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 2),
+        "header": (b"HTTP/1.1 200 OK\r\n", b"X: " + b"x" * 1024 + b"\r\n", 2),
+        "garbage": (b"SSH-2.0-OpenSSH_9.6\r\n", b"", 2),
+        "silent": (b"", None, 2),
+        "gone": (b"", b"", 2),
+    }
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, list[str]] = {user: [] for user in self.ANSWERS}
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            while event := self._request(stream):
+                attempts = self.attempts[event["user"]]
+                attempts.append(event["type"])
+                try:
+                    if len(attempts) > 1:
+                        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+                    else:
+                        return self._do_harm(connection, *self.ANSWERS[event["user"]][:2])
+                except OSError:
+                    return
+
+    def _request(self, stream) -> dict | None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = stream.readline()
+            if not line:
+                return None
+            head += line
+        return json.loads(stream.read(int(re.search(rb"Content-Length: (\d+)", head)[1])))
+
+    def _do_harm(self, connection: socket.socket, first: bytes, then: bytes | None) -> None:
+        connection.sendall(first)
+        while then:
+            connection.sendall(then)
+        if then is None:
+            connection.settimeout(60)
+            connection.recv(1)
+
+
+def hostile_receivers(context: Context, secrets: Path) -> None:
+    """Whatever a receiver answers, it harms nobody but itself: memory is bounded, and each event ends."""
+    receiver = HostileReceiver()
+    server = context.server(
+        "push-server", "--trust-names", "--webhook", f"http://127.0.0.1:{receiver.port}/",
+        "--webhook-secret-file", str(secrets), environment={"PUSH_API_KEYS": API_KEY},
+    )
+    before = server.anonymous_bytes()
+
+    async def visit(user: str) -> None:
+        async with connect(server.url(f"/ws?user={user}"), subprotocols=["push.v1.json"]) as device:
+            await device.recv()
+
+    async def visits() -> None:
+        await asyncio.gather(*(visit(user) for user in receiver.ANSWERS))
+
+    asyncio.run(visits())
+    wanted = {user: ["connected"] * count + ["disconnected"] for user, (_, _, count) in receiver.ANSWERS.items()}
+    deadline = time.monotonic() + 60
+    while receiver.attempts != wanted or counters(server, "webhook")["waiting"] > 0:
+        expect(time.monotonic() < deadline, f"told {receiver.attempts}, and not {wanted}")
+        time.sleep(0.2)
+    counts = counters(server, "webhook")
+    expect(counts["refused"] == 1 and counts["delivered"] == 2 * len(wanted) - 1, f"counted {counts}")
+    grown = server.anonymous_bytes() - before
+    expect(grown < 16 << 20, f"it has grown by {grown >> 20} MiB")
+    server.close()
+
+
+def let_in_while_away(context: Context) -> None:
+    """An application that takes connections and never answers, and one that is not there: --upstream-away admit."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        for port in (silent.getsockname()[1], free_port()):
+            server = context.server(
+                "push-server", "--trust-names", "--upstream-rpc", f"127.0.0.1:{port}", "--upstream-away", "admit",
+                environment={"PUSH_API_KEYS": API_KEY},
+            )
+
+            async def visit(server: Server = server) -> None:
+                async with connect(server.url("/ws?user=ann"), subprotocols=["push.v1.json"], open_timeout=20) as device:
+                    expect(json.loads(await device.recv())["user"] == "ann", "who the credentials say")
+
+            asyncio.run(visit())
+            began = time.monotonic()
+            server.terminate()
+            expect(server.process.wait(30) == 0 and time.monotonic() - began < 25, "it does not end")
+
+
 def endings(context: Context) -> None:
     """What cannot be used is said in one line."""
     program = str(Path(context.options.bin) / "push-server")
-    key = {"PUSH_API_KEYS": "a-key-of-the-upstream-check"}
+    key = {"PUSH_API_KEYS": API_KEY}
     for arguments, environment, words in (
         (["--webhook", "https://127.0.0.1/"], {"PUSH_WEBHOOK_SECRET": SECRETS[0]}, "needs TLS"),
         (["--webhook", "http://127.0.0.1/"], {}, "no secret"),
         (["--webhook", "http://127.0.0.1/"], {"PUSH_WEBHOOK_SECRET": "short"}, "16"),
         (["--webhook", "http://a:b@127.0.0.1/"], {"PUSH_WEBHOOK_SECRET": SECRETS[0]}, "user or password"),
         (["--webhook-secret-file", "/nonexistent"], {}, "--webhook"),
+        (["--upstream-away", "admit"], {}, "--upstream-rpc"),
         (["--upstream-rpc", "nowhere"], {}, "HOST:PORT"),
     ):
         done = subprocess.run(
@@ -225,15 +344,23 @@ def check(context: Context) -> None:
         server = context.server(
             "push-server", "--trust-names", "--upstream-rpc", f"127.0.0.1:{port}",
             "--webhook", f"http://127.0.0.1:{receiver.port}/hook?from=push", "--webhook-secret-file", str(secrets),
-            environment={"PUSH_API_KEYS": "a-key-of-the-upstream-check", "PUSH_UPSTREAM_KEY": UPSTREAM_KEY},
+            environment={"PUSH_API_KEYS": API_KEY, "PUSH_UPSTREAM_KEY": UPSTREAM_KEY},
         )
         for secret in [*SECRETS, UPSTREAM_KEY]:
             line = Path(f"/proc/{server.pid}/cmdline").read_bytes()
             expect(secret.encode() not in line, "a secret stands on the command line")
         asyncio.run(devices(server, application, port, told, hooked, receiver))
         expect(not receiver.problems, f"webhook: {receiver.problems[:3]}")
+        for way, place in (("rpc", told), ("webhook", hooked)):
+            counts = counters(server, way)
+            expect(counts["delivered"] == len(place.events) and counts["retries"] >= 1, f"{way}: {counts}")
+            expect(counts["dropped"] == counts["abandoned"] == counts["refused"] == 0, f"{way}: {counts}")
         context.note(f"{len(told.events)} events by RPC, {len(hooked.events)} posted, {receiver.refused} refused at first")
         server.close()
+        for secret in [*SECRETS, UPSTREAM_KEY, API_KEY]:
+            expect(secret not in server.log(), "a secret stands in the log")
+        hostile_receivers(context, secrets)
+        let_in_while_away(context)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ import Hub
 import HubHTTP
 import HubTesting
 import NetPollTesting
+import Synchronization
 import Testing
 import WSFrame
 
@@ -185,9 +186,9 @@ struct PushAPITests {
     @Test(arguments: [
         "presence", "history", "history?topic=a&epoch=!", "history?topic=a&limit=0",
         "presence?topic=a&limit=1001", "history?topic=a&epoch=1&offset=-1",
-    ])
         "history?topic=a&offset=1", "presence?topic=a&user=b", "presence?user=a&limit=1",
         "sessions?user=", "presence?user=", "presence?topic=", "history?topic=",
+    ])
     func `a query that is not what it has to be is answered 400`(path: String) async throws {
         #expect(try await PushBench().get(path).status == 400)
     }
@@ -198,6 +199,11 @@ struct PushAPITests {
         _ = try bench.post("publish", #"{"topic":"a","text":"x"}"#)
         let text = try bench.answer(to: "GET /metrics").body
         #expect(text.contains("hub_sessions 1"))
+        let reports = Mutex(0)
+        bench.api.onMetrics { reports.withLock { $0 += 1 } }
+        _ = try bench.answer(to: "GET /metrics")
+        _ = try bench.answer(to: "GET /metrics", key: nil)
+        #expect(reports.withLock { $0 } == 1)
         #expect(text.contains("hub_handshakes "))
         #expect(text.contains("hub_messages_published_total 1"))
         #expect(try bench.answer(to: "GET /healthz", key: nil).status == 200)
@@ -208,5 +214,9 @@ struct PushAPITests {
     @Test(arguments: ["", "# nothing\n", "short", "fifteen-bytes-x", " \tfifteen-bytes-x\r\n"])
     func `keys that are none or too short are refused`(lines: String) {
         #expect(throws: APIKeyError.self) { try APIKeys(lines: lines) }
+    }
+
+    @Test func `a key with a space in it, which no request could show, is refused`() {
+        #expect(throws: APIKeyError.invalid) { try APIKeys(lines: "sixteen-bytes-xx # mine") }
     }
 }

@@ -38,8 +38,8 @@ extension Rule {
         ],
         "HubRPC": ["Hub", "HubHTTP", "RPC"],
         "HubUpstream": [
-            "ConnPool", "Hub", "HubHTTP", "HubRPC", "NetPoll", "RPC", "Synchronization", "WSFrame",
-            "WSTransport",
+            "ConnPool", "CoreMetrics", "Hub", "HubHTTP", "HubRPC", "NetPoll", "RPC",
+            "Synchronization", "WSFrame", "WSTransport",
         ],
         "HubWebhooks": [
             "ConnPool", "Crypto", "Hub", "HubHTTP", "HubUpstream", "NetPoll", "WSFrame",

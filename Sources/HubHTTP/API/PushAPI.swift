@@ -45,6 +45,7 @@ public final class PushAPI: Sendable {
 
     private struct Served {
         weak var hub: HubServer?
+        var reports: [@Sendable () -> Void] = []
     }
 
     /// Creates an API, which answers 503 until ``serve(_:)``.
@@ -67,6 +68,13 @@ public final class PushAPI: Sendable {
     /// Tells it its hub, which is not kept alive by it.
     public func serve(_ hub: HubServer) {
         served.withLock { $0.hub = hub }
+    }
+
+    /// Lets others report to the metrics, too.
+    ///
+    /// - Parameter report: Called before each answer of `/metrics`, on any thread.
+    public func onMetrics(_ report: @escaping @Sendable () -> Void) {
+        served.withLock { $0.reports.append(report) }
     }
 
     /// What to answer at which path: `/api/v1/…`, and `/metrics` where there are metrics.
@@ -141,6 +149,7 @@ public final class PushAPI: Sendable {
     private func metricsText(_ request: Request) throws -> HTTPResponse {
         guard let metrics, let report else { throw APIFailure(.notFound, "no metrics") }
         report.report(request.hub)
+        for report in served.withLock({ $0.reports }) { report() }
         return HTTPResponse(
             status: .ok, headers: [HTTPHeader("Content-Type", PrometheusMetrics.contentType)],
             body: metrics.text())

@@ -1,6 +1,5 @@
 public import CoreMetrics
 public import Hub
-import Synchronization
 
 /// Hands what a hub counts to swift-metrics, at moments of your choice.
 ///
@@ -11,9 +10,8 @@ public final class HubMetricsReport: Sendable {
     private let users: Gauge
     private let topics: Gauge
     private let heldBytes: Gauge
-    private let counters: [(counter: Counter, value: @Sendable (TopicMetrics) -> UInt64)]
-    /// The counters' values at the last report.
-    private let reported = Mutex<[UInt64]>([])
+    private let counters: TotalCounters
+    private let totals: [@Sendable (TopicMetrics) -> UInt64]
 
     /// - Parameters:
     ///   - label: What the names of all metrics begin with.
@@ -34,9 +32,9 @@ public final class HubMetricsReport: Sendable {
             ("messages.skipped", { $0.skipped }), ("messages.conflated", { $0.conflated }),
             ("messages.volatile.dropped", { $0.volatileDropped }), ("gaps", { $0.gaps }),
         ]
-        counters = values.map { name, value in
-            (Counter(label: "\(label).\(name)", factory: factory), value)
-        }
+        counters = TotalCounters(
+            values.map { Counter(label: "\(label).\($0.0)", factory: factory) })
+        self.totals = values.map { $0.1 }
     }
 
     /// Reports what happened since the last report, and what is now.
@@ -49,14 +47,6 @@ public final class HubMetricsReport: Sendable {
         users.record(totals.users)
         topics.record(totals.topics)
         heldBytes.record(hub.heldBytes)
-        let values: [UInt64] = counters.map { $0.value(totals.messages) }
-        let before = reported.withLock { reported -> [UInt64] in
-            defer { reported = values }
-            return reported
-        }
-        for (index, entry) in counters.enumerated() {
-            let grown = values[index] - min(values[index], index < before.count ? before[index] : 0)
-            if grown > 0 { entry.counter.increment(by: Int64(grown)) }
-        }
+        counters.follow(self.totals.map { $0(totals.messages) })
     }
 }
