@@ -51,7 +51,7 @@ package struct JSONFields {
 
     /// The elements of a member that is an array, as they stand.
     package func elements(_ name: StaticString) -> [JSONFields] {
-        raw(name).map { JSONMember.elements(of: $0).map(JSONFields.init) } ?? []
+        raw(name).map { JSONMember.elements(of: $0).map { JSONFields($0) } } ?? []
     }
 
     /// The place that `epoch` and `offset` name; `nil` where there is no epoch.
