@@ -193,6 +193,31 @@ struct BoundsTests {
         #expect(world.server.connections.isEmpty)
     }
 
+    @Test func `a turn of draining ends, and aborts, no more than the loop's bound`() throws {
+        let world = try PeerWorld(handlers: .init(), closesPerTurnMax: 4)
+        let peers = try (0..<21).map { _ in
+            try #require(world.network.connect(to: world.address))
+        }
+        world.network.runUntilIdle()
+        #expect(world.server.connections.count == 21)
+        var (ended, reset) = ([0], [0])
+        world.network.runTurn = { [unowned world] loop in
+            loop.turn(until: world.network.now)
+            ended.append(peers.count(where: \.isEnded))
+            reset.append(peers.count(where: \.isReset))
+        }
+        func steps(_ counts: [Int]) -> [Int] { zip(counts, counts.dropFirst()).map { $1 - $0 } }
+        let drain = world.start { [server = world.server] in
+            await server.drain(deadline: .seconds(2))
+        }
+        world.network.runUntilIdle()
+        #expect(peers.allSatisfy(\.isEnded) && steps(ended).max() == 4)
+        #expect(drain.result == nil)
+        world.network.run(for: .seconds(3))
+        #expect(drain.result != nil)
+        #expect(peers.allSatisfy(\.isReset) && steps(reset).max() == 4)
+    }
+
     @Test(arguments: 0..<100 as Range<UInt64>)
     func `no call hangs or ends twice whatever the network does`(seed: UInt64) throws {
         var faults = Faults()

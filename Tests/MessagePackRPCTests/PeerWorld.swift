@@ -16,10 +16,12 @@ final class PeerWorld {
     init(
         seed: UInt64 = 0, faults: Faults = Faults(),
         _ configuration: MessagePackRPCConfiguration = .init(),
-        handlers: MessagePackRPCHandlers
+        handlers: MessagePackRPCHandlers, closesPerTurnMax: Int = 512
     ) throws {
         network = SimulatedNetwork(seed: seed, faults: faults)
-        group = network.makeGroup()
+        var loop = EventLoop.Configuration()
+        loop.closesPerTurnMax = closesPerTurnMax
+        group = network.makeGroup(configuration: loop)
         server = MessagePackRPCServer(
             group: group, handlers: handlers, configuration: configuration)
         let any = try SocketAddress(host: "127.0.0.1", port: 0)

@@ -55,7 +55,8 @@ public final class MessagePackRPCServer: Sendable {
 
     /// Stops accepting, answers the requests that run, takes no others, and ends each connection
     /// when nothing runs on it; what is left at the deadline is aborted. Returns when no connection
-    /// is left.
+    /// is left. A turn of a loop ends no more than
+    /// ``/NetPoll/EventLoop/Configuration/closesPerTurnMax``.
     ///
     /// Call it before ``group`` is shut down.
     ///
@@ -66,7 +67,7 @@ public final class MessagePackRPCServer: Sendable {
             return listeners
         }
         for listener in stopped { await listener.close() }
-        registry.drain(deadline, on: group.loops[0])
+        registry.drain(deadline, on: group)
         await registry.whenEmpty()
     }
 }
@@ -102,10 +103,26 @@ private final class PeerRegistry: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
-    func drain(_ deadline: Duration, on loop: EventLoop) {
+    private func has(_ peer: MessagePeer) -> Bool {
+        state.withLock { $0.peers[ObjectIdentifier(peer)] != nil }
+    }
+
+    /// Drains every connection, and aborts the rest at the deadline; no more than a loop's
+    /// `closesPerTurnMax` in a turn.
+    func drain(_ deadline: Duration, on group: EventLoopGroup) {
         state.withLock { $0.isDraining = true }
-        for peer in all { peer.loop.execute { peer.drain() } }
-        loop.execute { [self] in loop.schedule(after: deadline, Deadline(self)) }
+        for loop in group.loops {
+            loop.execute { [self] in
+                sweep(loop) { $0.drain() }
+                loop.schedule(after: deadline, Deadline(self))
+            }
+        }
+    }
+
+    fileprivate func sweep(_ loop: EventLoop, _ end: @escaping (MessagePeer) -> Void) {
+        loop.sweepConnections { [self] connection in
+            if let peer = connection.handler as? MessagePeer, has(peer) { end(peer) }
+        }
     }
 
     func whenEmpty() async {
@@ -118,14 +135,14 @@ private final class PeerRegistry: Sendable {
         }
     }
 
-    /// Ends what is left.
+    /// Ends what is left on its loop.
     private final class Deadline: TimerTarget {
         private let registry: PeerRegistry
 
         init(_ registry: PeerRegistry) { self.registry = registry }
 
         func timerFired(_ id: TimerID, on loop: EventLoop) {
-            for peer in registry.all { peer.loop.execute { peer.connection.abort() } }
+            registry.sweep(loop) { $0.connection.abort() }
         }
     }
 }

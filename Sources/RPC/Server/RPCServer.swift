@@ -64,9 +64,10 @@ public final class RPCServer: Sendable {
 
     /// Stops accepting, lets the calls that run end, and tells clients that know the extensions to go
     /// elsewhere (GOAWAY); what is left at the deadline is aborted. Returns when no connection is
-    /// left.
+    /// left. A turn of a loop ends, or tells, no more than
+    /// ``/NetPoll/EventLoop/Configuration/closesPerTurnMax``.
     ///
-    /// Call it once, before ``group`` is shut down. The server serves nobody afterwards.
+    /// Call it before ``group`` is shut down. The server serves nobody afterwards.
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.
     public func drain(deadline: Duration = .seconds(10)) async {
@@ -76,13 +77,17 @@ public final class RPCServer: Sendable {
             return listeners
         }
         for listener in stopped { await listener.close() }
-        for loop in group.loops {
-            await withCheckedContinuation { continuation in
-                let willRun = loop.execute { [shards] in
-                    shards.shard(of: loop).drain(deadline) { continuation.resume() }
+        await withTaskGroup { draining in
+            for loop in group.loops {
+                draining.addTask { [shards] in
+                    await withCheckedContinuation { continuation in
+                        let willRun = loop.execute {
+                            shards.shard(of: loop).drain(deadline) { continuation.resume() }
+                        }
+                        // A loop that was shut down has no connections.
+                        if !willRun { continuation.resume() }
+                    }
                 }
-                // A loop that was shut down has no connections.
-                if !willRun { continuation.resume() }
             }
         }
     }

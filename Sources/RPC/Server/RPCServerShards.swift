@@ -45,7 +45,9 @@ final class RPCServerShard: TimerTarget {
     private let shelf: ServedCallShelf
     private var peers: [ObjectIdentifier: PeerConnection] = [:]
     private var ages: [ObjectIdentifier: ConnectionAge] = [:]
-    private var drained: (@Sendable () -> Void)?
+    private var isDraining = false
+    /// Who is to be told when no connection is left.
+    private var whenDrained: [@Sendable () -> Void] = []
 
     init(
         _ loop: EventLoop, _ table: MethodTable, _ configuration: RPCConfiguration,
@@ -64,7 +66,7 @@ final class RPCServerShard: TimerTarget {
             mailbox: mailbox, shelf: shelf
         ) { [weak self] peer in self?.ended(peer) }
         peers[ObjectIdentifier(peer)] = peer
-        if drained != nil {
+        if isDraining {
             peer.drain()
         } else if configuration.ageMax != nil {
             ages[ObjectIdentifier(peer)] = ConnectionAge(peer)
@@ -83,20 +85,31 @@ final class RPCServerShard: TimerTarget {
         tellIfDrained()
     }
 
+    /// Drains every connection of this server, and aborts the rest at the deadline; no more than the
+    /// loop's `closesPerTurnMax` in a turn.
     func drain(_ deadline: Duration, _ whenDone: @escaping @Sendable () -> Void) {
-        drained = whenDone
-        for peer in peers.values { peer.drain() }
+        isDraining = true
+        whenDrained.append(whenDone)
+        sweep { $0.drain() }
         loop.schedule(after: deadline, self)
         tellIfDrained()
     }
 
-    func timerFired(_ id: TimerID, on loop: EventLoop) {
-        for peer in peers.values { peer.connection.abort() }
+    func timerFired(_ id: TimerID, on loop: EventLoop) { sweep { $0.connection.abort() } }
+
+    private func sweep(_ end: @escaping (PeerConnection) -> Void) {
+        loop.sweepConnections { [shelf] connection in
+            guard let peer = connection.handler as? PeerConnection, peer.shelf === shelf else {
+                return
+            }
+            end(peer)
+        }
     }
 
     private func tellIfDrained() {
-        guard peers.isEmpty, let drained else { return }
-        self.drained = nil
-        drained()
+        guard isDraining, peers.isEmpty else { return }
+        let waiting = whenDrained
+        whenDrained = []
+        for tell in waiting { tell() }
     }
 }

@@ -36,6 +36,57 @@ struct EndingTests {
         #expect(world.network.openDescriptors == 0)
     }
 
+    @Test func `a turn of draining tells, and aborts, no more than the loop's bound`() throws {
+        let world = try RPCWorld(closesPerTurnMax: 4)
+        let connections = try (0..<21).map { _ in try world.connect() }
+        for connection in connections { try world.negotiate(connection) }
+        let options = CallOptions(timeout: .seconds(300))
+        let calls = connections.map { connection in
+            world.start { try await connection.call(Echo.wait, [], options: options) }
+        }
+        world.network.runUntilIdle()
+        let peers = world.server.peers(on: world.loop).map(\.peer)
+        var (told, aborted) = ([0], [0])
+        world.network.runTurn = { [unowned world] loop in
+            loop.turn(until: world.network.now)
+            told.append(peers.count { $0.core.isDraining })
+            aborted.append(peers.count { $0.connection.isEnded })
+        }
+        // Of the loop's connections half are the clients' ends.
+        func isSpread(_ counts: [Int]) -> Bool {
+            zip(counts, counts.dropFirst()).allSatisfy { $1 - $0 <= 4 } && counts.last == 21
+        }
+        let drain = world.start { [server = world.server] in
+            await server.drain(deadline: .seconds(2))
+        }
+        world.network.runUntilIdle()
+        #expect(isSpread(told), "\(told)")
+        #expect(aborted.last == 0 && !drain.isOver)
+        world.network.run(for: .seconds(3))
+        #expect(isSpread(aborted), "\(aborted)")
+        #expect(drain.isOver)
+        #expect(calls.allSatisfy { $0.error?.code == .unavailable })
+    }
+
+    @Test func `the loops of a server drain at the same time`() throws {
+        let world = try RPCWorld(loops: 3)
+        let connections = try (0..<6).map { _ in try world.connect() }
+        let options = CallOptions(timeout: .seconds(300))
+        let calls = connections.map { connection in
+            world.start { try await connection.call(Echo.wait, [], options: options) }
+        }
+        world.network.runUntilIdle()
+        let busy = world.group.loops.count { !world.server.peers(on: $0).isEmpty }
+        #expect(busy > 1)
+        let drain = world.start { [server = world.server] in
+            await server.drain(deadline: .seconds(3))
+        }
+        world.network.run(for: .milliseconds(2_900))
+        #expect(!drain.isOver)
+        world.network.run(for: .milliseconds(200))
+        #expect(drain.isOver && calls.allSatisfy(\.isOver))
+    }
+
     @Test func `connections that were made together do not reach their age together`() throws {
         var configuration = RPCConfiguration()
         configuration.ageMax = .seconds(100)

@@ -42,11 +42,14 @@ final class RPCWorld: SimulatedWorld {
 
     init(
         seed: UInt64 = 0, faults: Faults = Faults(), configuration: RPCConfiguration = .init(),
-        witness: Witness = Witness(), handlers: RPCHandlers? = nil
+        witness: Witness = Witness(), handlers: RPCHandlers? = nil, loops: Int = 1,
+        closesPerTurnMax: Int = 512
     ) throws {
         self.witness = witness
         network = SimulatedNetwork(seed: seed, faults: faults)
-        group = network.makeGroup()
+        var loop = EventLoop.Configuration()
+        loop.closesPerTurnMax = closesPerTurnMax
+        group = network.makeGroup(loops: loops, configuration: loop)
         server = RPCServer(
             group: group, handlers: handlers ?? Self.handlers(witness), configuration: configuration
         )
