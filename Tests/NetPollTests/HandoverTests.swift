@@ -114,6 +114,28 @@ struct HandoverTests {
         await new.shutdown()
     }
 
+    @Test(arguments: [true, false])
+    func `as many sockets are passed as the bound says, and none of more`(
+        isPassed: Bool
+    ) async throws {
+        let count = ListenerHandover.socketsMax + (isPassed ? 0 : 1)
+        let (old, new) = (try group(), try group())
+        let listeners = try await old.listen(on: any) { _, _ in Recorder() }
+        let handover = try await ListenerHandover.offer(at: path, on: old) {
+            let own = await listeners.descriptors()
+            return (0..<count).map { own[$0 % own.count] }
+        }
+        async let inherited = ListenerHandover.inherit(from: path, on: new)
+        if isPassed { #expect(await handover.passed { await waitForNothing() }) }
+        if !isPassed { #expect(try await inherited.isEmpty) }
+        await handover.end()
+        let sockets = try await inherited
+        #expect(sockets.count == (isPassed ? count : 0))
+        for socket in sockets { close(socket) }
+        await old.shutdown()
+        await new.shutdown()
+    }
+
     @Test func `a predecessor that does not let go is not waited for without end`() async throws {
         let (old, new) = (try group(), try group())
         let listeners = try await old.listen(on: any) { _, _ in Recorder() }

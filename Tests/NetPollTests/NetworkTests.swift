@@ -176,6 +176,18 @@ struct NetworkTests {
         #expect(final.contains(2_000) && final.contains { $0 < 2_000 }, "some were lost: \(final)")
     }
 
+    @Test func `a partition by chance ends within its time, and what waited arrives`() throws {
+        var faults = Faults()
+        faults.partitions = 1
+        faults.partitionMax = .seconds(2)
+        let setup = try Setup(seed: 3, faults: faults)
+        let peer = try setup.connect()
+        let times = (0..<20).map { _ in setup.timeOfEcho(1, peer) }
+        // There and back.
+        #expect(times.allSatisfy { $0 <= .seconds(4) })
+        #expect(times.contains { $0 > .milliseconds(100) })
+    }
+
     @Test func `descriptors run out by chance and by a limit`() throws {
         let setup = try Setup()
         setup.network.faults.exhaustedDescriptors = 1
