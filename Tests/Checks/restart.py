@@ -5,6 +5,9 @@ programs push: nobody is refused or cut off before an answer, and nothing that w
 import asyncio
 import http.client
 import json
+import os
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -15,6 +18,7 @@ from websockets.asyncio.client import connect
 
 from support.chat import PATH, ChatClient
 from support.check import Context, expect, run
+from support.raw_websocket import RawConnection
 from support.servers import Server
 
 KEY = "a-key-of-the-restart-check"
@@ -183,12 +187,106 @@ def nobody_to_succeed(context: Context, folder: Path) -> None:
     second.close()
 
 
+def asked(port: int, count: int, answers: list[object]) -> threading.Thread:
+    """Asks for the health of whoever serves the port, each time by a connection of its own."""
+
+    def work() -> None:
+        for _ in range(count):
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                connection.request("GET", "/healthz", headers={"Connection": "close"})
+                answers.append(connection.getresponse().status)
+                connection.close()
+            except Exception as error:  # noqa: BLE001 - whatever it was, this request was not served
+                answers.append(f"{type(error).__name__}: {error}")
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def until_logged(server: Server, words: str) -> None:
+    deadline = time.monotonic() + 20
+    while words not in server.log():
+        expect(time.monotonic() < deadline, f"{words!r} is not in the log:\n{server.log()}")
+        time.sleep(0.01)
+
+
+def successor_dies(context: Context, folder: Path) -> None:
+    """A successor that is killed while its predecessor drains: one that comes beside it is sent away, the next one takes
+    over in its place, and nobody is refused meanwhile."""
+    arguments = ["--trust-names", "--store", str(folder / "dies.sqlite"), "--handover", str(folder / "dies.socket")]
+    environment = {"PUSH_API_KEYS": KEY}
+    old = context.server("push-server", *arguments, environment=environment)
+
+    def successor() -> Server:
+        server = Server.start(context.command("push-server"), arguments, port=old.port, environment=environment)
+        context.servers.append(server)
+        return server
+
+    # Who answers no close holds the drain up.
+    stuck = RawConnection(old.port)
+    stuck.upgrade("/ws?user=stuck", subprotocol="push.v1.json")
+    first = successor()
+    until_logged(old, "draining")
+    beside = successor()
+    expect(beside.process.wait(20) == 1 and "busy" in beside.log(), f"a second successor: {beside.log()}")
+    first.process.kill()
+    first.process.wait()
+    answers: list[object] = []
+    thread = asked(old.port, 50, answers)
+    time.sleep(0.2)
+    expect(old.process.poll() is None, "the old server was too fast for this check")
+    last = successor()
+    expect(old.process.wait(30) == 0, f"the old server ended badly:\n{old.log()}")
+    thread.join(60)
+    expect(answers == [200] * 50, f"not everybody was served: {[answer for answer in answers if answer != 200]}")
+    stuck.socket.close()
+    last.close()
+
+
+STRANGER = """
+import socket, sys
+with socket.socket(socket.AF_UNIX) as path:
+    path.settimeout(10)
+    path.connect(sys.argv[1])
+    path.send(bytes([1]))
+    try:
+        data, found, *_ = path.recvmsg(16, 1024)
+    except ConnectionResetError:
+        data, found = b"", []
+    print(len(data), len(found))
+"""
+
+
+def stranger(context: Context, folder: Path) -> None:
+    """Another user's process gets nothing, even where the path lets it in."""
+    if os.geteuid() != 0:
+        context.note("no other user to be")
+        return
+    path = folder / "mine.socket"
+    server = context.server("push-server", "--trust-names", "--handover", str(path), environment={"PUSH_API_KEYS": KEY})
+    folder.chmod(0o755)
+    path.chmod(0o777)
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, str(path)], user=65_534, cwd="/", capture_output=True, text=True, timeout=30
+    )
+    expect(done.stdout == "0 0\n", f"another user is told {done.stdout!r} {done.stderr}")
+    answers: list[object] = []
+    asked(server.port, 1, answers).join(30)
+    expect(answers == [200], "the server does not go on")
+    server.close()
+
+
 async def check(context: Context) -> None:
     with tempfile.TemporaryDirectory(prefix="restart-") as name:
         folder = Path(name)
         await push(context, folder)
         await chat(context, folder)
         nobody_to_succeed(context, folder)
+        await asyncio.to_thread(successor_dies, context, folder)
+        stranger(context, folder)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,10 @@ struct HandoverTests {
     {
         let (old, new) = (try group(), try group())
         let handover = try await ListenerHandover.offer(at: path, on: old) { [] }
-        #expect(try await ListenerHandover.inherit(from: path, on: new).isEmpty)
+        let refusal = await #expect(throws: SystemError.self) {
+            _ = try await ListenerHandover.inherit(from: path, on: new)
+        }
+        #expect(refusal?.code == EBUSY, "whoever lives on is no predecessor")
         let isPassed = await handover.passed {}
         #expect(!isPassed)
         let error = await #expect(throws: SystemError.self) {
@@ -105,7 +108,10 @@ struct HandoverTests {
         async let first = ListenerHandover.inherit(from: path, on: new)
         let isPassed = await handover.passed { await waitForNothing() }
         #expect(isPassed)
-        #expect(try await ListenerHandover.inherit(from: path, on: new).isEmpty)
+        let refusal = await #expect(throws: SystemError.self) {
+            _ = try await ListenerHandover.inherit(from: path, on: new)
+        }
+        #expect(refusal?.code == EBUSY)
         await handover.end()
         let sockets = try await first
         #expect(sockets.count == 2)
@@ -125,15 +131,81 @@ struct HandoverTests {
             let own = await listeners.descriptors()
             return (0..<count).map { own[$0 % own.count] }
         }
+        guard isPassed else {
+            let error = await #expect(throws: SystemError.self) {
+                _ = try await ListenerHandover.inherit(from: path, on: new)
+            }
+            #expect(error?.code == EBUSY)
+            await handover.end()
+            await old.shutdown()
+            await new.shutdown()
+            return
+        }
         async let inherited = ListenerHandover.inherit(from: path, on: new)
-        if isPassed { #expect(await handover.passed { await waitForNothing() }) }
-        if !isPassed { #expect(try await inherited.isEmpty) }
+        #expect(await handover.passed { await waitForNothing() })
         await handover.end()
         let sockets = try await inherited
-        #expect(sockets.count == (isPassed ? count : 0))
+        #expect(sockets.count == count)
         for socket in sockets { close(socket) }
         await old.shutdown()
         await new.shutdown()
+    }
+
+    /// As a server that is started again until it may.
+    private func inheritWhenFree(on group: EventLoopGroup) async throws -> [Int32] {
+        while true {
+            do throws(SystemError) {
+                return try await ListenerHandover.inherit(from: path, on: group)
+            } catch {
+                guard error.code == EBUSY else { throw error }
+            }
+        }
+    }
+
+    @Test func `where a successor ends before its time, the next has the sockets, which stay open`()
+        async throws
+    {
+        let (old, new) = (try group(), try group())
+        let listeners = try await old.listen(on: any) { _, _ in Recorder() }
+        let handover = try await ListenerHandover.offer(at: path, on: old) {
+            await listeners.descriptors()
+        }
+        let error = await #expect(throws: SystemError.self) {
+            _ = try await ListenerHandover.inherit(
+                from: path, on: new, within: .milliseconds(50))
+        }
+        #expect(error?.code == ETIMEDOUT)
+        let isPassed = await handover.passed { await waitForNothing() }
+        #expect(isPassed)
+        await listeners.close()
+        let port = try #require(listeners.address.port)
+        #expect(LoopbackClient(port: port) != nil, "nobody has the sockets, and the port is open")
+        async let next = inheritWhenFree(on: new)
+        // Let go as soon as the next one has them.
+        while try await !isRefused() {}
+        await handover.end()
+        let sockets = try await next
+        #expect(sockets.count == 2)
+        #expect(LoopbackClient(port: port) != nil)
+        for socket in sockets { close(socket) }
+        #expect(LoopbackClient(port: port) == nil, "a socket is left open")
+        await old.shutdown()
+        await new.shutdown()
+    }
+
+    /// Whether a successor is there, by asking as another.
+    private func isRefused() async throws -> Bool {
+        let group = try group()
+        var isRefused = false
+        do throws(SystemError) {
+            let sockets = try await ListenerHandover.inherit(
+                from: path, on: group, within: .milliseconds(20))
+            for socket in sockets { close(socket) }
+        } catch {
+            isRefused = error.code == EBUSY
+        }
+        await group.shutdown()
+        return isRefused
     }
 
     @Test func `a predecessor that does not let go is not waited for without end`() async throws {

@@ -1,18 +1,23 @@
 import Synchronization
 
 /// What a handover says over its Unix connection. The successor says ``ask``; the predecessor passes each
-/// socket with ``socket``, then says ``all``, and ends the connection when the successor may go on.
+/// socket with ``socket``, then says ``all``, and ends the connection when the successor may go on. Or it
+/// says ``busy`` and lives on.
 enum HandoverByte {
     static let ask: UInt8 = 1
     static let socket: UInt8 = 2
     static let all: UInt8 = 3
+    static let busy: UInt8 = 4
 }
 
 /// The predecessor's side of a handover: at most one successor at a time.
+///
+/// From the first passing on it holds the sockets itself, so that the next successor may have them where
+/// one ended before its time, and their port is not closed meanwhile.
 final class HandoverPlace: Sendable {
     private struct State {
         var successor: ConnectionID?
-        var isPassed = false
+        var held: [OpenFile] = []
     }
 
     /// Tells once that a successor has all sockets.
@@ -26,51 +31,69 @@ final class HandoverPlace: Sendable {
         (passed, hasPassed) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
-    /// A successor asks; whether it is the only one.
-    func asked(_ id: ConnectionID, on loop: EventLoop) -> Bool {
+    /// A successor asks; it is told where it is not the only one.
+    func asked(_ connection: Connection) {
+        let id = connection.id
         let isFirst = state.withLock { state in
             guard state.successor == nil else { return false }
             state.successor = id
             return true
         }
-        guard isFirst else { return false }
+        guard isFirst else { return refuse(connection) }
+        let loop = connection.loop
         Task {
-            let sockets = await self.descriptors()
-            loop.execute { self.pass(sockets, to: id, on: loop) }
+            let held = self.state.withLock { $0.held }
+            let sockets = held.isEmpty ? await self.descriptors() : held.map(\.descriptor)
+            loop.execute {
+                withExtendedLifetime(held) { self.pass(sockets, to: id, on: loop) }
+            }
         }
-        return true
+    }
+
+    private func refuse(_ connection: Connection) {
+        let answer = [HandoverByte.busy]
+        connection.write(answer.span.bytes)
+        connection.close()
     }
 
     private func pass(_ sockets: [Int32], to id: ConnectionID, on loop: EventLoop) {
         guard let connection = loop.connection(id) else { return }
         guard sockets.count <= ListenerHandover.socketsMax, !sockets.isEmpty else {
-            return connection.abort()
+            return refuse(connection)
         }
         do throws(SystemError) {
+            try hold(sockets)
             for socket in sockets {
                 try connection.send(descriptor: socket, mark: HandoverByte.socket)
             }
         } catch {
-            // Descriptors are exhausted: the successor hears of the end, and this server goes on.
-            return connection.abort()
+            // Descriptors are exhausted: the successor hears of it, and this server goes on.
+            return refuse(connection)
         }
         let end = [HandoverByte.all]
         connection.write(end.span.bytes)
-        state.withLock { $0.isPassed = $0.successor == id }
         hasPassed.yield()
     }
 
-    /// A successor is gone; before it had the sockets, the next may ask.
+    private func hold(_ sockets: [Int32]) throws(SystemError) {
+        guard state.withLock({ $0.held.isEmpty }) else { return }
+        var copies: [OpenFile] = []
+        for socket in sockets { copies.append(try OpenFile(duplicating: socket)) }
+        let held = copies
+        state.withLock { $0.held = held }
+    }
+
+    /// A successor is gone: the next may ask.
     func gone(_ id: ConnectionID) {
         state.withLock { state in
-            if state.successor == id, !state.isPassed { state.successor = nil }
+            if state.successor == id { state.successor = nil }
         }
     }
 
-    /// The successor's connection, for who ends it.
-    func takeSuccessor() -> ConnectionID? {
+    /// Lets go of the sockets; returns the successor's connection, for who ends it.
+    func end() -> ConnectionID? {
         state.withLock { state in
-            defer { state.successor = nil }
+            defer { state = State() }
             return state.successor
         }
     }
@@ -88,9 +111,10 @@ final class HandoverWitness: ConnectionHandler {
         let isAsked =
             bytes.byteCount == 1
             && bytes.bytes.unsafeLoad(as: UInt8.self) == HandoverByte.ask
-        guard isAsked, place.asked(connection.id, on: connection.loop) else {
+        guard isAsked, Platform.isOfThisUser(peerOf: connection.descriptor) else {
             return connection.abort()
         }
+        place.asked(connection)
     }
 
     func closed(_ connection: Connection, reason: CloseReason) { place.gone(connection.id) }

@@ -5,6 +5,8 @@ final class Heir: ConnectionHandler {
     private var sockets: [Int32] = []
     /// The predecessor said that these are all.
     private var hasAll = false
+    /// Why nothing is inherited although somebody waits there.
+    private var refusal: SystemError?
     private var whenDone: WhenDone?
     private var timer = TimerID.none
     private let path: String
@@ -33,6 +35,10 @@ final class Heir: ConnectionHandler {
     }
 
     func opened(_ connection: Connection) {
+        guard Platform.isOfThisUser(peerOf: connection.descriptor) else {
+            refusal = Platform.handoverForbidden(path)
+            return connection.abort()
+        }
         connection.receiveDescriptors()
         let question = [HandoverByte.ask]
         connection.write(question.span.bytes)
@@ -49,12 +55,13 @@ final class Heir: ConnectionHandler {
         for index in 0..<bytes.byteCount {
             let byte = bytes.bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
             if byte == HandoverByte.all { hasAll = true }
+            if byte == HandoverByte.busy { refusal = Platform.handoverBusy(path) }
         }
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {
         if timer != .none { connection.loop.cancel(timer) }
-        finish(nil)
+        finish(refusal)
     }
 
     /// Tells what came of it, and lets go of sockets that nobody gets.

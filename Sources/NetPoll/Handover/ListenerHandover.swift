@@ -22,8 +22,9 @@ import Synchronization
 /// await handover.end()
 /// ```
 ///
-/// Clients that connect between the two wait in the sockets' backlogs, which belong to no process. Who
-/// may connect to the path may take the sockets: keep it where nobody else may write.
+/// Clients that connect between the two wait in the sockets' backlogs, which belong to no process. Only
+/// processes of the same user, and of root, may succeed and be succeeded. Keep the path where nobody else
+/// may write all the same: who may connect to it may hold it up.
 public final class ListenerHandover: Sendable {
     /// The most sockets that can be passed.
     public static let socketsMax = Connection.filesQueuedMax
@@ -62,7 +63,8 @@ public final class ListenerHandover: Sendable {
 
     /// Returns when a successor has all sockets, or `other` returned.
     ///
-    /// To be called once. Where a successor asks and is gone before it has them, the next one may ask.
+    /// To be called once. Where a successor is gone before ``end()``, the next one may ask: the sockets
+    /// are kept open for it.
     ///
     /// - Parameter other: What else the server waits for, such as a signal; cancelled where a successor
     ///   was faster.
@@ -88,7 +90,7 @@ public final class ListenerHandover: Sendable {
     public func end() async {
         // The successor will listen there.
         await listeners.close()
-        guard let successor = place.takeSuccessor() else { return }
+        guard let successor = place.end() else { return }
         let loop = loops[Int(successor.loopIndex)]
         await loop.run { loop.connection(successor)?.close() }
     }
@@ -104,7 +106,9 @@ public final class ListenerHandover: Sendable {
     ///   - patience: How long it may take; the predecessor drains meanwhile. Default 60 s.
     /// - Returns: The sockets, the caller's to adopt or close; none where nobody waits at the path, or
     ///   who did ended before it had passed all of them.
-    /// - Throws: ``SystemError``: ETIMEDOUT, or what connecting to the path fails with, such as EACCES.
+    /// - Throws: ``SystemError``: EBUSY where who waits there lives on, because another succeeds it, it
+    ///   has no sockets, or its descriptors are exhausted; EPERM where that is another user's process;
+    ///   ETIMEDOUT; or what connecting to the path fails with, such as EACCES.
     public static func inherit(
         from path: String, on group: EventLoopGroup, within patience: Duration = .seconds(60)
     ) async throws(SystemError) -> [Int32] {

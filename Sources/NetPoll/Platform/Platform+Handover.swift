@@ -15,6 +15,32 @@ extension Platform {
         }
     }
 
+    /// Whether the process at the other end of a Unix connection is of this process's user, or of root
+    /// (SO_PEERCRED of unix(7), getpeereid(3)): a path's permissions may say less than was meant.
+    static func isOfThisUser(peerOf descriptor: Int32) -> Bool {
+        #if canImport(Glibc)
+            // The process, its user and its group, each of 32 bits (struct ucred).
+            var found: (process: Int32, user: UInt32, group: UInt32) = (0, .max, .max)
+            var length = socklen_t(MemoryLayout.size(ofValue: found))
+            guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &found, &length) == 0 else {
+                return false
+            }
+            let user = found.user
+        #elseif canImport(Darwin)
+            var (user, group) = (uid_t.max, gid_t.max)
+            guard getpeereid(descriptor, &user, &group) == 0 else { return false }
+        #endif
+        return user == geteuid() || user == 0
+    }
+
+    static func handoverForbidden(_ path: String) -> SystemError {
+        SystemError(code: EPERM, operation: "take over from another user's process at \(path)")
+    }
+
+    static func handoverBusy(_ path: String) -> SystemError {
+        SystemError(code: EBUSY, operation: "take over from \(path)")
+    }
+
     static func timedOutError(_ operation: String) -> SystemError {
         SystemError(code: ETIMEDOUT, operation: operation)
     }
