@@ -145,6 +145,19 @@ struct SQLiteMessageStoreTests {
         #expect(error?.reason == .unavailable)
     }
 
+    @Test func `a file that a store uses is refused to another, until that is closed`() async throws
+    {
+        let first = try file.open()
+        let error = #expect(throws: StoreError.self) { try file.open() }
+        #expect(error?.reason == .unavailable)
+        _ = try await first.append([entry("a", "x")], at: now)
+        await first.close()
+        let second = try file.open()
+        let kept = try await second.history(of: "a", after: nil, limit: .init(), at: now)
+        #expect(kept?.messages.count == 1)
+        await second.close()
+    }
+
     @Test func `a store of a later version is refused`() async throws {
         let store = try file.open()
         await store.close()

@@ -15,7 +15,7 @@ final class StoreFile: Sendable {
     }
 
     deinit {
-        for suffix in ["", "-wal", "-shm"] { unlink(path + suffix) }
+        for suffix in ["", "-wal", "-shm", "-lock"] { unlink(path + suffix) }
         rmdir(folder)
     }
 

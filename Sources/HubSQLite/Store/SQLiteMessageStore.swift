@@ -5,7 +5,7 @@ public import Hub
 ///
 /// The file is in WAL mode. Calls that come while a commit is under way share the next one, so that
 /// many publishers cost few commits; a call is answered once its commit is done. Work runs on threads
-/// of the store's own. One process uses a file at a time.
+/// of the store's own. One store uses a file at a time: a second one, in whatever process, is refused.
 public final class SQLiteMessageStore: MessageStore {
     /// What a store may be told when it is opened.
     public struct Configuration: Hashable, Sendable {
@@ -37,18 +37,20 @@ public final class SQLiteMessageStore: MessageStore {
 
     private let pool: DatabasePool
     private let writes: GroupCommit
+    private let lock: StoreLock
 
     /// Opens the store, and creates the file where there is none.
     ///
     /// - Parameters:
-    ///   - path: The file; two more stand beside it, with `-wal` and `-shm` after its name.
+    ///   - path: The file; three more stand beside it, with `-wal`, `-shm` and `-lock` after its name.
     ///   - configuration: Its limits and its durability.
-    /// - Throws: ``/Hub/StoreError``: the file cannot be opened, is no store, or is one of a later
-    ///   version.
+    /// - Throws: ``/Hub/StoreError``: the file cannot be opened, is in use, is no store, or is one of a
+    ///   later version.
     public init(
         path: String, configuration: Configuration = .init()
     ) throws(StoreError) {
         precondition(configuration.readersMax > 0, "readersMax is \(configuration.readersMax)")
+        lock = try StoreLock(path: path)
         var settings = GRDB.Configuration()
         settings.label = "HubSQLite"
         settings.busyMode = .timeout(5)
@@ -161,6 +163,7 @@ public final class SQLiteMessageStore: MessageStore {
     /// Waits for the writes that were begun, then closes the file.
     public func close() async {
         await writes.close()
+        lock.release()
     }
 
     private func update(
