@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
-"""push-server and chat-server as systemd starts them: sockets passed, readiness and the end notified, a restart during
-which the port stays open; and the files of Examples/systemd, as the article has them, as systemd-analyze reads them."""
+"""push-server and chat-server as systemd starts them: sockets passed, readiness, life and the end notified, a restart
+during which the port stays open; and the files of Examples/systemd, as the article has them, read by hand and, where that
+is installed, by systemd-analyze."""
 
+import configparser
 import os
+import re
 import shutil
 import signal
 import socket
@@ -20,6 +23,19 @@ from support.servers import Server
 KEY = "a-key-of-the-service-check"
 FILES = ROOT / "Examples" / "systemd"
 ARTICLE = ROOT / "Sources" / "Hub" / "Hub.docc" / "RunningUnderSystemd.md"
+WATCHDOG_SECONDS = 0.4
+ALIVE = "WATCHDOG=1"
+# What the two units may say: systemd.unit(5), systemd.service(5), systemd.socket(5), systemd.exec(5).
+DIRECTIVES = {
+    "Unit": {"Description", "Requires", "After"},
+    "Install": {"WantedBy"},
+    "Socket": {"ListenStream", "Backlog"},
+    "Service": {
+        "Type", "ExecStart", "LoadCredential", "LimitNOFILE", "WatchdogSec", "TimeoutStopSec", "Restart", "DynamicUser",
+        "StateDirectory", "StateDirectoryMode", "NoNewPrivileges", "ProtectSystem", "ProtectHome", "PrivateTmp",
+        "PrivateDevices", "RestrictAddressFamilies",
+    },
+}
 
 
 class Manager:
@@ -32,14 +48,17 @@ class Manager:
         self.told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.told.bind(self.name)
         self.told.settimeout(20)
+        self.signs = 0
 
-    def start(self, context: Context, product: str, *arguments: str) -> Server:
+    def start(self, context: Context, product: str, *arguments: str, watches: bool = True) -> Server:
         """Starts a server with the listener as descriptor 3, and waits until it says that it is ready."""
         descriptor = self.listener.fileno()
         # LISTEN_PID is the server's own, which only that process knows before the server runs in it.
         script = f'LISTEN_PID=$$ exec "$@" 3<&{descriptor}'
         command = ["bash", "-c", script, "bash", str(Path(context.options.bin) / product), *arguments]
         environment = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "web", "NOTIFY_SOCKET": self.name, "PUSH_API_KEYS": KEY}
+        if watches:
+            environment["WATCHDOG_USEC"] = f"{WATCHDOG_SECONDS * 1e6:.0f}"
         handle, log_path = tempfile.mkstemp(suffix=".log")
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, env={**os.environ, **environment},
@@ -52,7 +71,24 @@ class Manager:
         return server
 
     def next(self) -> str:
-        return self.told.recv(4_096).decode()
+        """What it says next, but for signs of life, which are counted."""
+        while (said := self.told.recv(4_096).decode()) == ALIVE:
+            self.signs += 1
+        return said
+
+    def lives(self, seconds: float) -> int:
+        """How many signs of life there are in a while."""
+        before, deadline = self.signs, time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            self.told.settimeout(left)
+            try:
+                said = self.told.recv(4_096).decode()
+            except TimeoutError:
+                break
+            expect(said == ALIVE, f"the server says {said}")
+            self.signs += 1
+        self.told.settimeout(20)
+        return self.signs - before
 
     def stop(self, server: Server) -> None:
         server.process.send_signal(signal.SIGTERM)
@@ -62,6 +98,21 @@ class Manager:
     def close(self) -> None:
         self.listener.close()
         self.told.close()
+
+
+def signs_of_life(context: Context, manager: Manager, product: str, *arguments: str) -> None:
+    """Twice in the time that the manager allows; none where it does not watch."""
+    server = manager.start(context, product, *arguments)
+    signs = manager.lives(5 * WATCHDOG_SECONDS)
+    expect(8 <= signs <= 12, f"{signs} signs of life in the time for 10")
+    os.kill(server.pid, signal.SIGSTOP)
+    manager.lives(WATCHDOG_SECONDS / 2)
+    expect(manager.lives(2 * WATCHDOG_SECONDS) == 0, "a process that is stopped gives signs of life")
+    os.kill(server.pid, signal.SIGCONT)
+    manager.stop(server)
+    server = manager.start(context, product, *arguments, watches=False)
+    expect(manager.lives(2 * WATCHDOG_SECONDS) == 0, "signs of life that nobody wants")
+    manager.stop(server)
 
 
 def asks(port: int, count: int, answers: list[int]) -> threading.Thread:
@@ -91,11 +142,48 @@ def restarts(context: Context, folder: Path, product: str, *arguments: str) -> N
     thread.join(60)
     expect(answers.count(200) == 200, f"{answers.count(200)} of 200 requests were answered during two restarts")
     manager.stop(server)
+    signs_of_life(context, manager, product, *arguments)
     manager.close()
     os.unlink(manager.name)
 
 
+class Unit(configparser.RawConfigParser):
+    """A unit's directives, each with all its values."""
+
+    def __init__(self, path: Path):
+        super().__init__(delimiters="=", strict=False, interpolation=None)
+        self.optionxform = str
+        self.read_string(path.read_text())
+        self.lines = [line for line in path.read_text().splitlines() if line and line[0] not in "#["]
+
+    def all(self, name: str) -> list[str]:
+        return [line.partition("=")[2] for line in self.lines if line.startswith(f"{name}=")]
+
+
+def read_by_hand(context: Context) -> None:
+    """Every directive is one that stands in the manual; what the units and the program have in common fits together."""
+    for path in sorted(FILES.glob("*.s*")):
+        unit = Unit(path)
+        for section in unit.sections():
+            unknown = set(unit[section]) - DIRECTIVES.get(section, set())
+            expect(not unknown, f"{path.name}: {unknown} in [{section}]")
+    service = Unit(FILES / "push-server.service")
+    start = service["Service"]["ExecStart"]
+    program = Path(context.options.bin) / "push-server"
+    help_text = subprocess.run([str(program), "--help"], capture_output=True, text=True, timeout=30).stdout
+    for option in re.findall(r"--[a-z-]+", start):
+        expect(option in help_text, f"push-server has no {option}")
+    wanted = set(re.findall(r"\$\{CREDENTIALS_DIRECTORY\}/(\S+)", start))
+    loaded = {value.partition(":")[0] for value in service.all("LoadCredential")}
+    expect(wanted == loaded, f"credentials {wanted} are used, and {loaded} loaded")
+    socket_unit = "push-server.socket"
+    expect(service["Unit"]["Requires"] == socket_unit and (FILES / socket_unit).exists(), "the service has no socket")
+    # It has to have ended before systemd loses patience.
+    expect(int(service["Service"]["TimeoutStopSec"]) > 5, "less time to stop than the drain takes")
+
+
 def units(context: Context, folder: Path) -> None:
+    read_by_hand(context)
     article = ARTICLE.read_text()
     for file in sorted(FILES.iterdir()):
         expect(file.read_text() in article, f"the article does not have {file.name} as it is")

@@ -17,15 +17,20 @@ import Synchronization
 ///
 /// <doc:RestartingWithoutARefusal> tells what happens between the two servers.
 public final class HubSockets: Sendable {
-    private let taken: [Int32]
+    /// Those that nothing listens on yet.
+    private let taken: Mutex<[Int32]>
     private let path: String?
     private let group: EventLoopGroup
     private let handover = Mutex<ListenerHandover?>(nil)
 
     private init(_ taken: [Int32], handover path: String?, on group: EventLoopGroup) {
-        self.taken = taken
+        self.taken = Mutex(taken)
         self.path = path
         self.group = group
+    }
+
+    deinit {
+        for socket in taken.withLock({ $0 }) { _ = OpenFile(adopting: socket) }
     }
 
     /// Takes the sockets that there are: those of a service manager; or else those of the server that
@@ -36,12 +41,13 @@ public final class HubSockets: Sendable {
     ///
     /// - Parameters:
     ///   - activated: What `SocketActivation` gave.
-    ///   - path: A Unix socket's path where servers succeed each other; `nil` for nowhere. Whoever may
-    ///     write there may take the sockets.
+    ///   - path: A Unix socket's path where servers of one user succeed each other; `nil` for nowhere.
+    ///     Nobody else should be able to write there.
     ///   - group: The hub's loops.
     ///   - patience: How long the predecessor may take. Default 60 s.
     /// - Returns: The sockets, to ``listen(_:on:)`` on; perhaps none.
-    /// - Throws: `SystemError`: ETIMEDOUT, or what connecting to the path fails with.
+    /// - Throws: `SystemError`: EBUSY where another succeeds that server already, EPERM where it is
+    ///   another user's, ETIMEDOUT, or what connecting to the path fails with.
     public static func take(
         _ activated: [SocketActivation.Descriptor] = [], handover path: String? = nil,
         on group: EventLoopGroup, within patience: Duration = .seconds(60)
@@ -53,17 +59,22 @@ public final class HubSockets: Sendable {
         return HubSockets(taken, handover: path, on: group)
     }
 
-    /// Lets the hub listen on the sockets, or on `address` where there were none; tells the service
-    /// manager that it is ready; and waits for a successor from then on.
+    /// Lets the hub listen on the sockets, or on `address` where there were none; waits for a successor
+    /// from then on; and tells the service manager that it is ready, and then that it lives, where that
+    /// watches (`ServiceNotification.keepAlive(on:)`).
     ///
     /// - Returns: The address in force.
     /// - Throws: `SystemError`, for example EADDRINUSE.
     public func listen(
         _ hub: HubServer, on address: SocketAddress
     ) async throws(SystemError) -> SocketAddress {
+        let sockets = taken.withLock { taken in
+            defer { taken = [] }
+            return taken
+        }
         let bound =
-            taken.isEmpty
-            ? try await hub.listen(on: address) : try await hub.listen(adopting: taken)
+            sockets.isEmpty
+            ? try await hub.listen(on: address) : try await hub.listen(adopting: sockets)
         if let path {
             let offer = try await ListenerHandover.offer(at: path, on: group) { [weak hub] in
                 await hub?.listenerDescriptors() ?? []
@@ -71,6 +82,7 @@ public final class HubSockets: Sendable {
             handover.withLock { $0 = offer }
         }
         try ServiceNotification.send(.ready)
+        ServiceNotification.keepAlive(on: group)
         return bound
     }
 

@@ -36,15 +36,54 @@ public enum ServiceNotification {
     /// - Throws: ``SystemError`` where it cannot be told.
     @discardableResult
     public static func send(_ states: State...) throws(SystemError) -> Bool {
-        guard let name = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), !name.isEmpty else {
-            return false
-        }
+        guard let name = variable("NOTIFY_SOCKET") else { return false }
         try send(states, to: name)
         return true
     }
 
+    /// Tells the manager from now on, twice in the time that it allows (`WatchdogSec=`), that the service
+    /// lives: as long as every loop of `group` turns, so that one which is stuck has the service started
+    /// anew. Ends with the loops.
+    ///
+    /// To be called once, and before other threads change the environment.
+    ///
+    /// - Returns: Whether the manager watches this process (`WATCHDOG_USEC` and `WATCHDOG_PID`).
+    @discardableResult
+    public static func keepAlive(on group: EventLoopGroup) -> Bool {
+        guard let name = variable("NOTIFY_SOCKET"),
+            let allowed = watchdogTime(
+                variable("WATCHDOG_USEC"), process: variable("WATCHDOG_PID"))
+        else { return false }
+        let interval = max(allowed / 2, .milliseconds(1))
+        ServiceWatchdog(every: interval, loops: group.loops) {
+            do throws(SystemError) {
+                try send([.alive], to: name, flags: SystemCall.withoutWaiting)
+            } catch {
+                // Its queue is full, or it is gone: the next one may be heard.
+            }
+        }.begin()
+        return true
+    }
+
+    /// What the variables allow between two signs of life; `nil` where none are wanted of this process.
+    package static func watchdogTime(_ microseconds: String?, process: String?) -> Duration? {
+        guard let time = microseconds.flatMap({ Int64($0) }), time > 0 else { return nil }
+        if let process, Int32(process) != getpid() { return nil }
+        return .microseconds(time)
+    }
+
+    private static func variable(_ name: String) -> String? {
+        getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// Tells who listens at `name`: a path, or an abstract name behind an `@`.
     package static func send(_ states: [State], to name: String) throws(SystemError) {
+        try send(states, to: name, flags: SystemCall.withoutSignal)
+    }
+
+    private static func send(
+        _ states: [State], to name: String, flags: Int32
+    ) throws(SystemError) {
         let operation = "notify \(name)"
         guard let first = name.first, first == "/" || first == "@" else {
             throw SystemError(code: EAFNOSUPPORT, operation: operation)
@@ -55,7 +94,7 @@ public enum ServiceNotification {
         defer { close(descriptor) }
         let text = Array(states.map(\.line).joined(separator: "\n").utf8)
         let sent = Platform.withKernelAddress(address) {
-            sendto(descriptor, text, text.count, SystemCall.withoutSignal, $0, $1)
+            sendto(descriptor, text, text.count, flags, $0, $1)
         }
         guard sent == text.count else { throw SystemError(code: errno, operation: operation) }
     }

@@ -30,6 +30,7 @@ enum SystemCall {
         static var datagramSocket: Int32 { Int32(SOCK_DGRAM.rawValue) }
         /// A broken connection is told by EPIPE alone.
         static var withoutSignal: Int32 { Int32(MSG_NOSIGNAL) }
+        static var withoutWaiting: Int32 { withoutSignal | Int32(MSG_DONTWAIT) }
         static var keepAliveIdle: Int32 { TCP_KEEPIDLE }
         static var receivePacketInfo6: Int32 { IPV6_RECVPKTINFO }
     #elseif canImport(Darwin)
@@ -37,6 +38,7 @@ enum SystemCall {
         static var datagramSocket: Int32 { SOCK_DGRAM }
         /// Every socket is made with SO_NOSIGPIPE instead.
         static var withoutSignal: Int32 { 0 }
+        static var withoutWaiting: Int32 { MSG_DONTWAIT }
         static var keepAliveIdle: Int32 { TCP_KEEPALIVE }
         /// IPV6_RECVPKTINFO, which is declared for RFC 3542 only.
         static var receivePacketInfo6: Int32 { 61 }
