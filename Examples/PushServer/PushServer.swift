@@ -12,6 +12,8 @@ import NetPoll
 import PrometheusText
 import ServiceLifecycle
 import UnixSignals
+import WSFrame
+import WSTransport
 
 /// A push server: devices on WebSockets, programs on an HTTP API, messages kept until they arrived.
 @main
@@ -59,6 +61,9 @@ struct PushServer: AsyncParsableCommand {
 
     @Flag(help: "Show what the server does at /dashboard.")
     var dashboard = false
+
+    @Flag(help: "Log each request that was answered, without its query, where tokens stand.")
+    var accessLog = false
 
     @Option(
         help: "Where servers succeed each other: a Unix socket's path that nobody else may write.")
@@ -109,7 +114,8 @@ struct PushServer: AsyncParsableCommand {
         configuration.authenticator = upstream.authenticator(after: try await authenticator())
         configuration.middleware = upstream.told.map(\.events)
         upstream.report(to: metrics, of: api)
-        let page = dashboard ? Dashboard(keys: keys, logLevel: level) : nil
+        if accessLog { configuration.accessLog = Self.log(to: logger) }
+        let page = dashboard ? Dashboard(keys: keys, campaignsOf: api, logLevel: level) : nil
         page?.install(in: &configuration)
         // A predecessor has its store to itself until it is done.
         let sockets = try await HubSockets.take(activated, handover: handover, on: group)
@@ -146,6 +152,18 @@ struct PushServer: AsyncParsableCommand {
                     .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()
+    }
+
+    private static func log(to logger: Logger) -> WebSocketServer.AccessLog {
+        { access in
+            logger.info(
+                "answered",
+                metadata: [
+                    "remote": "\(access.remoteAddress.host)", "method": "\(access.request.method)",
+                    "path": "\(access.request.path)", "status": "\(access.status)",
+                    "bytes": "\(access.responseBodyBytes)", "duration": "\(access.duration)",
+                ])
+        }
     }
 
     private func keyLines() throws -> String {

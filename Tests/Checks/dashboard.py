@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """push-server's dashboard in Chromium under a load of push-devices: its key, its figures, a slow session watched live, an
-acknowledgement counted, the log level set, nothing of clients' making taken for markup; screenshots of every look."""
+acknowledgement counted, campaigns with their rates, the log level set, nothing of clients' making taken for markup; screenshots of every look."""
 
 import argparse
 import json
@@ -21,6 +21,7 @@ from support.servers import Server
 KEY = "a-key-of-the-dashboard-check"
 DEVICES = 400
 PER_SECOND = 20
+CAMPAIGN_RATE = 8
 DESKTOP, PHONE = (1440, 1000), (390, 844)
 EVIL = "<img src=x onerror=alert(1)>"
 
@@ -125,6 +126,30 @@ def acknowledged(page: Page, server: Server) -> None:
     page.until(f"{entry} === '1'")
 
 
+def campaigns(page: Page, server: Server) -> None:
+    """One that has ended, and one at its pace, which is paused and cancelled under the page's eyes."""
+    url = f"http://127.0.0.1:{server.port}/api/v1/campaigns"
+    users = [*(f"device-{number}" for number in range(100, DEVICES)), *(f"offline-{number}" for number in range(500))]
+    for name, rate in (("morning", 5_000), ("evening", CAMPAIGN_RATE)):
+        body = {"id": name, "rate": rate, "delivery": "inbox", "users": users, "data": {"text": "x"}}
+        answer = requests.post(url, headers={"X-API-Key": KEY}, json=body)
+        expect(answer.status_code == 202, f"campaign: {answer.status_code}")
+    page.until("!document.querySelector('#campaigns-panel').hidden && document.querySelectorAll('#campaigns tbody tr').length === 2")
+    row = "[...document.querySelectorAll('#campaigns tbody tr')].find(row => row.textContent.startsWith('{}'))"
+    page.until(f"{row.format('morning')}.textContent.includes('finished100 %')", 30)
+    page.until(f"Math.abs(Number({row.format('evening')}.children[6].textContent) - {CAMPAIGN_RATE}) <= {CAMPAIGN_RATE} / 4")
+    expect(tile(page, "Campaigns").startswith("1"), f"campaigns: {tile(page, 'Campaigns')}")
+    page.until("!document.querySelector('#chart-store').hidden && document.querySelectorAll('#chart-store .line').length === 3")
+
+
+def steered(page: Page, server: Server) -> None:
+    row = "[...document.querySelectorAll('#campaigns tbody tr')].find(row => row.textContent.startsWith('evening'))"
+    for action, state in (("pause", "paused"), ("cancel", "cancelled")):
+        requests.post(f"http://127.0.0.1:{server.port}/api/v1/campaigns/evening/{action}", headers={"X-API-Key": KEY}).raise_for_status()
+        page.until(f"{row}.textContent.startsWith('evening{state}')")
+    page.until("[...document.querySelectorAll('.tile')].some(tile => tile.textContent === 'Campaigns0')")
+
+
 def log_level(page: Page, server: Server) -> None:
     def refused() -> None:
         with RawConnection(server.port) as stranger:
@@ -147,7 +172,10 @@ def key_stays_secret(page: Page, server: Server) -> None:
     urls = page.value("performance.getEntriesByType('resource').map(entry => entry.name).join(' ')")
     expect("dashboard/figures" in urls and KEY not in urls, "the key stands in an address")
     expect(KEY not in page.value("document.documentElement.outerHTML"), "the key stands in the page")
+    expect("dashboard/figures" in server.log(), "what was answered does not stand in the log")
     expect(KEY not in server.log(), "the key stands in the log")
+    expect("?user=" not in server.log(), "a query stands in the log")
+    expect("log level set" in server.log(), "who set the level leaves no trace")
     page.value("document.querySelector('#leave').click()")
     page.until("!document.querySelector('#lock').hidden")
     expect(page.value("sessionStorage.length") == 0, "the key is not forgotten")
@@ -175,20 +203,19 @@ def looks(browser: Browser, url: str, page: Page, output: Path) -> None:
         other.close()
 
 
-def lost_and_found(page: Page, context: Context, server: Server) -> None:
+def lost_and_found(page: Page, context: Context, server: Server, folder: Path) -> None:
     """A page whose server goes away says so, and goes on with the next one."""
     server.terminate()
     server.process.wait(20)
     page.until("document.body.dataset.state === 'lost'")
-    start(context, port=server.port)
+    start(context, folder, port=server.port)
     page.until("document.body.dataset.state === 'live'")
     expect(all("Failed to load" in error or "ERR_" in error for error in page.errors), f"the console says {page.errors}")
 
 
-def start(context: Context, **settings) -> Server:
-    return context.server(
-        "push-server", "--trust-names", "--dashboard", environment={"PUSH_API_KEYS": KEY}, **settings
-    )
+def start(context: Context, folder: Path, **settings) -> Server:
+    arguments = ["--trust-names", "--dashboard", "--access-log", "--store", str(folder / "push.sqlite")]
+    return context.server("push-server", *arguments, environment={"PUSH_API_KEYS": KEY}, **settings)
 
 
 def without_dashboard(context: Context) -> None:
@@ -215,14 +242,20 @@ def check(context: Context) -> None:
     output = Path(context.options.output or os.environ.get("LONGWIRE_SCREENSHOTS") or tempfile.mkdtemp(prefix="dashboard-"))
     output.mkdir(parents=True, exist_ok=True)
     without_dashboard(context)
-    server = start(context)
+    with tempfile.TemporaryDirectory() as folder:
+        all_looks(context, Path(folder), output)
+    context.note(f"{DEVICES} devices, screenshots in {output}")
+
+
+def all_looks(context: Context, folder: Path, output: Path) -> None:
+    server = start(context, folder)
     url = f"http://127.0.0.1:{server.port}/dashboard"
     devices = Server.start(
         [str(Path(context.options.bin) / "push-devices")],
         ["--url", server.url("/ws"), "--count", str(DEVICES), "--topic", "news"], port=server.port,
     )
     context.servers.append(devices)
-    with tempfile.TemporaryDirectory() as folder, Browser() as browser, Load(server) as load:
+    with Browser() as browser, Load(server) as load:
         slow = [slow_device(server, "%3Cb%3Ebold%3C/b%3E"), slow_device(server, "sleepy")]
         other = RawConnection(server.port)
         other.upgrade("/ws?user=eve", subprotocol="push.v1.json")
@@ -235,7 +268,9 @@ def check(context: Context) -> None:
         figures(page)
         nothing_is_markup(page)
         watched(page, server)
+        campaigns(page, server)
         looks(browser, url, page, output)
+        steered(page, server)
         acknowledged(page, server)
         page.value("window.scrollTo(0, document.body.scrollHeight)")
         page.screenshot(output / "dashboard-watch.png")
@@ -249,9 +284,8 @@ def check(context: Context) -> None:
         devices.close()
         for device in [*slow, other]:
             device.socket.close()
-        lost_and_found(page, context, server)
-        chat(context, browser, Path(folder), output)
-    context.note(f"{DEVICES} devices, screenshots in {output}")
+        lost_and_found(page, context, server, folder)
+        chat(context, browser, folder, output)
 
 
 def options(parser: argparse.ArgumentParser) -> None:

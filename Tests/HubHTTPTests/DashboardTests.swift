@@ -89,6 +89,48 @@ struct DashboardTests {
         #expect(without.status == 200 && without.body.contains(#""logLevel":null"#))
     }
 
+    @Test func `what waits for the store, and for acknowledgements, is told`() async throws {
+        let bench = try await bench()
+        _ = try bench.join("ann")
+        _ = try bench.post("send", #"{"user":"ann","text":"x"}"#)
+        _ = try bench.post("send", #"{"user":"bob","text":"x"}"#)
+        let answer = try bench.answer(to: "GET /dashboard/figures")
+        // Memory keeps no histories as a store does, so that nothing waits there.
+        for part in [#""unacknowledged":1"#, #""changes":0"#, #""deposits":0"#] {
+            #expect(answer.body.contains(part), "\(part) in \(answer.body)")
+        }
+        #expect(!answer.body.contains("histories"))
+        #expect(!answer.body.contains("campaigns"), "no API's campaigns are to be shown")
+    }
+
+    @Test func `campaigns are shown, those that go on first, the latest first`() async throws {
+        let keys = try APIKeys(lines: "akeyof16bytesxxxx")
+        let api = PushAPI(keys: keys)
+        var configuration = Dashboard.Configuration()
+        configuration.namedMax = 3
+        let dashboard = Dashboard(keys: keys, campaignsOf: api, configuration: configuration)
+        let bench = try await PushBench {
+            $0.routes = api.router
+            dashboard.install(in: &$0)
+        }
+        dashboard.serve(bench.world.hub)
+        api.serve(bench.world.hub)
+        let users = (0..<50).map { "\"u\($0)\"" }.joined(separator: ",")
+        for number in 1...4 {
+            let began = try bench.post(
+                "campaigns",
+                #"{"id":"c\#(number)","text":"x","rate":1,"delivery":"inbox","users":[\#(users)]}"#)
+            #expect(began.status == 202)
+        }
+        _ = try bench.post("campaigns/c4/cancel", "")
+        _ = try bench.post("campaigns/c1/pause", "")
+        let answer = try bench.answer(to: "GET /dashboard/figures")
+        let ids = answer.body.matches(of: /"id":"(c[0-9])"/).map { String($0.output.1) }
+        #expect(ids == ["c3", "c2", "c1"], "\(answer.body)")
+        #expect(answer.body.contains(#""state":"paused""#), "\(answer.body)")
+        #expect(answer.body.contains(#""total":50"#) && answer.body.contains(#""rate":1"#))
+    }
+
     @Test func `a user's sessions are shown with their ledgers, and one by its id`()
         async throws
     {
@@ -144,7 +186,8 @@ struct DashboardTests {
 
     private func figures(at milliseconds: Int64, of bench: PushBench) -> DashboardFigures {
         DashboardFigures(
-            of: bench.world.hub, HubSurvey(), at: Instant(nanoseconds: milliseconds * 1_000_000))
+            of: bench.world.hub, HubSurvey(), nil,
+            at: Instant(nanoseconds: milliseconds * 1_000_000))
     }
 
     @Test func `figures are gathered once in an interval, by one for all`() async throws {

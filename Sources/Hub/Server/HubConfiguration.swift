@@ -76,6 +76,12 @@ public struct HubConfiguration: Sendable {
     public var files: [String: StaticFile] = [:]
     /// Who answers requests for paths that are none of these; `nil`, the default, for 404.
     public var routes: HTTPRouter?
+    /// Who is told of each request that was answered, an upgrade among them, on the loop of its
+    /// connection. Where clients show tokens in the query of a request, that belongs into no log:
+    /// `path` of the request is its target without it.
+    ///
+    /// Default: nobody.
+    public var accessLog: WebSocketServer.AccessLog?
     /// The longest time a connection may take for a request or the upgrade.
     ///
     /// Default 10 s.

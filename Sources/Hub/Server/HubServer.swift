@@ -15,7 +15,7 @@ import WSTransport
 public final class HubServer: Sendable {
     let configuration: HubConfiguration
     private let group: EventLoopGroup
-    let logger: Logger
+    package let logger: Logger
     let shards: [HubShard]
     let directories: HubDirectories
     private let registry: TopicRegistry
@@ -84,7 +84,7 @@ public final class HubServer: Sendable {
             observe: { failure, address in
                 logger.debug(
                     "no session", metadata: ["remote": "\(address)", "reason": "\(failure)"])
-            }
+            }, accessLog: configuration.accessLog
         ) { request, loop, address in
             gate.decide(request, on: loop, from: address)
         }

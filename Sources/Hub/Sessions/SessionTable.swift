@@ -59,16 +59,6 @@ struct SessionTable<Session: AnyObject> {
         }
     }
 
-    /// How many places there are, free ones among them.
-    var places: Int { slots.count }
-
-    /// Calls `body` with each session in these places, as far as there are so many.
-    func forEach(in places: Range<Int>, _ body: (Session) -> Void) {
-        for slot in slots[places.clamped(to: slots.indices)] {
-            if let session = slot.session { body(session) }
-        }
-    }
-
     /// The session of that name, unless it has ended.
     subscript(id: SessionID) -> Session? {
         guard id.loop == loop, Int(id.slot) < slots.count,

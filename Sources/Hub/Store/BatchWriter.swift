@@ -9,6 +9,8 @@ final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
     private struct State {
         var waiting: [(item: Item, whenDone: WhenDone)] = []
         var isWriting = false
+        /// Items of the batch that is being written.
+        var writing = 0
     }
 
     static var batchMax: Int { 1_024 }
@@ -27,6 +29,9 @@ final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
         self.loop = loop
         self.write = write
     }
+
+    /// Items that wait, those among them that are being written.
+    var depth: Int { state.withLock { $0.waiting.count + $0.writing } }
 
     /// Writes `item` after all that was given before.
     ///
@@ -53,6 +58,7 @@ final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
             let batch = state.withLock { state in
                 let batch = Array(state.waiting.prefix(Self.batchMax))
                 state.waiting.removeFirst(batch.count)
+                state.writing = batch.count
                 if batch.isEmpty { state.isWriting = false }
                 return batch
             }

@@ -15,7 +15,11 @@ package struct HubSurvey: Sendable {
         /// Messages of its topics that it lacks.
         package let behind: UInt64
 
-        var weight: Int { queuedBytes + waitingBytes + Int(clamping: behind) }
+        var weight: UInt64 {
+            let bytes = UInt64(queuedBytes + waitingBytes)
+            let (sum, overflows) = bytes.addingReportingOverflow(behind)
+            return overflows ? .max : sum
+        }
     }
 
     /// A topic, as far as this survey knows of it.
@@ -49,6 +53,8 @@ package struct HubSurvey: Sendable {
     package var topicBytes = 0
     /// Subscriptions that have fallen behind.
     package var behind = 0
+    /// Messages of inboxes that sessions were given and have not acknowledged.
+    package var unacknowledged = 0
     /// Topics, and what all of them did.
     package var topics = 0
     package var messages = TopicMetrics()
@@ -77,6 +83,7 @@ package struct HubSurvey: Sendable {
         topicMessages += other.topicMessages
         topicBytes += other.topicBytes
         behind += other.behind
+        unacknowledged += other.unacknowledged
         topics += other.topics
         messages += other.messages
         inboxes += other.inboxes

@@ -7,6 +7,14 @@ extension HubServer {
     /// Users with sessions.
     package var userCount: Int { directories.sessions.count }
 
+    /// What waits for the hub's store, that which is being written included.
+    package var storeQueues: StoreQueues {
+        StoreQueues(
+            histories: directories.histories?.batches.depth,
+            deposits: directories.inboxes?.deposits.depth,
+            changes: directories.inboxes?.changes.depth)
+    }
+
     /// Looks at every session and topic.
     ///
     /// Each loop looks at its own, ``ShardSurvey/itemsPerTurn`` a turn; what changes meanwhile may be
@@ -66,7 +74,7 @@ private final class SurveyGathering: Sendable {
 
 /// One loop's part of a survey.
 final class ShardSurvey {
-    /// Sessions, or topics, that one turn looks at.
+    /// Sessions with their subscriptions, or topics, that one turn looks at.
     static let itemsPerTurn = 512
 
     private let shard: HubShard
@@ -100,12 +108,12 @@ final class ShardSurvey {
 
     /// Looks at the next ones, and goes on in the next turn.
     func advance() {
-        let end = place + Self.itemsPerTurn
+        var end = place + Self.itemsPerTurn
         let isOver: Bool
         switch stage {
         case .sessions:
-            shard.sessions.forEach(in: place..<end, look)
-            isOver = end >= shard.sessions.places
+            end = lookAtSessions()
+            isOver = end >= shard.sessions.slotCount
         case .parts:
             for index in place..<min(end, max(place, shard.parts.count)) {
                 if let part = shard.parts[index] { look(at: part) }
@@ -137,11 +145,29 @@ final class ShardSurvey {
         whenDone = nil
     }
 
-    private func look(_ session: Session) {
+    /// Looks at as many as are due; returns the slot to go on with.
+    private func lookAtSessions() -> Int {
+        var slot = place
+        var left = Self.itemsPerTurn
+        while left > 0, slot < shard.sessions.slotCount {
+            left -= 1
+            if let session = shard.sessions.session(inSlot: slot), look(session) {
+                left -= session.subscriptions.count
+            }
+            slot += 1
+        }
+        return slot
+    }
+
+    /// Returns whether something waits for it, so that its subscriptions were looked at too.
+    private func look(_ session: Session) -> Bool {
         let queued = session.queuedBytes
         survey.queuedBytes += queued
+        survey.unacknowledged += session.inbox?.delivery.count ?? 0
         let outbox = session.outbox
-        guard outbox != nil || (session.connection != nil && session.isBacklogged) else { return }
+        guard outbox != nil || (session.connection != nil && session.isBacklogged) else {
+            return false
+        }
         survey.slowSessions += 1
         survey.aloneMessages += outbox?.count ?? 0
         survey.aloneBytes += outbox?.bytes ?? 0
@@ -154,6 +180,7 @@ final class ShardSurvey {
                 waitingMessages: outbox?.count ?? 0, waitingBytes: outbox?.bytes ?? 0,
                 behind: behind),
             top: top)
+        return true
     }
 
     private func look(at part: TopicPart) {

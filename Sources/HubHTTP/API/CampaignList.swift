@@ -27,6 +27,23 @@ final class CampaignList: Sendable {
 
     subscript(name: String) -> Campaign? { state.withLock { $0.campaigns[name] } }
 
+    /// At most `most`: first those that go on, then those that have ended, of both the latest first.
+    func latest(_ most: Int) -> [(name: String, campaign: Campaign)] {
+        state.withLock { state in
+            let all = state.names.reversed().compactMap { name in
+                state.campaigns[name].map { (name: name, campaign: $0) }
+            }
+            let ended = all.map(\.campaign.hasEnded)
+            let order = all.indices.filter { !ended[$0] } + all.indices.filter { ended[$0] }
+            return order.prefix(most).map { all[$0] }
+        }
+    }
+
+    /// How many go on.
+    var running: Int {
+        state.withLock { state in state.campaigns.values.count { !$0.hasEnded } }
+    }
+
     /// Begins a campaign of that name, or of a new one. Forgets the oldest that has ended where there
     /// is no room.
     func begin(_ name: String?, _ begin: (String) -> Campaign) -> OnBegin {

@@ -5,7 +5,7 @@ import Synchronization
 import WSFrame
 import WSTransport
 
-/// A page that shows what a hub does: sessions, rates, queues, slow sessions, topics, memory.
+/// A page that shows what a hub does: sessions, rates, queues, campaigns, slow sessions, topics, memory.
 ///
 /// ```swift
 /// let dashboard = Dashboard(keys: try APIKeys(lines: keys))
@@ -24,7 +24,7 @@ public final class Dashboard: Sendable {
         /// How often sessions and topics are looked at, at most. Default 0.9 s; the page asks once a
         /// second.
         public var interval = Duration.milliseconds(900)
-        /// Slow sessions, and topics, that are named. Default 20.
+        /// Slow sessions, topics, and campaigns, that are named. Default 20.
         public var namedMax = 20
         /// Sessions of one user that are watched at a time. Default 10.
         public var watchedMax = 10
@@ -39,6 +39,7 @@ public final class Dashboard: Sendable {
     let configuration: Configuration
     let logLevel: LogLevelControl?
     private let keys: APIKeys
+    private let campaigns: CampaignList?
     private let shelf: FigureShelf
     private let served = Mutex(Served())
 
@@ -50,14 +51,17 @@ public final class Dashboard: Sendable {
     ///
     /// - Parameters:
     ///   - keys: Who may see and change what is there.
+    ///   - api: Whose campaigns are shown; `nil`, the default, for none.
     ///   - logLevel: What the page may set; `nil`, the default, for nothing.
     ///   - configuration: Its bounds.
     public init(
-        keys: APIKeys, logLevel: LogLevelControl? = nil, configuration: Configuration = .init()
+        keys: APIKeys, campaignsOf api: PushAPI? = nil, logLevel: LogLevelControl? = nil,
+        configuration: Configuration = .init()
     ) {
         precondition(configuration.namedMax > 0, "\(configuration.namedMax) named")
         precondition(configuration.watchedMax > 0, "\(configuration.watchedMax) watched")
         self.keys = keys
+        campaigns = api?.campaigns
         self.logLevel = logLevel
         self.configuration = configuration
         shelf = FigureShelf(interval: configuration.interval)
@@ -102,9 +106,10 @@ public final class Dashboard: Sendable {
     @Sendable private func figures(_ call: HTTPCall, _ hub: HubServer) async throws -> HTTPResponse
     {
         let loop = hub.firstLoop
-        let figures = await shelf.figures(at: loop.clockNow) { [configuration] in
+        let figures = await shelf.figures(at: loop.clockNow) { [configuration, campaigns] in
             let survey = await hub.survey(top: configuration.namedMax)
-            return DashboardFigures(of: hub, survey, at: loop.clockNow)
+            let shown = campaigns.map { CampaignFigures($0, most: configuration.namedMax) }
+            return DashboardFigures(of: hub, survey, shown, at: loop.clockNow)
         }
         var answer = JSONObject()
         try answer.set("figures", figures)
@@ -149,9 +154,18 @@ public final class Dashboard: Sendable {
     {
         guard let logLevel else { throw APIFailure(.notFound, "the log level is not to be set") }
         let level = try Self.level(in: call.body)
+        note(level, instead: logLevel.level, hub)
         logLevel.level = level
         var answer = JSONObject()
         try answer.set("logLevel", level.rawValue)
         return .json(answer)
+    }
+
+    /// Leaves a trace of the change, at a level that is logged before it.
+    private func note(_ level: Logger.Level, instead before: Logger.Level, _ hub: HubServer) {
+        guard level != before else { return }
+        hub.logger.log(
+            level: max(before, .notice), "log level set",
+            metadata: ["level": "\(level)", "before": "\(before)"])
     }
 }

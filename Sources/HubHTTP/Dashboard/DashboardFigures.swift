@@ -22,6 +22,12 @@ struct DashboardFigures: Encodable {
     struct Queues: Encodable {
         let slowSessions, behind, queuedBytes: Int
         let aloneMessages, aloneBytes, topicMessages, topicBytes: Int
+        let unacknowledged: Int
+    }
+
+    /// Of those that are `nil` the hub asks nothing of a store.
+    struct Store: Encodable {
+        let histories, deposits, changes: Int?
     }
 
     struct Memory: Encodable {
@@ -54,12 +60,15 @@ struct DashboardFigures: Encodable {
     let messages: Messages
     let inboxes: InboxTotals
     let queues: Queues
+    let store: Store
+    /// `nil` where no campaigns are shown.
+    let campaigns: CampaignFigures?
     let memory: Memory
     let loops: [Loop]
     let slow: [SlowSession]
     let topics: [Topic]
 
-    init(of hub: HubServer, _ survey: HubSurvey, at now: Instant) {
+    init(of hub: HubServer, _ survey: HubSurvey, _ campaigns: CampaignFigures?, at now: Instant) {
         milliseconds = now.nanoseconds / 1_000_000
         sessions = hub.sessionCount
         users = hub.userCount
@@ -70,7 +79,11 @@ struct DashboardFigures: Encodable {
             slowSessions: survey.slowSessions, behind: survey.behind,
             queuedBytes: survey.queuedBytes, aloneMessages: survey.aloneMessages,
             aloneBytes: survey.aloneBytes, topicMessages: survey.topicMessages,
-            topicBytes: survey.topicBytes)
+            topicBytes: survey.topicBytes, unacknowledged: survey.unacknowledged)
+        let waiting = hub.storeQueues
+        store = Store(
+            histories: waiting.histories, deposits: waiting.deposits, changes: waiting.changes)
+        self.campaigns = campaigns
         memory = Memory(residentBytes: ResidentMemory.bytes, heldBytes: hub.heldBytes)
         loops = survey.loops.map {
             Loop(

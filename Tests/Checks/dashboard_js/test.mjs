@@ -17,7 +17,7 @@ const messages = (delivered, published = 0) => ({
 const figures = (milliseconds, delivered, topics = []) => ({
   milliseconds, sessions: 3, messages: messages(delivered, delivered / 10),
   inboxes: { given: delivered / 5, repeated: 0, acknowledged: delivered / 20 },
-  queues: { queuedBytes: 1, aloneBytes: 2, topicBytes: 3 }, memory: { residentBytes: 4 },
+  queues: { queuedBytes: 1, aloneBytes: 2, topicBytes: 3, unacknowledged: 5 }, memory: { residentBytes: 4 }, store: {},
   loops: [{ index: 0, sessions: 3, turns: milliseconds, events: 0, accepted: 0, closed: 0, sends: 0, receives: 0 }],
   topics: topics.map(([name, delivered]) => ({ name, messages: messages(delivered) })),
 });
@@ -34,6 +34,20 @@ test("rates are made of what counters grew by, in the server's time", () => {
   assert.deepEqual(history.topics.get("a"), { delivered: 10, published: 0 });
   assert.deepEqual(history.topics.get("b"), { delivered: null, published: null });
   assert.equal(history.loops[0].rates.turns, 1_000);
+});
+
+test("campaigns have their rates, and the store its depth", () => {
+  const history = new History();
+  const campaigns = (sent) => ({ running: 1, named: [{ id: "a", sent }, { id: `b${sent}`, sent }] });
+  history.add({ ...figures(1_000, 1), campaigns: campaigns(10) });
+  assert.equal(history.newest.campaigned, 0);
+  assert.equal(history.storeDepth, null);
+  history.add({ ...figures(3_000, 1), campaigns: campaigns(50), store: { deposits: 2, changes: 3 } });
+  assert.equal(history.campaigns.get("a"), 20);
+  assert.equal(history.campaigns.get("b50"), null);
+  assert.equal(history.newest.campaigned, 20);
+  assert.equal(history.newest.unacknowledged, 5);
+  assert.equal(history.storeDepth, 5);
 });
 
 test("the same figures again are no new sample", () => {

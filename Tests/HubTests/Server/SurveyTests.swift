@@ -92,4 +92,24 @@ struct SurveyTests {
         // Sessions, parts, and three turns for the topics, a millisecond between each.
         #expect(bench.hub.firstLoop.clockNow - before >= .milliseconds(4))
     }
+
+    @Test func `what slow sessions subscribe to counts as its turn's share`() async throws {
+        let bench = try await LineBench(loops: 1) { $0.topic.presence = .nobody }
+        let clients = try (0..<18).map { try bench.join("u\($0)", windowBytes: 1 << 10) }
+        for client in clients {
+            for number in 0..<100 { client.say("sub \(number) t\(number)") }
+        }
+        bench.network.run(for: .seconds(1))
+        for client in clients { client.peer.stall() }
+        let text = String(repeating: "x", count: 3_000)
+        for id in bench.application.ids.withLock({ $0 }) {
+            for _ in 0..<2 { bench.hub.send(HubMessage(text: text), to: [id]) }
+        }
+        bench.network.run(for: .milliseconds(10))
+        let before = bench.hub.firstLoop.clockNow
+        let found = try await survey(of: bench)
+        #expect(found.slowSessions == 18)
+        // Six sessions with a hundred subscriptions are more than 512: three turns, then two.
+        #expect(bench.hub.firstLoop.clockNow - before >= .milliseconds(4))
+    }
 }

@@ -4,7 +4,7 @@ import { Chart } from "./chart.js";
 import { bytes, count, rate } from "./format.js";
 import { History } from "./history.js";
 import { KeyRefused, Server } from "./server.js";
-import { loopTable, slowTable, tiles, topicTable } from "./tables.js";
+import { campaignTable, loopTable, slowTable, tiles, topicTable } from "./tables.js";
 import { Watch } from "./watch.js";
 
 const INTERVAL = 1_000;
@@ -27,6 +27,11 @@ const charts = [
     { name: "of single sessions", key: "alone" },
   ], bytes, { isBytes: true }),
   new Chart(one("#chart-memory"), "Memory of the process", [{ name: "resident", key: "resident" }], bytes, { isBytes: true }),
+  new Chart(one("#chart-store"), "Waits for the store", [
+    { name: "of topics", key: "histories" }, { name: "for inboxes", key: "deposits" },
+    { name: "acknowledgements", key: "changes" },
+  ], count),
+  new Chart(one("#chart-inboxes"), "Sent of inboxes, not acknowledged", [{ name: "messages", key: "unacknowledged" }], count),
 ];
 
 function setState(state, text) {
@@ -98,7 +103,7 @@ function show({ figures, logLevel }) {
   if (logLevel && document.activeElement !== one("#level")) one("#level").value = logLevel;
   if (!figures || !history.add(figures)) return;
   setState("live", `live · ${new Date().toLocaleTimeString("en-GB")}`);
-  const { queues, memory } = figures;
+  const { queues, memory, store, campaigns } = figures;
   const newest = history.newest;
   const waiting = queues.queuedBytes + queues.aloneBytes + queues.topicBytes;
   tiles(one("#tiles"), [
@@ -111,9 +116,19 @@ function show({ figures, logLevel }) {
     { name: "Sends", value: rate(newest.sends), more: "/s" },
     { name: "Slow sessions", value: count(queues.slowSessions), warns: queues.slowSessions > 0 },
     { name: "Waits", value: bytes(waiting) },
+    { name: "Waits for store", value: count(history.storeDepth) },
+    { name: "Not acknowledged", value: store.deposits === undefined ? "–" : count(queues.unacknowledged) },
+    { name: "Campaigns", value: count(campaigns?.running), more: newest.campaigned > 0 ? `${rate(newest.campaigned)} /s` : null },
     { name: "Memory", value: bytes(memory.residentBytes), more: memory.heldBytes > 0 ? `${bytes(memory.heldBytes)} counted` : null },
   ]);
+  one("#chart-store").hidden = history.storeDepth === null;
+  one("#chart-inboxes").hidden = store.deposits === undefined;
+  one("#campaigns-panel").hidden = !campaigns;
   for (const chart of charts) chart.draw(history.samples);
+  if (campaigns) {
+    one("#campaigns-count").textContent = campaigns.running > campaigns.named.length ? `${campaigns.named.length} of ${count(campaigns.running)}` : "";
+    campaignTable(one("#campaigns"), campaigns.named, history.campaigns);
+  }
   one("#slow-count").textContent = queues.slowSessions > figures.slow.length ? `${figures.slow.length} of ${count(queues.slowSessions)}` : "";
   one("#topics-count").textContent = figures.topicCount > figures.topics.length ? `${figures.topics.length} of ${count(figures.topicCount)}` : "";
   slowTable(one("#slow"), figures.slow, startWatching);

@@ -42,6 +42,11 @@ export class History {
       alone: figures.queues.aloneBytes,
       topics: figures.queues.topicBytes,
       resident: figures.memory.residentBytes,
+      histories: figures.store.histories,
+      deposits: figures.store.deposits,
+      changes: figures.store.changes,
+      unacknowledged: figures.queues.unacknowledged,
+      campaigned: this.#campaigned(figures, before, elapsed),
     });
     this.topics = new Map(
       figures.topics.map((topic) => {
@@ -61,6 +66,21 @@ export class History {
     const oldest = figures.milliseconds - SPAN;
     while (this.samples.length > 0 && this.samples[0].at < oldest) this.samples.shift();
     return true;
+  }
+
+  /** What all campaigns sent a second, and each by its id. */
+  #campaigned(figures, before, elapsed) {
+    this.campaigns = new Map((figures.campaigns?.named ?? []).map((campaign) => {
+      const known = before?.campaigns?.named.find((other) => other.id === campaign.id);
+      return [campaign.id, perSecond(campaign.sent, known?.sent, elapsed)];
+    }));
+    return [...this.campaigns.values()].reduce((sum, rate) => sum + (rate ?? 0), 0);
+  }
+
+  /** What waits for the store in all; null where there is none. */
+  get storeDepth() {
+    const depths = Object.values(this.last?.store ?? {});
+    return depths.length > 0 ? depths.reduce((sum, depth) => sum + depth, 0) : null;
   }
 
   get newest() {

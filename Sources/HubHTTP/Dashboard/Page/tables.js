@@ -75,6 +75,34 @@ export function topicTable(table, topics, rates) {
   );
 }
 
+/** How much of it is done, as a bar and in words. */
+function progress({ sent, total }) {
+  const box = element("span", "progress");
+  const bar = element("progress");
+  bar.max = Math.max(1, total);
+  bar.value = total > 0 ? sent : 1;
+  bar.setAttribute("aria-label", "sent");
+  box.append(bar, element("span", null, total > 0 ? `${Math.floor((100 * sent) / total)} %` : "–"));
+  return box;
+}
+
+export function campaignTable(table, campaigns, rates) {
+  fill(
+    table, ["campaign", "state", "progress", "sent", "of", "missed", "sent/s", "allowed/s"],
+    campaigns.map((campaign) => [
+      named(campaign.id),
+      element("span", `is-${campaign.state}`, campaign.state),
+      progress(campaign),
+      count(campaign.sent),
+      count(campaign.total),
+      count(campaign.missed),
+      campaign.state === "running" ? rate(rates.get(campaign.id)) : "–",
+      count(campaign.rate),
+    ]),
+    "There are no campaigns.",
+  );
+}
+
 export function loopTable(table, loops) {
   fill(
     table, ["loop", "sessions", "turns/s", "events/s", "sends/s", "accepted/s", "closed/s"],

@@ -55,7 +55,8 @@ export class Watch {
       const more = answer.count > shown ? ` of ${count(answer.count)}` : "";
       this.note.textContent = `${whose}: ${count(shown)}${more} ${shown === 1 ? "session" : "sessions"}`;
     } else {
-      this.note.textContent = `${whose} is not here.`;
+      this.note.textContent = answer.count > 0 && target.kind === "user"
+        ? `${whose} is here, but too many sessions are watched already.` : `${whose} is not here.`;
     }
     this.box.replaceChildren(...answer.sessions.map((session) => this.#card(session)));
     this.before = new Map(answer.sessions.map((session) => [session.id, session]));
@@ -63,8 +64,11 @@ export class Watch {
 
   #card(session) {
     const card = element("article", "session");
-    const title = [session.user ?? "nobody by name", session.device].filter(Boolean).join(" · ");
-    card.append(element("h3", null, title));
+    // Each name is isolated: what its letters do to the direction of writing ends with it.
+    const title = element("h3");
+    title.append(element("bdi", null, session.user ?? "nobody by name"));
+    if (session.device) title.append(" · ", element("bdi", null, session.device));
+    card.append(title);
     card.append(element("p", "facts", [
       session.id, session.address, session.spoken ?? "bare protocol", `watched for ${span(session.watchedMilliseconds)}`,
     ].filter(Boolean).join(" · ")));
