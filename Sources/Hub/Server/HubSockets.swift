@@ -86,7 +86,8 @@ public final class HubSockets: Sendable {
         return bound
     }
 
-    /// Serves until `stop` returns or a successor has the sockets, then drains the hub
+    /// Serves until `stop` returns or a successor has the sockets, then stops accepting
+    /// (``HubServer/stopAccepting(within:)``) and drains the hub
     /// (``HubServer/drain(deadline:reconnectingWithin:)``). A successor waits until ``letGo()``.
     ///
     /// - Parameters:
@@ -114,7 +115,8 @@ public final class HubSockets: Sendable {
         } catch {
             // A manager that does not hear it sees the process end.
         }
-        if isSucceeded { await hub.stopAccepting() }
+        // Who was accepted last is served, and who comes from now on waits for whoever has the sockets.
+        await hub.stopAccepting()
         await hub.drain(deadline: deadline, reconnectingWithin: spread)
         return isSucceeded
     }
