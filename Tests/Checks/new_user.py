@@ -1,27 +1,21 @@
 #!/usr/bin/env python3
-"""A new user's path: README's package and its chat, in a folder beside a clone; the article on pushing with receipts, from
-its first command to its last; and that README names every module and example."""
+"""A new user's path: README's package and its chat, built beside a clone and tried as README says; and that README names every
+module and example."""
 
-import json
-import os
 import queue
 import re
 import shutil
-import signal
 import subprocess
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 from websockets.sync.client import connect
 
-from support.article import fits
 from support.check import ROOT, Context, expect, run
 from support.servers import Server, free_port
 
 README = ROOT / "README.md"
-ARTICLE = ROOT / "Sources" / "HubHTTP" / "HubHTTP.docc" / "PushWithReceipts.md"
 LINES_MAX = 15
 
 
@@ -65,9 +59,6 @@ class Line:
             return self.lines.get(timeout=seconds_max)
         except queue.Empty:
             raise TimeoutError(f"{self.process.args} printed nothing") from None
-
-
-# README
 
 
 def names() -> None:
@@ -141,80 +132,8 @@ def readme(context: Context) -> float:
     return took
 
 
-# Push with receipts
-
-
-class Reader:
-    """Goes through the article, block by block."""
-
-    def __init__(self, context: Context, folder: Path):
-        self.context = context
-        self.folder = folder
-        self.port = free_port()
-        self.left = [text.strip() for _, text in blocks(ARTICLE)]
-        self.environment = {**os.environ, "PATH": f"{Path(context.options.bin).resolve()}:{os.environ['PATH']}"}
-
-    def block(self, beginning: str) -> str:
-        text = self.left.pop(0)
-        expect(text.startswith(beginning), f"the article goes on with {text!r}, not with {beginning}")
-        return text.replace("swift run ", "").replace(":8080", f":{self.port}")
-
-    def shell(self, line: str) -> str:
-        done = subprocess.run(
-            ["bash", "-c", line], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=30
-        )
-        expect(done.returncode == 0, f"{line}\n{done.stderr}")
-        return done.stdout
-
-    def serve(self, line: str) -> Server:
-        program, *arguments = line.split()
-        command = ["bash", "-c", f'cd "$0" && exec {program} "$@"', str(self.folder), *arguments, "--port", str(self.port)]
-        server = Server.start(command, [], port=self.port, environment=self.environment)
-        self.context.servers.append(server)
-        server.wait_until_ready()
-        return server
-
-
-def article(context: Context, folder: Path) -> None:
-    reader = Reader(context, folder)
-    make_keys, start = reader.block("head ").splitlines()
-    reader.shell(make_keys)
-    server = reader.serve(start)
-    send = reader.block("curl ")
-    expect('The answer, `{"id":1}`' in ARTICLE.read_text(), "the article does not tell the answer")
-    for _ in range(2):
-        answer = reader.shell(send)
-        expect(answer.strip() == '{"id":1}', f"it is answered {answer}")
-    server.process.send_signal(signal.SIGKILL)
-    server.process.wait()
-    server = reader.serve(start)
-    expect(reader.shell(send).strip() == '{"id":1}', "after the restart it is stored again")
-    program, url, *arguments = reader.block("ws-client ").split()
-    told, acknowledgement = reader.block('{"type":"inbox"'), reader.block('{"type":"acknowledge"')
-    with Line(context, url.strip('"'), *arguments) as device:
-        expect(json.loads(device.next())["type"] == "welcome", "the server does not say welcome")
-        for _ in range(2):
-            said = device.next()
-            expect(fits(said, told), f"the device gets {said}, and not {told}")
-        device.type(acknowledgement)
-        time.sleep(0.5)
-    with Line(context, url.strip('"'), *arguments) as device:
-        expect(json.loads(device.next())["type"] == "welcome", "the server does not say welcome")
-        device.type('{"type":"ping"}')
-        said = device.next()
-        expect(json.loads(said)["type"] == "pong", f"what was acknowledged comes again: {said}")
-    for line in [line for text in reader.left for line in text.splitlines()]:
-        line = line.replace("swift run ", "")
-        expect(line.startswith("push-devices "), f"the article goes on with {line}")
-        told = reader.shell(f"{line} --url ws://127.0.0.1:{reader.port}/ws").splitlines()[-1]
-        expect("connected=100 " in told and " lost=0 " in told, f"the devices say {told}")
-    server.close()
-
-
 def check(context: Context) -> None:
     names()
-    with tempfile.TemporaryDirectory() as folder:
-        article(context, Path(folder))
     context.note(f"README's package built in {readme(context):.0f} s")
 
 
