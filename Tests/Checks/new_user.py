@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A new user's path: README's package and its chat, built beside a clone and tried as README says; and that README names every
-module and example."""
+"""A new user's path: README's package and its chat, in a folder beside a clone; and that README names every module and
+example. What README and the articles say of pushing is for push_docs."""
 
 import queue
 import re

@@ -40,6 +40,9 @@ exec {shims}/$product "$@"
 PRODUCT = """#!/bin/sh
 exec {bin}/{product} "$@"
 """
+DEVICES = """#!/bin/sh
+exec {bin}/push-devices --url ws://127.0.0.1:{port}/ws "$@"
+"""
 SERVER = """#!/bin/sh
 echo $$ >>{folder}/pids
 case "$*" in *--port*) ;; *) set -- "$@" --port {port} ;; esac
@@ -92,13 +95,15 @@ class Reader:
         self.ran: list[str] = []
         self.answers: list[tuple[str, str]] = []
         self.device: Listener | None = None
+        # Whether the device is a program that the next command waits for.
+        self.at_terminal = False
         shims = folder / "shims"
         shims.mkdir()
         binaries = Path(context.options.bin).resolve()
         self._script(shims / "swift", SWIFT.format(shims=shims))
         self._script(shims / "push-server", SERVER.format(folder=folder, port=self.port, bin=binaries))
-        for product in ("ws-client", "push-devices"):
-            self._script(shims / product, PRODUCT.format(bin=binaries, product=product))
+        self._script(shims / "push-devices", DEVICES.format(port=self.port, bin=binaries))
+        self._script(shims / "ws-client", PRODUCT.format(bin=binaries, product="ws-client"))
         self._path = f"{shims}:/usr/bin:/bin"
         self._shell = Shell(folder, self._path, errors=folder / "shell.err")
 
@@ -112,9 +117,13 @@ class Reader:
         text = block.text.replace("8080", str(self.port))
         if block.kind == "json":
             return self.answered(text.splitlines())
+        if block.kind == "text" and self.answers:
+            return self.answered([text])
         if block.kind == "text":
             return self.type(text) if block.lead == "Type" else self.heard(text.splitlines())
         self.all_is_shown()
+        if self.at_terminal:
+            self.hang_up(None)
         if block.kind == "sh":
             for command in commands(text):
                 self.command(command)
@@ -123,6 +132,7 @@ class Reader:
 
     def command(self, command: str) -> None:
         if command.startswith("swift run ws-client"):
+            self.at_terminal = True
             return self.listen(["bash", "-c", f"exec {command}"])
         status, output = self._shell.run(command)
         expect(status == 0, f"{command}\nended with {status}: {output}{self._shell.complaints()}")
@@ -173,10 +183,12 @@ class Reader:
         expect(not self.answers, f"no answer is shown of {self.answers}")
 
     def end(self, code: str | None) -> None:
-        """The device has heard no more than is shown, and ends as it is said to."""
         self.all_is_shown()
-        if self.device is None:
-            return
+        if self.device is not None:
+            self.hang_up(code)
+
+    def hang_up(self, code: str | None) -> None:
+        """The device has heard no more than is shown, and ends as it is said to."""
         line = self.device.next_line(1)
         expect(line is None, f"heard {line!r}, which is not shown")
         status, complaint = self.device.end()
@@ -185,6 +197,7 @@ class Reader:
         else:
             expect(status == 1 and code in complaint, f"the device ended with {status}: {complaint}")
         self.device = None
+        self.at_terminal = False
 
     # The server.
 

@@ -44,7 +44,7 @@ def commands(block: str) -> list[str]:
 def fits(answer: str, shown: str) -> bool:
     """Whether an answer is what is shown, where … stands for anything that was not known beforehand."""
     pattern = ".*".join(re.escape(part) for part in shown.strip().split("…"))
-    return re.fullmatch(pattern, answer.strip()) is not None
+    return re.fullmatch(pattern, answer.strip(), re.DOTALL) is not None
 
 
 class Shell:
