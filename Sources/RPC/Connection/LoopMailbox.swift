@@ -24,10 +24,17 @@ final class LoopMailbox: Sendable {
     /// A caller's task was cancelled.
     func cancel(_ call: PendingCall, on peer: PeerConnection) { post(.cancel(peer, call)) }
 
-    /// A handler is done, and its task parked.
+    /// A handler is done, and its task parked. Of a burst of handlers on the pool the loop is told
+    /// once.
     func finished(_ call: ServedCall) {
         if loop.isCurrent { return MailQueue.finish(call) }
-        post(.finished(call))
+        guard call.execution != .loop else { return post(.finished(call)) }
+        if queue.addToBurst(.finished(call)) { BurstExecutor.shared.tellSoon(self) }
+    }
+
+    /// Wakes the loop for a burst, unless it was woken meanwhile.
+    func announce() {
+        if queue.announce() { wake() }
     }
 
     /// A stream's messages were read.
@@ -57,7 +64,11 @@ final class LoopMailbox: Sendable {
     var waitingCount: Int { queue.count }
 
     private func post(_ item: MailQueue.Item) {
-        guard queue.add(item), !loop.execute(job) else { return }
+        if queue.add(item) { wake() }
+    }
+
+    private func wake() {
+        guard !loop.execute(job) else { return }
         // The loop was shut down: there is no connection left, and nobody else will look.
         queue.dismiss()
     }
@@ -74,19 +85,49 @@ private final class MailQueue: Sendable {
         case cancelWrite(CallStream, UInt64)
     }
 
+    private enum Notice {
+        /// Nobody knows of any items.
+        case none
+        /// The loop will be told when a burst of handlers ends.
+        case due
+        /// The loop was told.
+        case given
+    }
+
     private struct State {
         var items: [Item] = []
         /// Kept for its memory.
         var spare: [Item] = []
+        var notice = Notice.none
     }
 
     private let state = Mutex(State())
 
-    /// Whether it was empty before.
+    /// Whether the loop has to be told.
     func add(_ item: Item) -> Bool {
         state.withLock { state in
             state.items.append(item)
-            return state.items.count == 1
+            defer { state.notice = .given }
+            return state.notice != .given
+        }
+    }
+
+    /// Whether somebody has to see to it that the loop is told soon.
+    func addToBurst(_ item: Item) -> Bool {
+        state.withLock { state in
+            state.items.append(item)
+            guard state.notice == .none else { return false }
+            state.notice = .due
+            return true
+        }
+    }
+
+    /// A burst ends: whether the loop has to be told.
+    func announce() -> Bool {
+        state.withLock { state in
+            guard state.notice == .due else { return false }
+            state.notice = .given
+            return true
         }
     }
 
@@ -97,6 +138,7 @@ private final class MailQueue: Sendable {
             let taken = state.items
             state.items = state.spare
             state.spare = []
+            state.notice = .none
             return taken
         }
     }

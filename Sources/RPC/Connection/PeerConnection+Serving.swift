@@ -40,6 +40,7 @@ extension PeerConnection {
         while served.count <= Int(slot) { served.append(nil) }
         served[Int(slot)] = call
         if entry.shape != .unary { openStream(of: call, shape, data) }
+        if entry.execution == .pool { shelf.addToBurst() }
         call.start()
     }
 
@@ -47,6 +48,8 @@ extension PeerConnection {
         _ slot: UInt32, _ entry: MethodEntry, _ envelope: RequestEnvelope,
         _ data: UnsafeRawBufferPointer
     ) {
+        // It may take its time.
+        shelf.endBurst()
         let deadline = core.incoming.entry(slot).pointee.deadline
         let context = RPCContext(
             metadata: envelope.metadataCount == 0 ? [:] : shelf.metadata(envelope, of: data),

@@ -103,6 +103,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         sendWaiting()
         armTimer()
         closeIfDrained()
+        shelf.endBurst()
     }
 
     @inline(__always)

@@ -4,10 +4,12 @@ import Synchronization
 /// Runs tasks on the threads of the global pool, a burst of jobs at a time.
 ///
 /// The global pool is woken for every job. Here the first job of a burst wakes one of its threads,
-/// which runs what waits, one job after another; it wakes a further one while more waits and a core
-/// may be free. So a burst of short handlers costs one wake or two. A job that comes while another
-/// takes its time would wait for that one's end: a thread that watches the queue, as long as there
-/// is one, wakes a further thread of the pool where nothing moved for ``watchMicroseconds``.
+/// which runs what waits, one job after another; it wakes a further one where what waits would take it
+/// longer than waking takes. A burst that a loop adds between ``beginBurst()`` and
+/// ``endBurst()`` costs one wake at its end, and the loop is told of the replies when the jobs are
+/// done, or now and then meanwhile. A job that comes while another takes its time would wait for that
+/// one's end, and so would a reply: a thread that watches the queue, as long as there is one, wakes a
+/// further thread of the pool where nothing moved for ``watchMicroseconds``, and tells of replies.
 final class BurstExecutor: TaskExecutor {
     static let shared = BurstExecutor(
         threadsMax: max(2, EventLoopGroup.Configuration().loops))
@@ -21,10 +23,24 @@ final class BurstExecutor: TaskExecutor {
         /// How many jobs were begun.
         var begun = 0
         var isWatched = false
+        /// There is no thread to be had for that.
+        var isUnwatchable = false
+        /// What jobs took of late, on average.
+        var jobNanoseconds: Int64 = 0
+        /// How many loops are adding a burst.
+        var bursts = 0
+        /// Where replies wait whose loops are still to be told.
+        var untold: [LoopMailbox] = []
     }
 
     /// How long a job may wait while a thread of the pool may be free.
     private static let watchMicroseconds = 1_000
+    /// How long replies may wait while short jobs run.
+    private static let tellingNanoseconds: Int64 = 25_000
+    /// A further thread is woken where what waits would take longer.
+    private static let queueNanosecondsMax: Int64 = 100_000
+    /// No job counts for more in the average.
+    private static let jobNanosecondsMax: Int64 = 10_000_000
     /// How often the watch looks at an empty queue before it rests.
     private static let idleLooksMax = 100
 
@@ -45,7 +61,10 @@ final class BurstExecutor: TaskExecutor {
             try LoopThread.start { self.watch() }
         } catch {
             // No thread to be had: jobs may wait for one another.
-            state.withLock { $0.isWatched = true }
+            state.withLock { state in
+                state.isWatched = true
+                state.isUnwatchable = true
+            }
         }
     }
 
@@ -53,7 +72,9 @@ final class BurstExecutor: TaskExecutor {
         let job = UnownedJob(job)
         let (wake, watches) = state.withLock { state -> (Wake, Bool) in
             state.jobs.push(job)
-            guard state.running > 0 else { return (Self.begin(&state), false) }
+            guard state.running > 0 else {
+                return (state.bursts > 0 ? .none : Self.begin(&state), false)
+            }
             guard !state.isWatched, state.running < threadsMax else { return (.none, false) }
             state.isWatched = true
             return (.none, true)
@@ -62,7 +83,41 @@ final class BurstExecutor: TaskExecutor {
         carryOut(wake)
     }
 
+    /// A loop adds jobs one behind the other: nobody is woken for them before ``endBurst()``, which
+    /// has to follow soon.
+    func beginBurst() { state.withLock { $0.bursts += 1 } }
+
+    func endBurst() {
+        let wake = state.withLock { state -> Wake in
+            state.bursts -= 1
+            guard !state.jobs.isEmpty, state.running == 0 else { return .none }
+            return Self.begin(&state)
+        }
+        carryOut(wake)
+    }
+
+    /// Has a loop told of a reply of one of the jobs here.
+    func tellSoon(_ mailbox: LoopMailbox) {
+        let (isNow, watches) = state.withLock { state in
+            // Where nothing waits, this was the last job of its burst.
+            guard state.running > 0, !state.jobs.isEmpty, !state.isUnwatchable else {
+                return (true, false)
+            }
+            state.untold.append(mailbox)
+            defer { state.isWatched = true }
+            return (false, !state.isWatched)
+        }
+        if watches { watched.signal() }
+        if isNow { mailbox.announce() }
+    }
+
+    private func tell(_ mailboxes: inout [LoopMailbox]) {
+        for mailbox in mailboxes { mailbox.announce() }
+        mailboxes.removeAll(keepingCapacity: true)
+    }
+
     private func watch() {
+        var mailboxes: [LoopMailbox] = []
         while true {
             watched.wait()
             var begun = -1
@@ -70,16 +125,19 @@ final class BurstExecutor: TaskExecutor {
             while idleLooks < Self.idleLooksMax {
                 let wake = state.withLock { state -> Wake in
                     defer { begun = state.begun }
-                    guard !state.jobs.isEmpty else {
+                    if state.begun == begun { swap(&state.untold, &mailboxes) }
+                    guard !state.jobs.isEmpty || !state.untold.isEmpty else {
                         idleLooks += 1
                         if idleLooks == Self.idleLooksMax { state.isWatched = false }
                         return .none
                     }
                     idleLooks = 0
-                    guard state.begun == begun, state.running < threadsMax else { return .none }
+                    guard !state.jobs.isEmpty, state.begun == begun, state.running < threadsMax
+                    else { return .none }
                     return Self.begin(&state)
                 }
                 carryOut(wake)
+                tell(&mailboxes)
                 LoopThread.pause(microseconds: Self.watchMicroseconds)
             }
         }
@@ -101,8 +159,10 @@ final class BurstExecutor: TaskExecutor {
     }
 
     private func run() async {
+        // Kept for its memory.
+        var mailboxes: [LoopMailbox] = []
         while true {
-            runJobs()
+            runJobs(&mailboxes)
             await withUnsafeContinuation { (runner: UnsafeContinuation<Void, Never>) in
                 let hasWork = state.withLock { state in
                     // A job may have come since the last look.
@@ -116,15 +176,29 @@ final class BurstExecutor: TaskExecutor {
         }
     }
 
-    private func runJobs() {
+    private func runJobs(_ mailboxes: inout [LoopMailbox]) {
+        var told = Platform.monotonicNow.nanoseconds
+        var began: Int64?
         while true {
+            let now = Platform.monotonicNow.nanoseconds
+            let taken = began.map { min(now - $0, Self.jobNanosecondsMax) }
+            let isDue = now - told >= Self.tellingNanoseconds
             let (job, wake) = state.withLock { state -> (UnownedJob?, Wake) in
-                guard let job = state.jobs.pop() else { return (nil, .none) }
+                if let taken { state.jobNanoseconds += (taken - state.jobNanoseconds) / 8 }
+                let job = state.jobs.pop()
+                if job == nil || isDue { swap(&state.untold, &mailboxes) }
+                guard let job else { return (nil, .none) }
                 state.begun &+= 1
-                guard !state.jobs.isEmpty, state.running < threadsMax else { return (job, .none) }
+                let queued = Int64(state.jobs.count) * state.jobNanoseconds
+                guard queued > Self.queueNanosecondsMax, state.running < threadsMax else {
+                    return (job, .none)
+                }
                 return (job, Self.begin(&state))
             }
             carryOut(wake)
+            if isDue { told = now }
+            began = mailboxes.isEmpty ? now : nil
+            tell(&mailboxes)
             guard let job else { return }
             job.runSynchronously(on: asUnownedTaskExecutor())
         }
@@ -135,7 +209,7 @@ final class BurstExecutor: TaskExecutor {
 private struct JobQueue: Sendable {
     private var ring: [UnownedJob?] = .init(repeating: nil, count: 64)
     private var first = 0
-    private var count = 0
+    private(set) var count = 0
 
     var isEmpty: Bool { count == 0 }
 

@@ -5,6 +5,9 @@ final class ServedCallShelf {
     /// How many are kept of each kind; more are made and ended as they are needed.
     static let idleMax = 1_024
 
+    /// How many handlers are given to the pool before one of its threads is woken.
+    private static let burstMax: Int32 = 32
+
     /// What says which calls are run.
     let gate: AdmissionGate
     private let mailbox: LoopMailbox
@@ -18,6 +21,9 @@ final class ServedCallShelf {
     @exclusivity(unchecked) var scratch = PayloadWriter()
     /// Where metadata stand while inline handlers see them.
     @exclusivity(unchecked) private var inlineMetadata = RequestBytes()
+
+    /// Handlers given to the pool since a thread of it was woken.
+    @exclusivity(unchecked) private var burst: Int32 = 0
 
     private var madeCompressor: MessageCompressor?
 
@@ -33,6 +39,21 @@ final class ServedCallShelf {
     func take(_ execution: MethodEntry.Execution) -> ServedCall {
         let idle = execution == .loop ? onLoop.popLast() : onPool.popLast()
         return idle ?? ServedCall(execution, mailbox)
+    }
+
+    /// A handler is given to the pool, whose threads hear of it with others: ``endBurst()`` follows.
+    func addToBurst() {
+        if burst == Self.burstMax { endBurst() }
+        if burst == 0 { BurstExecutor.shared.beginBurst() }
+        burst += 1
+    }
+
+    /// Nothing more is given to the pool for now.
+    @inline(__always)
+    func endBurst() {
+        guard burst > 0 else { return }
+        burst = 0
+        BurstExecutor.shared.endBurst()
     }
 
     /// What came with a request that an inline handler serves.

@@ -1,3 +1,4 @@
+import NetPoll
 import Synchronization
 import Testing
 
@@ -46,5 +47,58 @@ struct BurstExecutorTests {
         }
         let isSet = flags.isSet.load(ordering: .relaxed)
         #expect(isSet)
+    }
+
+    @Test func `jobs that a loop adds in a burst begin when the burst ends`() async {
+        let executor = BurstExecutor(threadsMax: 2)
+        let flags = Flags()
+        executor.beginBurst()
+        let tasks = (0..<64).map { _ in
+            Task.detached(executorPreference: executor) { () -> Void in
+                flags.ran.add(1, ordering: .relaxed)
+            }
+        }
+        // Time for a thread of the pool, if any were woken.
+        for _ in 0..<1_000 { await Task.yield() }
+        let early = flags.ran.load(ordering: .relaxed)
+        #expect(early == 0)
+        executor.endBurst()
+        for task in tasks { await task.value }
+        let ran = flags.ran.load(ordering: .relaxed)
+        #expect(ran == 64)
+    }
+
+    private enum Pace: RPCService {
+        static let serviceName = "test.Pace"
+        static let quick = unary("Quick", [UInt8].self, [UInt8].self)
+        static let slow = unary("Slow", [UInt8].self, [UInt8].self)
+    }
+
+    @Test func `a reply does not wait for the handlers behind it`() async throws {
+        let flags = Flags()
+        var handlers = RPCHandlers()
+        handlers.handle(Pace.quick) { request, _ in request }
+        handlers.handle(Pace.slow) { request, _ in
+            // Ends only if the caller of the other gets its reply meanwhile.
+            while !flags.isSet.load(ordering: .acquiring) {}
+            return request
+        }
+        let world = try await SocketWorld(handlers: handlers)
+        let connection = try await world.connect()
+        let loop = connection.loop
+        // All in one turn, and as many as there may be threads.
+        let slow = await loop.run { [count = max(2, EventLoopGroup.Configuration().loops)] in
+            _ = Task.detached(executorPreference: loop) {
+                _ = try await connection.call(Pace.quick, [])
+                flags.isSet.store(true, ordering: .releasing)
+            }
+            return (0..<count).map { _ in
+                Task.detached(executorPreference: loop) { try await connection.call(Pace.slow, []) }
+            }
+        }
+        for task in try #require(slow) { _ = try await task.value }
+        let isSet = flags.isSet.load(ordering: .acquiring)
+        #expect(isSet)
+        await world.close()
     }
 }
