@@ -10,9 +10,9 @@ from ttrpc_streams import CLOSED, DATA, NO_DATA, OPEN, REQUEST, RESPONSE, SETTIN
 
 TOTAL = 1 << 30
 WINDOW_BYTES = 256 << 10
-# The window; and what is under way beside it: the message that goes beyond, the frame that arrives, the queue to be
-# sent and the messages of 64 KiB that enter it.
-GROWTH_MAX = WINDOW_BYTES + (512 << 10)
+# The window, and what is under way beside it in messages of 64 KiB: the one that goes beyond, the frame that arrives in
+# parts, the one that the reader or the writer holds.
+GROWTH_MAX = WINDOW_BYTES + (256 << 10)
 CALLS, CALL_SECONDS_MAX = 200, 0.25
 
 

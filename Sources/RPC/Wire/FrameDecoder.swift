@@ -91,7 +91,9 @@ struct FrameDecoder: ~Copyable {
                 if let event = try begin(wholeHead) { return event }
             case .awaitingData(let header, let received):
                 let taken = min(header.dataBytes - received, input.count - cursor)
-                keep(UnsafeRawBufferPointer(rebasing: input[cursor..<cursor + taken]), at: received)
+                keep(
+                    UnsafeRawBufferPointer(rebasing: input[cursor..<cursor + taken]), at: received,
+                    of: header.dataBytes)
                 cursor += taken
                 guard received + taken == header.dataBytes else {
                     state = .awaitingData(header, received: received + taken)
@@ -136,12 +138,15 @@ struct FrameDecoder: ~Copyable {
         return .oversized(header)
     }
 
-    private mutating func keep(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    /// Keeps a part of a frame's `total` bytes: memory doubles as they come, and is never more.
+    private mutating func keep(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int, of total: Int
+    ) {
         guard let source = bytes.baseAddress, bytes.count > 0 else { return }
         let needed = offset + bytes.count
         if needed > memory.count {
             let larger = UnsafeMutableRawBufferPointer.allocate(
-                byteCount: max(needed, min(memory.count * 2, dataBytesMax), 512), alignment: 16)
+                byteCount: max(needed, min(max(memory.count * 2, 512), total)), alignment: 16)
             if offset > 0, let old = memory.baseAddress {
                 larger.baseAddress?.copyMemory(from: old, byteCount: offset)
             }

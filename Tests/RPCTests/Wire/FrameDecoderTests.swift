@@ -85,6 +85,18 @@ struct FrameDecoderTests {
         #expect(error?.reason == .implausibleLength(dataBytes))
     }
 
+    @Test(arguments: [1, 100, 40_000])
+    func `what is kept is never more than the frame`(pieceBytes: Int) throws {
+        var decoder = FrameDecoder()
+        let bytes = Frame(.data, stream: 1, [UInt8](repeating: 7, count: 65_000)).bytes
+        var most = 0
+        for start in stride(from: 0, to: bytes.count, by: pieceBytes) {
+            _ = try decoder.frames(in: Array(bytes[start..<min(bytes.count, start + pieceBytes)]))
+            most = max(most, decoder.heldBytes)
+        }
+        #expect((1...65_000).contains(most))
+    }
+
     @Test func `what is kept grows with what came, not with what was announced`() throws {
         var decoder = FrameDecoder()
         let header = Frame(FrameHeader(dataBytes: 4 << 20, stream: 1, type: .data), [])
