@@ -65,6 +65,9 @@ struct PushServer: AsyncParsableCommand {
     @Flag(help: "Log each request that was answered, without its query, where tokens stand.")
     var accessLog = false
 
+    @Option(help: "A proxy's address or range, whose X-Forwarded-For is believed; may be repeated.")
+    var trust: [String] = []
+
     @Option(
         help: "Where servers succeed each other: a Unix socket's path that nobody else may write.")
     var handover: String?
@@ -88,6 +91,8 @@ struct PushServer: AsyncParsableCommand {
             try await serve()
         } catch let error as SystemError {
             throw CleanFailure(description: "\(error)")
+        } catch let error as AddressRangeError {
+            throw CleanFailure(description: "--trust: \(error)")
         } catch let error as StoreError {
             throw CleanFailure(description: "--store: \(error)")
         } catch let error as WebhookError {
@@ -114,6 +119,7 @@ struct PushServer: AsyncParsableCommand {
         configuration.authenticator = upstream.authenticator(after: try await authenticator())
         configuration.middleware = upstream.told.map(\.events)
         upstream.report(to: metrics, of: api)
+        configuration.proxies = try proxies()
         if accessLog { configuration.accessLog = Self.log(to: logger) }
         let page = dashboard ? Dashboard(keys: keys, campaignsOf: api, logLevel: level) : nil
         page?.install(in: &configuration)
@@ -152,6 +158,12 @@ struct PushServer: AsyncParsableCommand {
                     .init(service: service, successTerminationBehavior: .gracefullyShutdownGroup),
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
         try await services.run()
+    }
+
+    private func proxies() throws -> TrustedProxies? {
+        trust.isEmpty
+            ? nil
+            : TrustedProxies(try trust.map { try AddressRange($0) }, source: .forwardedFor)
     }
 
     private static func log(to logger: Logger) -> WebSocketServer.AccessLog {

@@ -78,6 +78,18 @@ def no_key_on_the_command_line(server: Server) -> None:
     expect(KEY.encode() not in line, "the key stands on the command line")
 
 
+def behind_a_proxy(context: Context) -> None:
+    """Who a trusted proxy says the client is stands in the access log; who comes from elsewhere is not believed."""
+    for trusted, wanted in (("127.0.0.0/8", "remote=203.0.113.9"), ("192.0.2.1", "remote=127.0.0.1")):
+        server = context.server(
+            "push-server", "--trust-names", "--access-log", "--trust", trusted, environment={"PUSH_API_KEYS": KEY}
+        )
+        curl("curl -s -H 'X-Forwarded-For: 203.0.113.9' $URL/healthz?token=secret", server)
+        line = next(line for line in server.log().splitlines() if "path=/healthz" in line)
+        expect(wanted in line and "secret" not in line, f"--trust {trusted}: {line}")
+        server.close()
+
+
 def endings(context: Context) -> None:
     """What cannot be used is said in one line."""
     program = str(Path(context.options.bin) / "push-server")
@@ -86,6 +98,7 @@ def endings(context: Context) -> None:
         (["--trust-names"], {}, "no API key"),
         (["--trust-names"], {"PUSH_API_KEYS": "short"}, "16"),
         (["--trust-names", "--api-key-file", "/nonexistent"], {}, "cannot be read"),
+        (["--trust-names", "--trust", "nobody"], {"PUSH_API_KEYS": KEY}, "--trust: "),
     ):
         done = subprocess.run([program, "--port", "0", *arguments], env=environment, capture_output=True, text=True, timeout=30)
         expect(done.returncode != 0 and words in done.stderr, f"{arguments}: {done.returncode} {done.stderr}")
@@ -101,6 +114,7 @@ def check(context: Context) -> None:
         count = hostile_bodies(server)
         refusals(server)
         no_key_on_the_command_line(server)
+        behind_a_proxy(context)
         endings(context)
         context.note(f"{count} bodies refused")
         server.close()
