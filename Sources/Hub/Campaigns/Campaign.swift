@@ -112,7 +112,7 @@ public final class Campaign: Sendable {
         }
     }
 
-    /// Stops for good; who has not got it does not get it.
+    /// Stops for good; who has not got it does not get it. The end of the hub's loops does so, too.
     public func cancel() { end(.cancelled) }
 
     /// Waits until it is finished or cancelled.
@@ -233,7 +233,7 @@ public final class Campaign: Sendable {
     }
 }
 
-private final class CampaignStep: TimerTarget {
+private final class CampaignStep: AwaitedTimerTarget {
     private let campaign: Campaign
 
     init(_ campaign: Campaign) {
@@ -243,4 +243,6 @@ private final class CampaignStep: TimerTarget {
     func timerFired(_ id: TimerID, on loop: EventLoop) {
         campaign.advance(at: loop.now)
     }
+
+    func timerDropped() { campaign.cancel() }
 }

@@ -15,15 +15,28 @@ extension HubServer {
         _ message: HubMessage, to recipients: Recipients, rate: Int
     ) -> Campaign {
         let campaign = Campaign(hub: self, message: message, rate: rate, on: shards[0].loop)
+        let topic = recipients.topic.flatMap(existingTopic)
+        if topic == nil, recipients.topic != nil {
+            campaign.begin([])
+            return campaign
+        }
+        if let ids = directories.sessions.sessions(of: recipients) {
+            campaign.begin(ids.map { .session($0) })
+            return campaign
+        }
         let found = Found(loops: shards.count)
+        let add: @Sendable ([SessionID]) -> Void = { ids in
+            if let all = found.add(ids) { campaign.begin(all.map { .session($0) }) }
+        }
+        let isMeant = recipients.filter
         for shard in shards {
-            shard.loop.execute {
+            let willRun = shard.loop.execute {
                 var ids: [SessionID] = []
-                shard.sessions.forEach { session in
-                    if recipients.include(session) { ids.append(session.id) }
-                }
-                if let all = found.add(ids) { campaign.begin(all.map { .session($0) }) }
+                shard.forEachSession(of: topic) { if isMeant($0) { ids.append($0.id) } }
+                add(ids)
             }
+            // A loop that was shut down has no sessions.
+            if !willRun { add([]) }
         }
         return campaign
     }
@@ -67,27 +80,6 @@ extension HubServer {
                 state.loopsLeft -= 1
                 return state.loopsLeft == 0 ? state.ids : nil
             }
-        }
-    }
-}
-
-extension Recipients {
-    /// Whether a session is meant; asked on its loop.
-    func include(_ session: Session) -> Bool {
-        if let user = session.user, exceptUsers.contains(where: { user.isSameBytes(as: $0) }) {
-            return false
-        }
-        switch scope {
-        case .everyone:
-            return true
-        case .users(let names):
-            guard let user = session.user else { return false }
-            return names.contains { user.isSameBytes(as: $0) }
-        case .device(let name, let device):
-            return session.user?.isSameBytes(as: name) ?? false
-                && session.device?.isSameBytes(as: device) ?? false
-        case .topic(let name):
-            return session.topic(named: name) != nil
         }
     }
 }

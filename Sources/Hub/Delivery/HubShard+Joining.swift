@@ -82,9 +82,13 @@ extension HubShard {
         if let user = session.user, topic.userLeft(user) { publishPresenceLater(topic) }
     }
 
-    /// The loop's subscribers of a topic.
-    func subscribers(of topic: Topic) -> [Session] {
-        guard let slot = slot(of: topic) else { return [] }
-        return part(at: slot).subscribers.map { $0.session.takeUnretainedValue() }
+    /// Calls `body` with each of the loop's subscribers of a topic; where none is given, with each
+    /// session.
+    func forEachSession(of topic: Topic?, _ body: (Session) -> Void) {
+        guard let topic else { return sessions.forEach(body) }
+        guard let slot = slot(of: topic) else { return }
+        // Copied: what is done to a subscriber may end its subscription.
+        let subscribers = part(at: slot).subscribers.map { $0.session.takeUnretainedValue() }
+        for subscriber in subscribers { body(subscriber) }
     }
 }

@@ -94,18 +94,6 @@ extension HubServer {
         }
     }
 
-    /// The names of a user's sessions, the oldest first.
-    public func sessions(of user: String) -> [SessionID] {
-        directories.sessions.sessions(of: user).map(\.id)
-    }
-
-    /// A user's sessions, the oldest first.
-    public func references(of user: String) -> [SessionReference] {
-        directories.sessions.sessions(of: user).map {
-            SessionReference(id: $0.id, user: user, device: $0.device, hub: self)
-        }
-    }
-
     /// Asks a session something and waits for the answer.
     ///
     /// - Parameters:
@@ -138,34 +126,18 @@ extension HubServer {
         _ body: @escaping @Sendable (Session) -> Void
     ) {
         let excluded = Set(except)
-        let users = Set(recipients.exceptUsers.map(ExactName.init))
-        let isMeant: @Sendable (Session) -> Bool = { session in
-            guard !excluded.contains(session.id) else { return false }
-            guard !users.isEmpty, let user = session.user else { return true }
-            return !users.contains(ExactName(user))
+        if let ids = directories.sessions.sessions(of: recipients) {
+            return forEach(ids.filter { !excluded.contains($0) }, body)
         }
-        switch recipients.scope {
-        case .everyone:
-            for shard in shards {
-                shard.loop.execute {
-                    shard.sessions.forEach { if isMeant($0) { body($0) } }
+        let isMeant = recipients.filter
+        let topic = recipients.topic.flatMap(existingTopic)
+        guard topic != nil || recipients.topic == nil else { return }
+        for shard in shards {
+            shard.loop.execute {
+                shard.forEachSession(of: topic) { session in
+                    if isMeant(session), !excluded.contains(session.id) { body(session) }
                 }
             }
-        case .topic(let name):
-            guard let topic = existingTopic(name) else { return }
-            for shard in shards {
-                shard.loop.execute {
-                    for session in shard.subscribers(of: topic) where isMeant(session) {
-                        body(session)
-                    }
-                }
-            }
-        case .users(let names):
-            let ids = names.flatMap { directories.sessions.sessions(of: $0).map(\.id) }
-            forEach(ids) { if isMeant($0) { body($0) } }
-        case .device(let user, let device):
-            let ids = directories.sessions.sessions(of: user, on: device).map(\.id)
-            forEach(ids) { if isMeant($0) { body($0) } }
         }
     }
 

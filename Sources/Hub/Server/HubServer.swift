@@ -237,7 +237,9 @@ public final class HubServer: Sendable {
     func withSessionIfAny(_ id: SessionID, _ body: @escaping @Sendable (Session?) -> Void) {
         precondition(Int(id.loop) < shards.count, "session \(id) is of another hub")
         let shard = shards[Int(id.loop)]
-        shard.loop.execute { body(shard.sessions[id]) }
+        let willRun = shard.loop.execute { body(shard.sessions[id]) }
+        // With its loop every session has ended.
+        if !willRun { body(nil) }
     }
 
     private func sweep() {

@@ -51,4 +51,21 @@ final class SessionDirectory: Sendable {
     func sessions(of user: String, on device: String) -> [Entry] {
         sessions(of: user).filter { $0.device?.isSameBytes(as: device) ?? false }
     }
+
+    /// The sessions that are meant, each once; `nil` where it does not go by users.
+    func sessions(of recipients: Recipients) -> [SessionID]? {
+        let except = Set(recipients.exceptUsers.map(ExactName.init))
+        switch recipients.scope {
+        case .everyone, .topic:
+            return nil
+        case .users(let names):
+            var passed = except
+            return names.flatMap { name in
+                passed.insert(ExactName(name)).inserted ? sessions(of: name).map(\.id) : []
+            }
+        case .device(let user, let device):
+            guard !except.contains(ExactName(user)) else { return [] }
+            return sessions(of: user, on: device).map(\.id)
+        }
+    }
 }

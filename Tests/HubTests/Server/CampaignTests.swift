@@ -1,6 +1,7 @@
 import Hub
 import HubTesting
 import HubWorlds
+import NetPoll
 import NetPollTesting
 import Testing
 import WSFrame
@@ -51,6 +52,40 @@ struct CampaignTests {
         campaign.cancel()
         bench.network.run(for: .seconds(10))
         #expect((paused + 8...paused + 13).contains(heard(clients)))
+        #expect(campaign.progress.state == .cancelled)
+    }
+
+    @Test func `it is for users, devices and subscribers of topics, each once`() async throws {
+        let bench = try await LineBench(loops: 2)
+        let clients = try ["ann/phone", "ann/desk", "bob", "eve"].map { try bench.join($0) }
+        for client in clients[1...2] { client.say("sub 1 a") }
+        bench.network.run(for: .milliseconds(100))
+        func reached(_ recipients: Recipients) -> [Int] {
+            for client in clients { _ = client.takeTexts() }
+            let campaign = bench.hub.campaign(news, to: recipients, rate: 100)
+            bench.network.run(for: .seconds(1))
+            #expect(campaign.progress.state == .finished)
+            return clients.map { client in client.texts.count { $0 == "msg e news" } }
+        }
+        #expect(
+            reached(Recipients(.users(["ann", "eve", "ann"]), exceptUsers: ["eve"])) == [
+                1, 1, 0, 0,
+            ])
+        #expect(reached(Recipients(.device(user: "ann", device: "desk"))) == [0, 1, 0, 0])
+        #expect(reached(Recipients(.topic("a"), exceptUsers: ["bob"])) == [0, 1, 0, 0])
+        #expect(reached(Recipients(.topic("nowhere"))) == [0, 0, 0, 0])
+    }
+
+    @Test func `it ends with the hub's loops`() async throws {
+        let bench = try await LineBench(loops: 1)
+        _ = try bench.join("ann")
+        _ = try bench.join("bob")
+        let campaign = bench.hub.campaign(news, to: Recipients(.everyone), rate: 1)
+        bench.network.run(for: .milliseconds(100))
+        #expect(campaign.progress.state == .running)
+        let loop = bench.hub.firstLoop
+        loop.execute { loop.shutDown() }
+        bench.network.run(for: .milliseconds(100))
         #expect(campaign.progress.state == .cancelled)
     }
 

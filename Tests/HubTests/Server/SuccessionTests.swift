@@ -73,7 +73,7 @@ struct SuccessionTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
-    func `a hub whose loops have ended drains at once`() async throws {
+    func `a hub whose loops have ended has nobody to wait for`() async throws {
         let group = try EventLoopGroup()
         let hub = HubServer(
             group: group, application: LineApplication(),
@@ -82,5 +82,12 @@ struct SuccessionTests {
         await hub.stopAccepting()
         await hub.drain(deadline: .seconds(600))
         #expect(hub.sessionCount == 0)
+        let gone = try #require(SessionID("0-0-0"))
+        await #expect(throws: RequestError.sessionEnded) {
+            _ = try await hub.request(HubMessage(text: "?"), of: gone)
+        }
+        let campaign = hub.campaign(HubMessage(text: "!"), to: Recipients(.everyone), rate: 1)
+        #expect(await campaign.finished().state == .finished)
+        #expect(await hub.references(withAttribute: "a", equalTo: "b").isEmpty)
     }
 }

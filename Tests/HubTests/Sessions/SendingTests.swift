@@ -30,6 +30,10 @@ struct SendingTests {
         #expect(heard(bench, clients) == [true, true, false, false, false, false])
         bench.hub.send(hello, to: Recipients(.device(user: "ann", device: "desk")))
         #expect(heard(bench, clients) == [false, true, false, false, false, false])
+        bench.hub.send(
+            hello, to: Recipients(.device(user: "ann", device: "desk"), exceptUsers: ["ann"]))
+        bench.hub.send(hello, to: Recipients(.topic("nowhere")))
+        #expect(heard(bench, clients) == [false, false, false, false, false, false])
         let ids = bench.application.ids.withLock { $0 }
         bench.hub.send(hello, to: Recipients(.everyone), except: [ids[0], ids[4]])
         #expect(heard(bench, clients) == [false, true, true, true, false, true])
@@ -49,6 +53,49 @@ struct SendingTests {
         bench.network.run(for: .milliseconds(100))
         #expect(bench.hub.sessions(of: "ann").count == 2)
         #expect(bench.hub.sessions(of: "bob") == [])
+    }
+
+    @Test func `a user who is named twice gets one message`() async throws {
+        let bench = try await LineBench()
+        let ann = try bench.join("ann")
+        bench.hub.send(hello, to: Recipients(.users(["ann", "bob", "ann"])))
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == ["msg e hello"])
+    }
+
+    @Test func `sessions are found by user, device and attributes`() async throws {
+        let bench = try await LineBench(loops: 2)
+        for who in ["ann/phone", "ann/desk", "bob", "ann/phone", "eve"] { _ = try bench.join(who) }
+        let hub = bench.hub
+        let ids = bench.application.ids.withLock { $0 }
+        for id in [ids[1], ids[4]] { hub.withSession(id) { $0.attributes["role"] = "speaker" } }
+        hub.withSession(ids[2]) { $0.attributes["role"] = "guest" }
+        #expect(hub.references(of: "ann", on: "phone").map(\.id) == [ids[0], ids[3]])
+        #expect(hub.references(of: "ann", on: "tv").isEmpty)
+        let speakers = try await bench.wait {
+            await hub.references(withAttribute: "role", equalTo: "speaker")
+        }
+        #expect(Set(speakers.map(\.id)) == [ids[1], ids[4]])
+        #expect(speakers.first { $0.id == ids[1] }?.device == "desk")
+        let nobody = try await bench.wait {
+            await hub.references(withAttribute: "rank", equalTo: "speaker")
+        }
+        #expect(nobody.isEmpty)
+    }
+
+    @Test func `a search goes through all places, a bounded number a turn`() async throws {
+        let bench = try await LineBench(loops: 1) { $0.sessionsPerAddressMax = 2_000 }
+        for _ in 0..<1_100 { _ = try bench.join("") }
+        let hub = bench.hub
+        let ids = bench.application.ids.withLock { $0 }
+        for id in [ids[0], ids[600], ids[1_099]] {
+            hub.withSession(id) { $0.attributes["role"] = "speaker" }
+        }
+        let speakers = try await bench.wait {
+            await hub.references(withAttribute: "role", equalTo: "speaker")
+        }
+        #expect(speakers.count == 3)
+        #expect(Set(speakers.map(\.id)) == [ids[0], ids[600], ids[1_099]])
     }
 
     @Test func `a user has no more sessions than one may`() async throws {
