@@ -113,7 +113,8 @@ extension HubShard {
     }
 
     /// Waits until each session was seen once with nothing that waits for it and that its connection
-    /// takes, or until `limit`. A turn looks at no more of them than the loop closes connections.
+    /// takes, or until `limit` or the end of the loop. A turn looks at no more of them than the loop
+    /// closes connections.
     func flushAll(
         until limit: Instant, fromSlot slot: Int = 0, _ whenDone: @escaping @Sendable () -> Void
     ) {
@@ -128,7 +129,9 @@ extension HubShard {
         }
         loop.schedule(
             after: min(Self.flushStep, limit - loop.now),
-            FlushStep { [self] in flushAll(until: limit, fromSlot: next, whenDone) })
+            FlushStep(whenDropped: whenDone) { [self] in
+                flushAll(until: limit, fromSlot: next, whenDone)
+            })
     }
 
     private func endOfSweep(fromSlot slot: Int) -> Int {
@@ -149,12 +152,18 @@ extension HubShard {
     }
 }
 
-private final class FlushStep: TimerTarget {
+/// The next look at who still has something that waits; whoever waits for the end of it is told also
+/// where the loop is shut down before.
+private final class FlushStep: AwaitedTimerTarget {
+    private let whenDropped: () -> Void
     private let body: () -> Void
 
-    init(_ body: @escaping () -> Void) {
+    init(whenDropped: @escaping () -> Void, _ body: @escaping () -> Void) {
+        self.whenDropped = whenDropped
         self.body = body
     }
 
     func timerFired(_ id: TimerID, on loop: EventLoop) { body() }
+
+    func timerDropped() { whenDropped() }
 }

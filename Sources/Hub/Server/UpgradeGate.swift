@@ -77,10 +77,7 @@ final class UpgradeGate: Sendable {
     private func obstacle(
         to request: HTTPRequest, from address: SocketAddress, on loop: EventLoop
     ) -> AdmissionRefusal? {
-        guard !isDraining.load(ordering: .relaxed) else {
-            return AdmissionRefusal(
-                .draining, "shutting down", retryAfter: RetryHint.jittered(.seconds(2), on: loop))
-        }
+        guard !isDraining.load(ordering: .relaxed) else { return Self.shuttingDown(loop) }
         guard addresses.hasRoom(for: address) else { return Self.tooManyOfAddress(loop) }
         guard shards[loop.index].directories.ledger.stage == .normal else {
             return AdmissionRefusal(
@@ -119,6 +116,11 @@ final class UpgradeGate: Sendable {
             // Whatever it is, it proves nothing.
             return false
         }
+    }
+
+    private static func shuttingDown(_ loop: EventLoop) -> AdmissionRefusal {
+        AdmissionRefusal(
+            .draining, "shutting down", retryAfter: RetryHint.jittered(.seconds(2), on: loop))
     }
 
     private static func tooManyOfAddress(_ loop: EventLoop) -> AdmissionRefusal {
@@ -171,8 +173,9 @@ final class UpgradeGate: Sendable {
         _ request: HTTPRequest, as identity: Identity?, on loop: EventLoop,
         from address: SocketAddress
     ) -> WebSocketServer.Decision {
-        guard let hub = owner.withLock({ $0.hub }) else {
-            return refuse(request, AdmissionRefusal(.draining, "shutting down"))
+        // Asked once more: it may have begun while the credentials were checked.
+        guard !isDraining.load(ordering: .relaxed), let hub = owner.withLock({ $0.hub }) else {
+            return refuse(request, Self.shuttingDown(loop))
         }
         guard let permit = addresses.admit(address) else {
             return refuse(request, Self.tooManyOfAddress(loop))

@@ -169,7 +169,7 @@ public final class WebSocketServer: Sendable {
 }
 
 /// Looks now and then whether everybody has had an answer.
-private final class UnansweredLook: TimerTarget {
+private final class UnansweredLook: AwaitedTimerTarget {
     private static let interval = Duration.milliseconds(5)
 
     private let counts: ServerCounts
@@ -188,6 +188,8 @@ private final class UnansweredLook: TimerTarget {
         }
         loop.schedule(after: Self.interval, self)
     }
+
+    func timerDropped() { whenDone() }
 }
 
 /// Loops that still drain.

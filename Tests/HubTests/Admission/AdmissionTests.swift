@@ -69,6 +69,26 @@ struct AdmissionTests {
         #expect(bench.hub.sessions(of: "ann").isEmpty)
     }
 
+    @Test func `who is being checked when the hub begins to drain gets no session`() async throws {
+        let bench = try await DoorBench()
+        let ann = try bench.connect("/ws?token=ann")
+        ann.peer.stall()
+        let long = PreparedMessage(text: String(repeating: "x", count: 200_000))
+        bench.hub.send(long, to: bench.hub.sessions(of: "ann")[0])
+        bench.authenticator.hold()
+        let late = SimulatedClient(peer: try #require(bench.network.connect(to: bench.address)))
+        late.requestUpgrade("/ws?token=bob", subprotocol: "lines.1")
+        bench.network.run(for: .seconds(1))
+        bench.hub.beginDrain(deadline: .seconds(60)) {}
+        bench.network.run(for: .milliseconds(100))
+        bench.authenticator.release()
+        bench.network.run(for: .seconds(1))
+        #expect(ann.closeCode == nil, "the hub still waits for it")
+        #expect(!late.isUpgraded && bench.hub.sessionCount == 1)
+        let answer = String(decoding: late.peer.received, as: UTF8.self)
+        #expect(answer.hasPrefix("HTTP/1.1 503 "))
+    }
+
     @Test func `an authenticator that does not answer is not waited for`() async throws {
         let bench = try await DoorBench { $0.handshakeTimeout = .seconds(3) }
         bench.authenticator.hold()

@@ -103,6 +103,28 @@ struct HubServerTests {
         }
     }
 
+    @Test func `draining ends although a loop is shut down while a client is waited for`()
+        async throws
+    {
+        let bench = try await LineBench(loops: 1)
+        let client = try bench.join("ann", windowBytes: 4 << 10)
+        client.say("sub 1 a")
+        bench.network.run(for: .seconds(1))
+        let topic = try #require(bench.hub.existingTopic("a"))
+        client.peer.stall()
+        let text = String(repeating: "x", count: 10_000)
+        for _ in 0..<3 { topic.publish(Publication(HubMessage(text: text))) }
+        bench.network.run(for: .milliseconds(100))
+        let isDone = Mutex(false)
+        bench.hub.beginDrain(deadline: .seconds(600)) { isDone.withLock { $0 = true } }
+        bench.network.run(for: .seconds(1))
+        #expect(!isDone.withLock { $0 })
+        let loop = bench.hub.firstLoop
+        loop.execute { loop.shutDown() }
+        bench.network.run(for: .seconds(1))
+        #expect(isDone.withLock { $0 })
+    }
+
     @Test func `connections that are no sessions are counted, and bounded`() async throws {
         let bench = try await HubBench { $0.handshakesMax = 2 }
         let waiting = try (0..<3).map { _ in

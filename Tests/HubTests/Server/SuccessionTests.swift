@@ -57,6 +57,19 @@ struct SuccessionTests {
         #expect(stop.isDone)
     }
 
+    @Test func `nobody is waited for on a loop that is shut down meanwhile`() async throws {
+        let bench = try await LineBench(loops: 2)
+        for _ in 0..<4 { _ = try #require(bench.network.connect(to: bench.address)) }
+        bench.network.run(for: .milliseconds(10))
+        let stop = Stop(bench.hub, within: .seconds(600))
+        bench.network.run(for: .seconds(1))
+        #expect(!stop.isDone)
+        let loop = bench.hub.firstLoop
+        loop.execute { loop.shutDown() }
+        bench.network.run(for: .seconds(1))
+        #expect(stop.isDone)
+    }
+
     @Test func `an answered request is no reason to wait`() async throws {
         let bench = try await LineBench()
         let peer = try #require(bench.network.connect(to: bench.address))
