@@ -76,6 +76,26 @@ struct CampaignTests {
         #expect(reached(Recipients(.topic("nowhere"))) == [0, 0, 0, 0])
     }
 
+    @Test func `a long one keeps nothing of other topics, nor another campaign, waiting`()
+        async throws
+    {
+        let bench = try await LineBench(loops: 1)
+        let clients = try (0..<50).map { try bench.join("u\($0)") }
+        for (number, client) in clients.enumerated() {
+            client.say("sub 1 \(number % 2 == 0 ? "a" : "b")")
+        }
+        bench.network.run(for: .milliseconds(100))
+        let slow = bench.hub.campaign(news, to: Recipients(.topic("a")), rate: 1)
+        let fast = bench.hub.campaign(news, to: Recipients(.topic("b")), rate: 1_000)
+        let topic = try #require(bench.hub.topic("a"))
+        topic.publish(Publication(HubMessage(text: "now")))
+        bench.network.run(for: .milliseconds(200))
+        let inTopic = clients.enumerated().filter { $0.offset % 2 == 0 }.map(\.element)
+        #expect(inTopic.allSatisfy { $0.texts.contains { $0.hasSuffix(" now") } })
+        #expect(fast.progress.state == .finished && fast.progress.sent == 25)
+        #expect(slow.progress.state == .running && slow.progress.sent <= 1)
+    }
+
     @Test func `it ends with the hub's loops`() async throws {
         let bench = try await LineBench(loops: 1)
         _ = try bench.join("ann")
