@@ -7,16 +7,26 @@ import Testing
 
 @Suite("Signs of life to a service manager")
 struct ServiceWatchdogTests {
-    @Test func `signs come at the pace, for as long as every loop turns`() {
+    @Test func `signs come at the pace while all loops turn`() {
         let network = SimulatedNetwork()
         let loops = network.makeGroup(loops: 3).loops
         let signs = Mutex(0)
         ServiceWatchdog(every: .seconds(1), loops: loops) { signs.withLock { $0 += 1 } }.begin()
         network.run(for: .milliseconds(3_500))
         #expect(signs.withLock { $0 } == 4)
-        loops[1].execute { loops[1].shutDown() }
+    }
+
+    @Test func `a loop that is stuck holds the signs up`() {
+        let (network, stuck) = (SimulatedNetwork(), SimulatedNetwork())
+        let loops = network.makeGroup(loops: 1).loops + stuck.makeGroup(loops: 1).loops
+        let signs = Mutex(0)
+        ServiceWatchdog(every: .seconds(1), loops: loops) { signs.withLock { $0 += 1 } }.begin()
         network.run(for: .seconds(10))
-        #expect(signs.withLock { $0 } == 4, "a loop that does not turn ends them")
+        #expect(signs.withLock { $0 } == 0)
+        stuck.runUntilIdle()
+        #expect(signs.withLock { $0 } == 1)
+        network.run(for: .seconds(10))
+        #expect(signs.withLock { $0 } == 1)
     }
 
     @Test(
