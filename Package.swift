@@ -425,6 +425,7 @@ let package = Package(
             dependencies: [
                 "Hub", "HubHTTP", "HubTesting", "HubWorlds", "NetPoll", "NetPollTesting",
                 "PrometheusText", "WSFrame", "WSTransport",
+                .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -84,6 +84,10 @@ struct PushServer: AsyncParsableCommand {
         guard (1...256).contains(loops) else {
             throw ValidationError("--loops has to be from 1 to 256.")
         }
+        guard handover == nil || loops <= ListenerHandover.socketsMax else {
+            throw ValidationError(
+                "--handover is for at most \(ListenerHandover.socketsMax) loops.")
+        }
     }
 
     func run() async throws {

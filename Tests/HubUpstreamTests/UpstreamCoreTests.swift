@@ -138,6 +138,17 @@ struct UpstreamCoreTests {
         #expect(begun)
     }
 
+    @Test(arguments: [0, 1])
+    func `the bytes of a session are bounded at their edge, and no other's`(missing: Int) {
+        var bench = Bench { $0.bytesPerSessionMax = 2 * Self.bytes - missing }
+        let said = [bench.say("x"), bench.say("x"), bench.say("x", 1)]
+        #expect(said == [true, missing == 0, true])
+        _ = bench.core.next()
+        _ = bench.settle(.delivered)
+        let later = bench.say("x")
+        #expect(later)
+    }
+
     @Test func `one session cannot fill the queue, and what it loses shows in its numbers`() {
         var bench = Bench { $0.eventsPerSessionMax = 2 }
         let said = ["a", "b", "c"].map { bench.say($0) }

@@ -53,6 +53,38 @@ struct HandoverTests {
         await new.shutdown()
     }
 
+    @Test func `what is no listening socket is passed to nobody`() async throws {
+        let (old, new) = (try group(), try group())
+        let plain = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(plain) }
+        let handover = try await ListenerHandover.offer(at: path, on: old) { [plain] }
+        let error = await #expect(throws: SystemError.self) {
+            _ = try await ListenerHandover.inherit(from: path, on: new)
+        }
+        #expect(error?.code == EBUSY)
+        await handover.end()
+        await old.shutdown()
+        await new.shutdown()
+    }
+
+    @Test func `who comes while a server ends waits for that, and inherits nothing`() async throws {
+        let (old, new) = (try group(), try group())
+        let isAsked = AsyncStream<Void>.makeStream()
+        let handover = try await ListenerHandover.offer(at: path, on: old) {
+            isAsked.continuation.yield()
+            return []
+        }
+        let isPassed = await handover.passed {}
+        #expect(!isPassed)
+        async let inherited = ListenerHandover.inherit(from: path, on: new)
+        for await _ in isAsked.stream { break }
+        await handover.end()
+        let sockets = try await inherited
+        #expect(sockets.isEmpty)
+        await old.shutdown()
+        await new.shutdown()
+    }
+
     @Test func `who finds nobody at the path inherits nothing`() async throws {
         let group = try group()
         #expect(try await ListenerHandover.inherit(from: path, on: group).isEmpty)

@@ -43,6 +43,32 @@ struct ServiceNotificationTests {
         if !isAbstract { unlink(name) }
     }
 
+    @Test func `a state waits where the manager's queue is full`() async throws {
+        let name = "@netpoll-notify-\(UInt64.random(in: 0...(.max)))"
+        let manager = try Manager(name: "\0" + name.dropFirst())
+        let other = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        defer { close(other) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(("\0" + name.dropFirst()).utf8)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let isConnected = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(other, $0, socklen_t(2 + bytes.count)) == 0
+            }
+        }
+        try #require(isConnected)
+        while send(other, "x", 1, 0) == 1 {}
+        async let told: Void = ServiceNotification.send([.ready], to: name)
+        // The queue is emptied while the state waits, or before it is told.
+        var heard = ""
+        while heard != "READY=1" {
+            heard = manager.next()
+            await Task.yield()
+        }
+        try await told
+    }
+
     @Test(arguments: [
         ("/nonexistent/socket", ENOENT), ("vsock:2:1234", EAFNOSUPPORT), ("", EAFNOSUPPORT),
     ])

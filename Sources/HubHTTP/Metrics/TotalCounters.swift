@@ -17,12 +17,16 @@ package final class TotalCounters: Sendable {
     /// - Parameter totals: One for each counter, in their order.
     package func follow(_ totals: [UInt64]) {
         precondition(totals.count == counters.count, "\(totals.count) totals")
-        let before = reported.withLock { reported -> [UInt64] in
-            defer { reported = totals }
-            return reported
+        // Of two that report at once the one with the older totals may come last.
+        let grown = reported.withLock { reported -> [UInt64] in
+            let before = reported
+            for (index, total) in totals.enumerated() {
+                reported[index] = max(total, before[index])
+            }
+            return zip(reported, before).map { $0 - $1 }
         }
-        for (index, counter) in counters.enumerated() where totals[index] > before[index] {
-            counter.increment(by: Int64(totals[index] - before[index]))
+        for (counter, count) in zip(counters, grown) where count > 0 {
+            counter.increment(by: Int64(count))
         }
     }
 }

@@ -50,6 +50,7 @@ struct UpstreamCore<Session: Hashable & Sendable>: Sendable {
         var stage = Stage.idle
         /// The first of them is the one that is told.
         var entries: [Entry] = []
+        var bytes = 0
         /// Of the last event, dropped or not.
         var number: UInt64 = 0
         /// No event follows.
@@ -94,6 +95,7 @@ struct UpstreamCore<Session: Hashable & Sendable>: Sendable {
             return .dropped
         }
         lane.entries.append(Entry(event: event, bytes: bytes, since: now))
+        lane.bytes += bytes
         counts.waiting += 1
         counts.waitingBytes += bytes
         if lane.stage == .idle { makeReady(&lane, session) }
@@ -105,6 +107,7 @@ struct UpstreamCore<Session: Hashable & Sendable>: Sendable {
         return counts.waiting < limits.eventsMax - limits.eventsMax / 4
             && counts.waitingBytes + bytes <= limits.bytesMax
             && lane.entries.count < limits.eventsPerSessionMax
+            && lane.bytes + bytes <= limits.bytesPerSessionMax
     }
 
     /// The next event to be told, where there is one and not too many are.
@@ -152,6 +155,7 @@ struct UpstreamCore<Session: Hashable & Sendable>: Sendable {
         let entry = lane.entries.removeFirst()
         counts.waiting -= 1
         counts.waitingBytes -= entry.bytes
+        lane.bytes -= entry.bytes
         lane.backoff.reset()
         lane.stage = .idle
         if lane.entries.isEmpty {

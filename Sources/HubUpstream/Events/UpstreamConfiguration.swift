@@ -10,6 +10,9 @@ public struct UpstreamConfiguration: Sendable {
     /// Messages of one session that wait or are being told; beyond, its messages are dropped.
     /// Default 256.
     public var eventsPerSessionMax = 256
+    /// Bytes of the events of one session that wait or are being told; beyond, its messages are
+    /// dropped. Default 1 MiB.
+    public var bytesPerSessionMax = 1 << 20
     /// Sessions whose events are told at a time; of each one after the other. Default 32.
     public var inFlightMax = 32
     /// How long an event is told again and again before it is dropped. Default 5 minutes.
@@ -29,6 +32,7 @@ public struct UpstreamConfiguration: Sendable {
         precondition(eventsMax >= 4, "at most \(eventsMax) events")
         precondition(bytesMax > 0, "events of at most \(bytesMax) bytes")
         precondition(eventsPerSessionMax > 0, "at most \(eventsPerSessionMax) events of a session")
+        precondition(bytesPerSessionMax > 0, "at most \(bytesPerSessionMax) bytes of a session")
         precondition(inFlightMax > 0, "at most \(inFlightMax) sessions at a time")
         precondition(patience > .zero, "a patience of \(patience)")
         precondition(

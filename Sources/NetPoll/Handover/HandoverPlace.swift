@@ -18,6 +18,8 @@ final class HandoverPlace: Sendable {
     private struct State {
         var successor: ConnectionID?
         var held: [OpenFile] = []
+        /// The server ends without a successor: who asks now waits for that, and then listens itself.
+        var isEnding = false
     }
 
     /// Tells once that a successor has all sockets.
@@ -58,16 +60,17 @@ final class HandoverPlace: Sendable {
 
     private func pass(_ sockets: [Int32], to id: ConnectionID, on loop: EventLoop) {
         guard let connection = loop.connection(id) else { return }
+        // `end()` closes it.
+        if sockets.isEmpty, state.withLock({ $0.isEnding }) { return }
         guard sockets.count <= ListenerHandover.socketsMax, !sockets.isEmpty else {
             return refuse(connection)
         }
         do throws(SystemError) {
-            try hold(sockets)
-            for socket in sockets {
-                try connection.send(descriptor: socket, mark: HandoverByte.socket)
+            for file in try hold(sockets) {
+                try connection.send(descriptor: file.descriptor, mark: HandoverByte.socket)
             }
         } catch {
-            // Descriptors are exhausted: the successor hears of it, and this server goes on.
+            // Descriptors are exhausted, or the sockets closed: the successor hears of it.
             return refuse(connection)
         }
         let end = [HandoverByte.all]
@@ -75,13 +78,23 @@ final class HandoverPlace: Sendable {
         hasPassed.yield()
     }
 
-    private func hold(_ sockets: [Int32]) throws(SystemError) {
-        guard state.withLock({ $0.held.isEmpty }) else { return }
+    private func hold(_ sockets: [Int32]) throws(SystemError) -> [OpenFile] {
+        let known = state.withLock { $0.held }
+        guard known.isEmpty else { return known }
         var copies: [OpenFile] = []
-        for socket in sockets { copies.append(try OpenFile(duplicating: socket)) }
+        for socket in sockets {
+            let copy = try OpenFile(duplicating: socket)
+            // The number may be another file's by now: what does not listen is passed to nobody.
+            _ = try Socket.adoptListener(copy.descriptor)
+            copies.append(copy)
+        }
         let held = copies
         state.withLock { $0.held = held }
+        return held
     }
+
+    /// The server ends without a successor.
+    func beginEnding() { state.withLock { $0.isEnding = true } }
 
     /// A successor is gone: the next may ask.
     func gone(_ id: ConnectionID) {
@@ -93,7 +106,7 @@ final class HandoverPlace: Sendable {
     /// Lets go of the sockets; returns the successor's connection, for who ends it.
     func end() -> ConnectionID? {
         state.withLock { state in
-            defer { state = State() }
+            defer { state = State(isEnding: true) }
             return state.successor
         }
     }

@@ -47,7 +47,8 @@ public final class ListenerHandover: Sendable {
     ///   - path: The Unix socket's path; a file that nobody listens on any more is replaced.
     ///   - group: Whose loops do it.
     ///   - descriptors: The sockets to pass, at most ``socketsMax``: the caller's, and duplicated. Asked
-    ///     for when a successor asks.
+    ///     for when a successor asks, who gets none of more than that. Of one with a path the listener
+    ///     must not remove that (``Listener/Configuration/removesSocketFile``).
     /// - Returns: What tells of a successor.
     /// - Throws: ``SystemError``, for example EADDRINUSE where another server waits there.
     public static func offer(
@@ -68,7 +69,8 @@ public final class ListenerHandover: Sendable {
     ///
     /// - Parameter other: What else the server waits for, such as a signal; cancelled where a successor
     ///   was faster.
-    /// - Returns: Whether there is a successor, which now waits for ``end()``.
+    /// - Returns: Whether there is a successor, which now waits for ``end()``. Where there is none, and
+    ///   the server has closed its sockets, who asks from then on waits for ``end()`` and gets none.
     public func passed(before other: @escaping @Sendable () async -> Void) async -> Bool {
         await withTaskGroup(of: Bool.self) { waiting in
             waiting.addTask { [place] in
@@ -81,6 +83,7 @@ public final class ListenerHandover: Sendable {
             }
             let isSucceeded = await waiting.next() ?? false
             waiting.cancelAll()
+            if !isSucceeded { place.beginEnding() }
             return isSucceeded
         }
     }

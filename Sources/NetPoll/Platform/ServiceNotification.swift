@@ -92,6 +92,8 @@ public enum ServiceNotification {
             first == "@" ? .abstract(String(name.dropFirst())) : .unix(path: name)
         let descriptor = try Socket.open(address, SystemCall.datagramSocket, operation)
         defer { close(descriptor) }
+        // Sockets are made not to wait. A state is told once, and has to arrive.
+        if flags != SystemCall.withoutWaiting { _ = fcntl(descriptor, F_SETFL, 0) }
         let text = Array(states.map(\.line).joined(separator: "\n").utf8)
         let sent = Platform.withKernelAddress(address) {
             sendto(descriptor, text, text.count, flags, $0, $1)

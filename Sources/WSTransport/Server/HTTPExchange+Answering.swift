@@ -211,6 +211,7 @@ extension HTTPExchange {
         let bytes = response.encoded(
             for: pending?.request, .close, date: shard.date(at: connection.loop.now))
         connection.write(bytes.span.bytes)
+        noteAnswered()
         forgetPending()
         end(connection)
     }

@@ -59,6 +59,9 @@ public final class WebSocketServer: Sendable {
 
     /// Starts to serve at `address`; may be called for several.
     ///
+    /// The file of a Unix socket stays, for a successor may go on listening there; whoever listens next
+    /// replaces one on which nobody does.
+    ///
     /// - Returns: The address, with the port the kernel chose where 0 was asked for.
     /// - Throws: ``/NetPoll/SystemError``, for example EADDRINUSE or EACCES.
     @discardableResult
@@ -89,6 +92,8 @@ public final class WebSocketServer: Sendable {
 
     private var listening: Listener.Configuration {
         var settings = Listener.Configuration()
+        // A successor, or a service manager, may go on listening there.
+        settings.removesSocketFile = false
         settings.backlog = configuration.backlog
         settings.exhaustion = configuration.exhaustion
         settings.limits = configuration.connection

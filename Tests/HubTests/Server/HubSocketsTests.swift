@@ -1,5 +1,7 @@
 import Glibc
 import Hub
+import HubWorlds
+import Logging
 import NetPoll
 import NetPollTesting
 import Testing
@@ -15,5 +17,26 @@ struct HubSocketsTests {
         #expect(sockets != nil && fcntl(descriptor, F_GETFD) >= 0)
         sockets = nil
         #expect(fcntl(descriptor, F_GETFD) == -1)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a path where a successor may listen stays when the hub ends, and is listened on again`()
+        async throws
+    {
+        let path = "/tmp/hub-sockets-\(UInt64.random(in: 0...(.max)))"
+        defer { unlink(path) }
+        for _ in 0..<2 {
+            var configuration = EventLoopGroup.Configuration()
+            configuration.loops = 1
+            let group = try EventLoopGroup(configuration: configuration)
+            let hub = HubServer(
+                group: group, application: LineApplication(),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            try await hub.listen(on: .unix(path: path))
+            await hub.stopAccepting()
+            await hub.drain(deadline: .seconds(5))
+            await group.shutdown()
+            #expect(access(path, F_OK) == 0)
+        }
     }
 }

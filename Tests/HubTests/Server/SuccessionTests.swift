@@ -85,6 +85,17 @@ struct SuccessionTests {
         #expect(text.ranges(of: "HTTP/1.1 200 OK").count == 2)
     }
 
+    @Test func `a client that was refused and does not go is no reason to wait`() async throws {
+        let bench = try await LineBench()
+        let peer = try #require(bench.network.connect(to: bench.address))
+        peer.send(Array("NONSENSE\r\n\r\n".utf8))
+        bench.network.run(for: .milliseconds(100))
+        #expect(String(decoding: peer.received, as: UTF8.self).contains("400"))
+        let stop = Stop(bench.hub, within: .seconds(5))
+        bench.network.run(for: .milliseconds(100))
+        #expect(stop.isDone)
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `a hub whose loops have ended has nobody to wait for`() async throws {
         let group = try EventLoopGroup()
