@@ -18,7 +18,8 @@ class Server:
     load: tuple[str, ...] = ()  # what the load generator is told besides, to speak as it does
 
     def shown_command(self) -> str:
-        return " ".join([Path(self.command[0]).name, *self.command[1:]]).replace("{port}", "PORT")
+        here = f"{Path(__file__).resolve().parent.parent.parent}/"
+        return " ".join([Path(self.command[0]).name, *self.command[1:]]).replace("{port}", "PORT").replace(here, "")
 
 
 class Running:
