@@ -59,8 +59,13 @@ struct ServiceNotificationTests {
         }
         try #require(isConnected)
         while send(other, "x", 1, 0) == 1 {}
-        async let told: Void = ServiceNotification.send([.ready], to: name)
-        // The queue is emptied while the state waits, or before it is told.
+        let begun = AsyncStream<Void>.makeStream()
+        async let told: Void = {
+            begun.continuation.yield()
+            try ServiceNotification.send([.ready], to: name)
+        }()
+        for await _ in begun.stream { break }
+        // The queue is emptied while the state waits.
         var heard = ""
         while heard != "READY=1" {
             heard = manager.next()
