@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from websockets.asyncio.client import connect
@@ -84,12 +85,36 @@ class Sending(threading.Thread):
                 self.problems[f"{type(error).__name__}: {error}"] += 1
 
 
+def succeedable(context: Context, product: str, arguments: list[str], **settings) -> Server:
+    """A server that has begun to wait for its successor, which it does a moment after it accepts."""
+    server = context.server(product, *arguments, **settings)
+    until_waiting(server, arguments)
+    return server
+
+
+def until_waiting(server: Server, arguments: list[str]) -> None:
+    path = Path(arguments[arguments.index("--handover") + 1])
+    until(path.exists, lambda: f"nobody waits for a successor:\n{server.log()}")
+
+
+def until_logged(server: Server, words: str) -> None:
+    until(lambda: words in server.log(), lambda: f"{words!r} is not in the log:\n{server.log()}")
+
+
+def until(condition: Callable[[], bool], problem: Callable[[], str]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        expect(time.monotonic() < deadline, problem())
+        time.sleep(0.01)
+
+
 async def succeed(context: Context, old: Server, product: str, arguments: list[str], environment: dict[str, str]) -> Server:
     """Starts the next server, on the port of the last, and waits until the last has ended."""
     new = Server.start(context.command(product), arguments, port=old.port, environment=environment)
     context.servers.append(new)
     status = await asyncio.to_thread(old.process.wait, 30)
     expect(status == 0, f"the old server ended with {status}:\n{old.log()}")
+    await asyncio.to_thread(until_waiting, new, arguments)
     return new
 
 
@@ -111,7 +136,7 @@ async def everything_kept(port: int, user: str) -> set[int]:
 async def push(context: Context, folder: Path) -> None:
     arguments = ["--trust-names", "--store", str(folder / "push.sqlite"), "--handover", str(folder / "push.socket")]
     environment = {"PUSH_API_KEYS": KEY}
-    server = context.server("push-server", *arguments, environment=environment)
+    server = succeedable(context, "push-server", arguments, environment=environment)
     url = server.url("/ws")
 
     async def welcomed(number: int) -> None:
@@ -151,7 +176,7 @@ async def push(context: Context, folder: Path) -> None:
 async def chat(context: Context, folder: Path) -> None:
     """People who are in the chat hear of the end, and find the room as it was."""
     arguments = ["--store", str(folder / "chat.sqlite"), "--handover", str(folder / "chat.socket")]
-    server = context.server("chat-server", *arguments)
+    server = succeedable(context, "chat-server", arguments)
     url = server.url(PATH)
     ada = await ChatClient.enter(url, "Ada", "lobby")
     await ada.say("before")
@@ -180,7 +205,7 @@ async def chat(context: Context, folder: Path) -> None:
 def nobody_to_succeed(context: Context, folder: Path) -> None:
     """Without a predecessor, and behind one that crashed, a server just starts."""
     arguments = ["--trust-names", "--handover", str(folder / "alone.socket")]
-    first = context.server("push-server", *arguments, environment={"PUSH_API_KEYS": KEY})
+    first = succeedable(context, "push-server", arguments, environment={"PUSH_API_KEYS": KEY})
     first.process.kill()
     first.process.wait()
     expect((folder / "alone.socket").exists(), "the crash left no file, so nothing is checked")
@@ -207,19 +232,12 @@ def asked(port: int, count: int, answers: list[object]) -> threading.Thread:
     return thread
 
 
-def until_logged(server: Server, words: str) -> None:
-    deadline = time.monotonic() + 20
-    while words not in server.log():
-        expect(time.monotonic() < deadline, f"{words!r} is not in the log:\n{server.log()}")
-        time.sleep(0.01)
-
-
 def successor_dies(context: Context, folder: Path) -> None:
     """A successor that is killed while its predecessor drains: one that comes beside it is sent away, the next one takes
     over in its place, and nobody is refused meanwhile."""
     arguments = ["--trust-names", "--store", str(folder / "dies.sqlite"), "--handover", str(folder / "dies.socket")]
     environment = {"PUSH_API_KEYS": KEY}
-    old = context.server("push-server", *arguments, environment=environment)
+    old = succeedable(context, "push-server", arguments, environment=environment)
 
     def successor() -> Server:
         server = Server.start(context.command("push-server"), arguments, port=old.port, environment=environment)
@@ -269,7 +287,8 @@ def stranger(context: Context, folder: Path) -> None:
         context.note("no other user to be")
         return
     path = folder / "mine.socket"
-    server = context.server("push-server", "--trust-names", "--handover", str(path), environment={"PUSH_API_KEYS": KEY})
+    arguments = ["--trust-names", "--handover", str(path)]
+    server = succeedable(context, "push-server", arguments, environment={"PUSH_API_KEYS": KEY})
     folder.chmod(0o755)
     path.chmod(0o777)
     done = subprocess.run(

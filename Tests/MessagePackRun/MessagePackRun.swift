@@ -26,8 +26,8 @@ struct MessagePackRun {
     }
 
     private static func rewritten(_ input: [UInt8]) throws(MessagePackError) -> [UInt8]? {
-        // Others look at the length of bytes only once they are there.
-        var reader = MessagePackReader(limits: .init(bytesMax: .max))
+        // As deep as msgpack goes, which looks at the length of bytes only once they are there.
+        var reader = MessagePackReader(limits: .init(depthMax: 1_024, bytesMax: .max))
         var writer = MessagePackWriter()
         var cursor = 0
         let bytes = input.span.bytes
