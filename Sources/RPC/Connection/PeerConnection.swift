@@ -293,6 +293,9 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         }
     }
 
+    /// The peer has called something, or can be told to go elsewhere.
+    var hasCalled: Bool { core.lastIncoming > 0 || core.peer != nil }
+
     /// Takes no more calls; ends the connection when those that run are over.
     func drain() {
         guard !isClosed else { return }

@@ -79,6 +79,14 @@ final class RPCServerShard: TimerTarget {
 
     var connections: [RPCConnection] { peers.values.map { RPCConnection($0) } }
 
+    /// Whether a client is here that has called nothing yet, and cannot be told to go elsewhere.
+    var awaitsFirstCall: Bool { peers.values.contains { !$0.hasCalled } }
+
+    /// Tells when nobody is here who has called nothing yet, or `patience` is over.
+    func whenAllCalled(within patience: Duration, _ whenDone: @escaping @Sendable () -> Void) {
+        FirstCallLook(self, until: loop.now + patience, whenDone).timerFired(.none, on: loop)
+    }
+
     private func ended(_ peer: PeerConnection) {
         peers[ObjectIdentifier(peer)] = nil
         ages.removeValue(forKey: ObjectIdentifier(peer))?.stop()
