@@ -1,3 +1,4 @@
+import Hub
 import HubHTTP
 import HubRPC
 import NetPoll
@@ -18,11 +19,20 @@ struct Backend {
         server = RPCServer(group: group, handlers: handlers, configuration: configuration)
     }
 
-    /// Begins to serve, and says where.
-    func listen(on address: SocketAddress) async throws {
-        print("push-server answers RPC on \(try await server.listen(on: address))")
+    /// Begins to serve, on those of `sockets` that have its port or else on `address`, and says where.
+    func listen(on address: SocketAddress, of sockets: HubSockets) async throws {
+        let own = sockets.share(port: address.port ?? 0) { [server] in
+            await server.listenerDescriptors()
+        }
+        let bound =
+            own.isEmpty
+            ? try await server.listen(on: address) : try await server.listen(adopting: own)
+        print("push-server answers RPC on \(bound)")
     }
 
-    /// Lets the calls that run end.
-    func drain() async { await server.drain(deadline: .seconds(5)) }
+    /// Lets who came last call, and the calls that run end.
+    func drain() async {
+        await server.stopAccepting()
+        await server.drain(deadline: .seconds(5))
+    }
 }

@@ -33,9 +33,9 @@ struct PushServer: AsyncParsableCommand {
             with HS256 and the key of --token-key-file, as Authorization: Bearer or ?token=…; with \
             --trust-names instead they just say ?user=…&device=…
 
-            Takes the sockets that a service manager passes in place of --host and --port, and tells \
-            it when it is ready. Ends with SIGINT or SIGTERM, or when another push-server with the same \
-            --handover takes its sockets over.
+            Takes the sockets that a service manager passes in place of --host and --port, and one with \
+            the port of --rpc-port for that; tells it when it is ready. Ends with SIGINT or SIGTERM, or \
+            when another push-server with the same --handover takes its sockets over.
             """)
 
     @Option(help: "The numeric address to listen on.")
@@ -84,9 +84,10 @@ struct PushServer: AsyncParsableCommand {
         guard (1...256).contains(loops) else {
             throw ValidationError("--loops has to be from 1 to 256.")
         }
-        guard handover == nil || loops <= ListenerHandover.socketsMax else {
+        let loopsMax = ListenerHandover.socketsMax / (rpcPort == nil ? 1 : 2)
+        guard handover == nil || loops <= loopsMax else {
             throw ValidationError(
-                "--handover is for at most \(ListenerHandover.socketsMax) loops.")
+                "--handover is for at most \(loopsMax) loops, each with a socket for every port.")
         }
     }
 
@@ -137,7 +138,7 @@ struct PushServer: AsyncParsableCommand {
         api.serve(hub)
         page?.serve(hub)
         let backend = rpcPort.map { _ in Backend(api, on: group) }
-        try await backend?.listen(on: SocketAddress(host: host, port: rpcPort ?? 0))
+        try await backend?.listen(on: SocketAddress(host: host, port: rpcPort ?? 0), of: sockets)
         let service = HubService(
             hub, on: try SocketAddress(host: host, port: port), sockets: sockets,
             drainingWithin: .seconds(5), reconnectingWithin: .seconds(2)

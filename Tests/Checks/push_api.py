@@ -99,6 +99,10 @@ def endings(context: Context) -> None:
         (["--trust-names"], {"PUSH_API_KEYS": "short"}, "16"),
         (["--trust-names", "--api-key-file", "/nonexistent"], {}, "cannot be read"),
         (["--trust-names", "--trust", "nobody"], {"PUSH_API_KEYS": KEY}, "--trust: "),
+        (
+            ["--trust-names", "--handover", "/nonexistent", "--rpc-port", "0", "--loops", "33"], {"PUSH_API_KEYS": KEY},
+            "at most 32 loops",
+        ),
     ):
         done = subprocess.run([program, "--port", "0", *arguments], env=environment, capture_output=True, text=True, timeout=30)
         expect(done.returncode != 0 and words in done.stderr, f"{arguments}: {done.returncode} {done.stderr}")

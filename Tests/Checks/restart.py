@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """push-server and chat-server are succeeded by new processes, time and again, while clients connect without pause and
-programs push: nobody is refused or cut off before an answer, and nothing that was accepted is lost."""
+programs push, by HTTP and by RPC: nobody is refused or cut off before an answer, and nothing that was accepted is lost."""
 
 import asyncio
 import http.client
@@ -17,10 +17,11 @@ from pathlib import Path
 
 from websockets.asyncio.client import connect
 
+from support import backend
 from support.chat import PATH, ChatClient
 from support.check import Context, expect, run
 from support.raw_websocket import RawConnection
-from support.servers import Server
+from support.servers import Server, free_port
 
 KEY = "a-key-of-the-restart-check"
 CLIENTS = 24
@@ -64,25 +65,34 @@ class Sending(threading.Thread):
         super().__init__()
         self.port = port
         self.user = user
+        self.body = {"user": user, "data": {"a": 1}}
         self.accepted: list[int] = []
         self.problems: Counter[str] = Counter()
         self.ended = threading.Event()
 
     def run(self) -> None:
-        body = json.dumps({"user": self.user, "data": {"a": 1}})
         while not self.ended.wait(0.01):
             try:
-                connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-                connection.request("POST", "/api/v1/send", body, {"X-API-Key": KEY, "Connection": "close"})
-                answer = connection.getresponse()
-                text = answer.read()
-                connection.close()
-                if answer.status == 201:
-                    self.accepted.append(json.loads(text)["id"])
-                else:
-                    self.problems[f"status {answer.status}"] += 1
+                self.accepted.append(self.send())
             except Exception as error:  # noqa: BLE001 - whatever it was, this request was not served
                 self.problems[f"{type(error).__name__}: {error}"] += 1
+
+    def send(self) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("POST", "/api/v1/send", json.dumps(self.body), {"X-API-Key": KEY, "Connection": "close"})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        if answer.status != 201:
+            raise RuntimeError(f"status {answer.status}")
+        return json.loads(text)["id"]
+
+
+class Calling(Sending):
+    """The same by RPC."""
+
+    def send(self) -> int:
+        return backend.call(self.port, KEY, "Send", self.body)["id"]
 
 
 def succeedable(context: Context, product: str, arguments: list[str], **settings) -> Server:
@@ -135,6 +145,8 @@ async def everything_kept(port: int, user: str) -> set[int]:
 
 async def push(context: Context, folder: Path) -> None:
     arguments = ["--trust-names", "--store", str(folder / "push.sqlite"), "--handover", str(folder / "push.socket")]
+    rpc_port = free_port()
+    arguments += ["--rpc-port", str(rpc_port)]
     environment = {"PUSH_API_KEYS": KEY}
     server = succeedable(context, "push-server", arguments, environment=environment)
     url = server.url("/ws")
@@ -148,6 +160,7 @@ async def push(context: Context, folder: Path) -> None:
                 raise RuntimeError(f"{said} instead of a welcome")
 
     senders = [Sending(server.port, f"kept-{number}") for number in range(SENDERS)]
+    senders += [Calling(rpc_port, f"called-{number}") for number in range(SENDERS)]
     for sender in senders:
         sender.start()
     async with Connecting(welcomed) as connecting:

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """push-server and chat-server as systemd starts them: sockets passed, readiness, life and the end notified, a restart
-during which the port stays open; and the files of Examples/systemd, as the article has them, read by hand and, where that
+during which the ports stay open; and the files of Examples/systemd, as the article has them, read by hand and, where that
 is installed, by systemd-analyze."""
 
 import configparser
+import fcntl
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import requests
 
+from support import backend
 from support.check import ROOT, Context, expect, run
 from support.servers import Server
 
@@ -39,11 +41,11 @@ DIRECTIVES = {
 
 
 class Manager:
-    """What of a service manager the servers see: a socket that it listens on, and one that it is told things by."""
+    """What of a service manager the servers see: sockets that it listens on, and one that it is told things by."""
 
     def __init__(self, folder: Path):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.port = self.listener.getsockname()[1]
+        self.listeners = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in range(2)]
+        self.port, self.rpc_port = (listener.getsockname()[1] for listener in self.listeners)
         self.name = str(folder / "notify")
         self.told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.told.bind(self.name)
@@ -51,20 +53,28 @@ class Manager:
         self.signs = 0
 
     def start(self, context: Context, product: str, *arguments: str, watches: bool = True) -> Server:
-        """Starts a server with the listener as descriptor 3, and waits until it says that it is ready."""
-        descriptor = self.listener.fileno()
+        """Starts a server with the listeners from descriptor 3 on, the second one for RPC where the server has that, and
+        waits until it says that it is ready."""
+        used = 1
+        if product == "push-server":
+            used, arguments = 2, (*arguments, "--rpc-port", str(self.rpc_port))
+        # Numbers beyond those that they are to have.
+        descriptors = [fcntl.fcntl(listener, fcntl.F_DUPFD, 100) for listener in self.listeners[:used]]
+        passed = " ".join(f"{3 + index}<&{descriptor}" for index, descriptor in enumerate(descriptors))
         # LISTEN_PID is the server's own, which only that process knows before the server runs in it.
-        script = f'LISTEN_PID=$$ exec "$@" 3<&{descriptor}'
+        script = f'LISTEN_PID=$$ exec "$@" {passed}'
         command = ["bash", "-c", script, "bash", str(Path(context.options.bin) / product), *arguments]
-        environment = {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "web", "NOTIFY_SOCKET": self.name, "PUSH_API_KEYS": KEY}
+        environment = {"LISTEN_FDS": str(used), "NOTIFY_SOCKET": self.name, "PUSH_API_KEYS": KEY}
+        environment["LISTEN_FDNAMES"] = ":".join(["push-server.socket"] * used)
         if watches:
             environment["WATCHDOG_USEC"] = f"{WATCHDOG_SECONDS * 1e6:.0f}"
         handle, log_path = tempfile.mkstemp(suffix=".log")
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=handle, stderr=handle, env={**os.environ, **environment},
-            pass_fds=[descriptor],
+            pass_fds=descriptors,
         )
-        os.close(handle)
+        for descriptor in (handle, *descriptors):
+            os.close(descriptor)
         server = Server(process, self.port, log_path)
         context.servers.append(server)
         expect(self.next() == "READY=1", "the server does not say that it is ready")
@@ -96,7 +106,8 @@ class Manager:
         expect(server.process.wait(20) == 0, f"the server ended with {server.process.returncode}:\n{server.log()}")
 
     def close(self) -> None:
-        self.listener.close()
+        for listener in self.listeners:
+            listener.close()
         self.told.close()
 
 
@@ -128,6 +139,22 @@ def asks(port: int, count: int, answers: list[int]) -> threading.Thread:
     return thread
 
 
+def calls(port: int, count: int, problems: list[str]) -> threading.Thread:
+    """As `asks`, by RPC."""
+
+    def work() -> None:
+        for _ in range(count):
+            try:
+                backend.call(port, KEY, "Sessions", {})
+            except (OSError, RuntimeError) as error:
+                problems.append(f"{type(error).__name__}: {error}")
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
 def restarts(context: Context, folder: Path, product: str, *arguments: str) -> None:
     manager = Manager(folder)
     server = manager.start(context, product, *arguments)
@@ -135,12 +162,16 @@ def restarts(context: Context, folder: Path, product: str, *arguments: str) -> N
     expect(requests.get(f"http://127.0.0.1:{manager.port}/readyz").status_code == 200, "it does not serve the passed socket")
     answers: list[int] = []
     thread = asks(manager.port, 200, answers)
+    problems: list[str] = []
+    caller = calls(manager.rpc_port, 200 if product == "push-server" else 0, problems)
     for _ in range(2):
         time.sleep(0.2)
         manager.stop(server)
         server = manager.start(context, product, *arguments)
     thread.join(60)
     expect(answers.count(200) == 200, f"{answers.count(200)} of 200 requests were answered during two restarts")
+    caller.join(60)
+    expect(not problems, f"of 200 calls not all were answered: {problems}")
     manager.stop(server)
     signs_of_life(context, manager, product, *arguments)
     manager.close()

@@ -17,20 +17,27 @@ import Synchronization
 ///
 /// <doc:RestartingWithoutARefusal> tells what happens between the two servers.
 public final class HubSockets: Sendable {
-    /// Those that nothing listens on yet.
-    private let taken: Mutex<[Int32]>
+    private struct State {
+        /// Those that nothing listens on yet; a predecessor's hub's come first.
+        var taken: [Int32]
+        var isInherited = false
+        /// Of the servers beside the hub.
+        var shared: [@Sendable () async -> [Int32]] = []
+    }
+
+    private let state: Mutex<State>
     private let path: String?
     private let group: EventLoopGroup
     private let handover = Mutex<ListenerHandover?>(nil)
 
-    private init(_ taken: [Int32], handover path: String?, on group: EventLoopGroup) {
-        self.taken = Mutex(taken)
+    private init(_ state: State, handover path: String?, on group: EventLoopGroup) {
+        self.state = Mutex(state)
         self.path = path
         self.group = group
     }
 
     deinit {
-        for socket in taken.withLock({ $0 }) { _ = OpenFile(adopting: socket) }
+        for socket in state.withLock({ $0.taken }) { _ = OpenFile(adopting: socket) }
     }
 
     /// Takes the sockets that there are: those of a service manager; or else those of the server that
@@ -52,11 +59,44 @@ public final class HubSockets: Sendable {
         _ activated: [SocketActivation.Descriptor] = [], handover path: String? = nil,
         on group: EventLoopGroup, within patience: Duration = .seconds(60)
     ) async throws(SystemError) -> HubSockets {
-        var taken = activated.map(\.descriptor)
-        if taken.isEmpty, let path {
-            taken = try await ListenerHandover.inherit(from: path, on: group, within: patience)
+        var state = State(taken: activated.map(\.descriptor))
+        if state.taken.isEmpty, let path {
+            state.taken = try await ListenerHandover.inherit(
+                from: path, on: group, within: patience)
+            state.isInherited = true
         }
-        return HubSockets(taken, handover: path, on: group)
+        return HubSockets(state, handover: path, on: group)
+    }
+
+    /// Gives those of the sockets that listen on `port` to a server beside the hub, and passes that
+    /// server's on to a successor with the hub's. To be called before ``listen(_:on:)``.
+    ///
+    /// ```swift
+    /// let own = sockets.share(port: 4000) { await calls.listenerDescriptors() }
+    /// if own.isEmpty {
+    ///     try await calls.listen(on: address)
+    /// } else {
+    ///     try await calls.listen(adopting: own)
+    /// }
+    /// ```
+    ///
+    /// Such a server stops accepting between ``serve(_:drainingWithin:reconnectingWithin:until:)`` and
+    /// ``letGo()``.
+    ///
+    /// - Parameters:
+    ///   - port: Where the server listens; for 0, a port of the system's choice, there are none.
+    ///   - descriptors: The server's sockets, asked for when a successor asks. With the hub's they are at
+    ///     most `ListenerHandover.socketsMax`.
+    /// - Returns: The sockets, the caller's to adopt or close; none where it has to listen by itself.
+    public func share(
+        port: UInt16, descriptors: @escaping @Sendable () async -> [Int32]
+    ) -> [Int32] {
+        state.withLock { state in
+            state.shared.append(descriptors)
+            let own = state.taken.filter { ListeningPort.of($0) == port }
+            state.taken.removeAll { own.contains($0) }
+            return own
+        }
     }
 
     /// Lets the hub listen on the sockets, or on `address` where there were none; waits for a successor
@@ -68,22 +108,39 @@ public final class HubSockets: Sendable {
     public func listen(
         _ hub: HubServer, on address: SocketAddress
     ) async throws(SystemError) -> SocketAddress {
-        let sockets = taken.withLock { taken in
-            defer { taken = [] }
-            return taken
-        }
+        let (sockets, shared) = takeOwn()
         let bound =
             sockets.isEmpty
             ? try await hub.listen(on: address) : try await hub.listen(adopting: sockets)
         if let path {
             let offer = try await ListenerHandover.offer(at: path, on: group) { [weak hub] in
-                await hub?.listenerDescriptors() ?? []
+                var found = await hub?.listenerDescriptors() ?? []
+                // A hub that ends passes nothing on, and neither do those beside it.
+                guard !found.isEmpty else { return [] }
+                for descriptors in shared { found += await descriptors() }
+                return found
             }
             handover.withLock { $0 = offer }
         }
         try ServiceNotification.send(.ready)
         ServiceNotification.keepAlive(on: group)
         return bound
+    }
+
+    /// The hub's own sockets. What else a predecessor passed is closed: it had a server beside its hub that
+    /// this one lacks.
+    private func takeOwn() -> (sockets: [Int32], shared: [@Sendable () async -> [Int32]]) {
+        state.withLock { state in
+            var own = state.taken
+            state.taken = []
+            if state.isInherited, let first = own.first {
+                let port = ListeningPort.of(first)
+                let strays = own.filter { ListeningPort.of($0) != port }
+                own.removeAll { strays.contains($0) }
+                for socket in strays { _ = OpenFile(adopting: socket) }
+            }
+            return (own, state.shared)
+        }
     }
 
     /// Serves until `stop` returns or a successor has the sockets, then stops accepting
