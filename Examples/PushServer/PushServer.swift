@@ -68,6 +68,9 @@ struct PushServer: AsyncParsableCommand {
     @Option(help: "A proxy's address or range, whose X-Forwarded-For is believed; may be repeated.")
     var trust: [String] = []
 
+    @Flag(help: "Trusted proxies use the PROXY protocol instead of X-Forwarded-For.")
+    var proxyProtocol = false
+
     @Option(
         help: "Where servers succeed each other: a Unix socket's path that nobody else may write.")
     var handover: String?
@@ -88,6 +91,9 @@ struct PushServer: AsyncParsableCommand {
         guard handover == nil || loops <= loopsMax else {
             throw ValidationError(
                 "--handover is for at most \(loopsMax) loops, each with a socket for every port.")
+        }
+        guard !proxyProtocol || !trust.isEmpty else {
+            throw ValidationError("--proxy-protocol is of no use without --trust.")
         }
     }
 
@@ -168,7 +174,9 @@ struct PushServer: AsyncParsableCommand {
     private func proxies() throws -> TrustedProxies? {
         trust.isEmpty
             ? nil
-            : TrustedProxies(try trust.map { try AddressRange($0) }, source: .forwardedFor)
+            : TrustedProxies(
+                try trust.map { try AddressRange($0) },
+                source: proxyProtocol ? .proxyProtocol : .forwardedFor)
     }
 
     private static func log(to logger: Logger) -> WebSocketServer.AccessLog {

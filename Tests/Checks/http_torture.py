@@ -50,8 +50,8 @@ TABLE: list[tuple[str, bytes, list[tuple[int, bytes] | int], bool]] = [
 
 
 class Client:
-    def __init__(self, port: int):
-        self.socket = socket.create_connection(("127.0.0.1", port), 10)
+    def __init__(self, port: int, source: str = "127.0.0.1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), 10, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
         self.ended = False

@@ -99,6 +99,7 @@ def endings(context: Context) -> None:
         (["--trust-names"], {"PUSH_API_KEYS": "short"}, "16"),
         (["--trust-names", "--api-key-file", "/nonexistent"], {}, "cannot be read"),
         (["--trust-names", "--trust", "nobody"], {"PUSH_API_KEYS": KEY}, "--trust: "),
+        (["--trust-names", "--proxy-protocol"], {"PUSH_API_KEYS": KEY}, "no use without --trust"),
         (
             ["--trust-names", "--handover", "/nonexistent", "--rpc-port", "0", "--loops", "33"], {"PUSH_API_KEYS": KEY},
             "at most 32 loops",
