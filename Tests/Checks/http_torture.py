@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""HTTP/1.1 over raw sockets against http-demo: pipelining, split and joined packets, bodies, framing that must be
+"""HTTP/1.1 over raw sockets against http-demo and a hub: pipelining, split and joined packets, bodies, framing that must be
 refused, header floods, slow clients, HEAD, 100-continue, HTTP/1.0, absolute targets; then requests' and curl's word."""
 
 import shutil
 import socket
 import subprocess
 import time
+from dataclasses import dataclass
 
 import requests
 
@@ -14,39 +15,65 @@ from support.check import Context, expect, run
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 ECHO = b"POST /echo HTTP/1.1\r\nHost: h\r\n"
 ROOT = (200, b"http-demo\n")
+KEY = "a-key-of-the-torture-check"
 
-# What is sent, what is answered, and whether the connection is closed behind it.
-TABLE: list[tuple[str, bytes, list[tuple[int, bytes] | int], bool]] = [
-    ("one request", GET, [ROOT], False),
-    ("three pipelined", GET * 3, [ROOT] * 3, False),
-    ("close asked for", b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + GET, [ROOT], True),
-    ("HTTP/1.0", b"GET / HTTP/1.0\r\n\r\n" + GET, [ROOT], True),
-    ("HTTP/1.0 kept alive", b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + GET, [ROOT, ROOT], False),
-    ("absolute form", b"GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", [ROOT], False),
-    ("counted body", ECHO + b"Content-Length: 5\r\n\r\nhello" + GET, [(200, b"hello"), ROOT], False),
-    (
-        "chunked body", ECHO + b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nT: v\r\n\r\n" + GET,
-        [(200, b"hello"), ROOT], False,
-    ),
-    ("body nobody wants", b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello" + GET, [405, ROOT], False),
-    ("over-long body", ECHO + b"Content-Length: 1048577\r\n\r\n" + b"x" * 4096, [413], True),
-    ("over-long chunk", ECHO + b"Transfer-Encoding: chunked\r\n\r\n100001\r\n", [413], True),
-    ("order kept behind a task", b"GET /later/80 HTTP/1.1\r\nHost: h\r\n\r\n" + GET, [(200, b"after 80 ms\n"), ROOT], False),
-    ("no Host", b"GET / HTTP/1.1\r\n\r\n" + GET, [400], True),
-    ("two lengths", ECHO + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!" + GET, [400], True),
-    ("length and coding", ECHO + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + GET, [400], True),
-    ("coding and length", ECHO + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + GET, [400], True),
-    ("unknown coding", ECHO + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + GET, [501], True),
-    ("space before colon", ECHO + b"Content-Length : 5\r\n\r\nhello", [400], True),
-    ("folded line", b"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", [400], True),
-    ("bare LF", b"GET / HTTP/1.1\nHost: h\n\n", [400], True),
-    ("chunk with bare LF", ECHO + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n" + GET, [400], True),
-    ("header flood", b"GET / HTTP/1.1\r\nHost: h\r\n" + b"A: b\r\n" * 200, [431], True),
-    ("endless header", b"GET / HTTP/1.1\r\nHost: h\r\nA: " + b"b" * 20_000, [431], True),
-    ("endless target", b"GET /" + b"b" * 20_000, [414], True),
-    ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [505], True),
-    ("garbage", bytes(range(1, 32)), [400], True),
-]
+Answer = tuple[int, bytes] | int
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A server, and what it answers."""
+
+    port: int
+    # A path, and the answer to GET.
+    path: bytes
+    root: Answer
+    # How a request with a body begins, and the answer to the body "hello".
+    post: bytes
+    hello: Answer
+    # A request that takes its time, and its answer.
+    task: bytes
+    done: Answer
+
+    @property
+    def get(self) -> bytes:
+        return b"GET " + self.path + b" HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
+def rows(edge: Edge) -> list[tuple[str, bytes, list[Answer], bool]]:
+    """What is sent, what is answered, and whether the connection is closed behind it."""
+    path, get, root, post, hello = edge.path, edge.get, edge.root, edge.post, edge.hello
+    return [
+        ("one request", get, [root], False),
+        ("three pipelined", get * 3, [root] * 3, False),
+        ("close asked for", b"GET " + path + b" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n" + get, [root], True),
+        ("HTTP/1.0", b"GET " + path + b" HTTP/1.0\r\n\r\n" + get, [root], True),
+        ("HTTP/1.0 kept alive", b"GET " + path + b" HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + get, [root, root], False),
+        ("absolute form", b"GET http://h" + path + b" HTTP/1.1\r\nHost: h\r\n\r\n", [root], False),
+        ("counted body", post + b"Content-Length: 5\r\n\r\nhello" + get, [hello, root], False),
+        (
+            "chunked body", post + b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nT: v\r\n\r\n" + get,
+            [hello, root], False,
+        ),
+        ("body nobody wants", b"POST " + path + b" HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello" + get, [405, root], False),
+        ("over-long body", post + b"Content-Length: 1048577\r\n\r\n" + b"x" * 4096, [413], True),
+        ("over-long chunk", post + b"Transfer-Encoding: chunked\r\n\r\n100001\r\n", [413], True),
+        ("order kept behind a task", edge.task + get, [edge.done, root], False),
+        ("no Host", b"GET " + path + b" HTTP/1.1\r\n\r\n" + get, [400], True),
+        ("two lengths", post + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!" + get, [400], True),
+        ("length and coding", post + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + get, [400], True),
+        ("coding and length", post + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + get, [400], True),
+        ("unknown coding", post + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + get, [501], True),
+        ("space before colon", post + b"Content-Length : 5\r\n\r\nhello", [400], True),
+        ("folded line", b"GET " + path + b" HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", [400], True),
+        ("bare LF", b"GET " + path + b" HTTP/1.1\nHost: h\n\n", [400], True),
+        ("chunk with bare LF", post + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n" + get, [400], True),
+        ("header flood", b"GET " + path + b" HTTP/1.1\r\nHost: h\r\n" + b"A: b\r\n" * 200, [431], True),
+        ("endless header", b"GET " + path + b" HTTP/1.1\r\nHost: h\r\nA: " + b"b" * 20_000, [431], True),
+        ("endless target", b"GET /" + b"b" * 20_000, [414], True),
+        ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", [505], True),
+        ("garbage", bytes(range(1, 32)), [400], True),
+    ]
 
 
 class Client:
@@ -93,12 +120,14 @@ class Client:
         expect(not self.received, f"{what}: {self.received!r} behind the last answer")
 
 
-def table(port: int) -> None:
-    for name, request, answers, closed in TABLE:
+def table(edge: Edge) -> int:
+    """Sends each row, whole and in pieces; how many there are."""
+    made = rows(edge)
+    for name, request, answers, closed in made:
         for piece in (len(request), 11, 1):
             if piece < 11 and len(request) > 1000:
                 continue
-            with Client(port) as client:
+            with Client(edge.port) as client:
                 for start in range(0, len(request), piece):
                     client.send(request[start : start + piece])
                     if piece < len(request) and start < 400:
@@ -110,8 +139,18 @@ def table(port: int) -> None:
                 if closed:
                     client.expect_end(name)
                 else:
-                    client.send(GET)
-                    expect(client.answer() == ROOT, f"{name}: the connection is not kept alive")
+                    client.send(edge.get)
+                    expect(client.answer() == edge.root, f"{name}: the connection is not kept alive")
+    return len(made)
+
+
+def hub(context: Context) -> int:
+    """The same to a hub's port, and its API, which takes JSON, in tasks."""
+    server = context.server("push-server", "--trust-names", environment={"PUSH_API_KEYS": KEY})
+    post = b"POST /api/v1/publish HTTP/1.1\r\nHost: h\r\nX-API-Key: " + KEY.encode() + b"\r\n"
+    body = b'{"topic": "t", "text": "x"}'
+    task = post + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    return table(Edge(server.port, b"/healthz", (200, b"ok\n"), post, 400, task, 200))
 
 
 def head_and_continue(port: int) -> None:
@@ -169,11 +208,13 @@ def foreign_clients(port: int) -> None:
 
 def check(context: Context) -> None:
     server = context.server("http-demo")
-    table(server.port)
+    later = b"GET /later/80 HTTP/1.1\r\nHost: h\r\n\r\n"
+    count = table(Edge(server.port, b"/", ROOT, ECHO, (200, b"hello"), later, (200, b"after 80 ms\n")))
+    count += hub(context)
     head_and_continue(server.port)
     foreign_clients(server.port)
     slow(server.port)
-    context.note(f"{len(TABLE)} rows")
+    context.note(f"{count} rows")
 
 
 if __name__ == "__main__":
