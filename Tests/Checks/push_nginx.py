@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""push-server behind Debian's nginx with the files of Examples/nginx, in both ways: programs push, devices listen, and the log
-says who they are; whom nobody trusts is believed nothing. Needs nginx and its stream module."""
+"""push-server behind Debian's nginx with the files of Examples/nginx, over TLS, in both ways: programs push, devices listen,
+and the log says who they are; whom nobody trusts is believed nothing. Needs what nginx.py needs."""
 
 import http.client
 import json
@@ -12,16 +12,17 @@ from pathlib import Path
 from websockets.sync.client import connect
 
 from http_torture import Client
-from nginx import MODULE, start_nginx
+from nginx import MODULE, Nginx, start_nginx
 from support.check import Context, expect, run
-from support.servers import Server, free_port
+from support.servers import Server
 
 KEY = "a-key-of-the-push-nginx-check"
 # Other addresses of this machine: a client's, which is no proxy, and one that pretends to be a proxy.
 CLIENT, PRETENDER = "127.0.0.2", "127.0.0.3"
 STRANGER = "203.0.113.9"
 LINE = f"PROXY TCP4 {STRANGER} 127.0.0.1 55 80\r\n".encode()
-BINARY = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11" + struct.pack("!H4s4sHH", 12, socket.inet_aton(STRANGER), bytes([127, 0, 0, 1]), 55, 80)
+ADDRESSES = socket.inet_aton(STRANGER) + socket.inet_aton("127.0.0.1") + struct.pack("!HH", 55, 80)
+BINARY = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11" + struct.pack("!H", len(ADDRESSES)) + ADDRESSES
 
 
 def get(path: str) -> bytes:
@@ -35,14 +36,16 @@ def logged(server: Server, path: str) -> str:
     return next(word for word in lines[0].split() if word.startswith("remote=")).removeprefix("remote=")
 
 
-def pushed(port: int, user: str) -> None:
+def pushed(nginx: Nginx, user: str) -> None:
     """A device is there, a program sends to it, and the device acknowledges."""
-    device = socket.create_connection(("127.0.0.1", port), 10, source_address=(CLIENT, 0))
+    port, source = nginx.tls_port, (CLIENT, 0)
+    device = socket.create_connection(("127.0.0.1", port), 10, source_address=source)
     with connect(
-        f"ws://127.0.0.1:{port}/ws?user={user}", sock=device, subprotocols=["push.v1.json"], compression=None, proxy=None
+        f"wss://127.0.0.1:{port}/ws?user={user}", sock=device, ssl=nginx.context, subprotocols=["push.v1.json"],
+        compression=None, proxy=None,
     ) as heard:
         expect(json.loads(heard.recv(10))["type"] == "welcome", "the device is not welcome")
-        program = http.client.HTTPConnection("127.0.0.1", port, timeout=10, source_address=(CLIENT, 0))
+        program = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, source_address=source, context=nginx.context)
         for number in range(3):
             body = json.dumps({"user": user, "data": {"number": number}})
             program.request("POST", "/api/v1/send", body, {"Authorization": f"Bearer {KEY}"})
@@ -61,9 +64,7 @@ def behind(context: Context, folder: Path, kind: str, *arguments: str) -> Server
     server = context.server(
         "push-server", "--trust-names", "--access-log", "--trust", "127.0.0.1", *arguments, environment={"PUSH_API_KEYS": KEY}
     )
-    port = free_port()
-    start_nginx(context, folder, kind, port, server.port)
-    pushed(port, kind)
+    pushed(start_nginx(context, folder, kind, server.port), kind)
     for path in ("/ws", "/api/v1/asked-once"):
         remote = logged(server, path)
         expect(remote == CLIENT, f"{kind}: who asked for {path} is taken for {remote}")
