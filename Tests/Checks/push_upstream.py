@@ -18,11 +18,13 @@ from pathlib import Path
 
 import requests
 from support import ttrpc
-from support.check import Context, expect, run
+from support.article import blocks
+from support.check import ROOT, Context, expect, run
 from support.servers import Server, free_port
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+ARTICLE = ROOT / "Sources" / "HubWebhooks" / "HubWebhooks.docc" / "HubWebhooks.md"
 SECRETS = ["the-new-secret-of-the-check", "the-old-secret-of-the-check"]
 UPSTREAM_KEY = "the-key-of-the-application"
 API_KEY = "a-key-of-the-upstream-check"
@@ -130,15 +132,23 @@ class Receiver:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
 
+def is_valid(headers, body: bytes, secret: str) -> bool:
+    """What the article's own Python says of a request."""
+    [block] = blocks(ARTICLE.read_text(), "python")
+    names = {"headers": headers, "body": body, "secret": secret.encode(), "hashlib": hashlib, "hmac": hmac, "time": time}
+    exec(block.text, names)
+    return names["is_valid"]
+
+
 def problem_with(headers, body: bytes, secret: str) -> str | None:
-    """Checks a request as the article says."""
-    parts = [part.split("=", 1) for part in headers["X-Longwire-Signature"].split(",")]
-    moment = next(value for name, value in parts if name == "t")
-    if abs(time.time() - int(moment)) > 300:
-        return f"signed at {moment}"
-    wanted = hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).hexdigest()
-    if not any(name == "v1" and hmac.compare_digest(value, wanted) for name, value in parts):
-        return f"signature {headers['X-Longwire-Signature']}"
+    signature = headers["X-Longwire-Signature"]
+    if not is_valid(headers, body, secret):
+        return f"signature {signature}"
+    moment = int(time.time()) - 301
+    mark = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256).hexdigest()
+    old = {"X-Longwire-Signature": f"t={moment},v1={mark}"}
+    if is_valid(headers, body + b" ", secret) or is_valid(headers, body, secret[1:]) or is_valid(old, body, secret):
+        return "what the article says takes anything for valid"
     if headers["X-Longwire-Event"] != json.loads(body)["id"]:
         return f"id {headers['X-Longwire-Event']}"
     return None
