@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Plain HTTP on the chat server's port: the page and its files, /healthz, keep-alive, refusals, the origin check."""
+"""Plain HTTP on the chat server's port: the page and its files with their tags, /healthz, keep-alive,
+refusals, the origin check."""
 
 import http.client
 import re
@@ -12,8 +13,10 @@ from support.servers import Server
 TYPES = {"": "text/html", "html": "text/html", "js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}
 
 
-def get(connection: http.client.HTTPConnection, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    connection.request(method, path)
+def get(
+    connection: http.client.HTTPConnection, path: str, method: str = "GET", headers: dict[str, str] | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    connection.request(method, path, headers=headers or {})
     response = connection.getresponse()
     body = response.read()
     return response.status, {name.lower(): value for name, value in response.getheaders()}, body
@@ -36,6 +39,12 @@ def page_and_files(server: Server) -> int:
         expect(headers.get("content-type", "").startswith(kind), f"GET {path}: {headers.get('content-type')}")
         status, headers, body = get(connection, path, "HEAD")
         expect(status == 200 and not body and int(headers["content-length"]) > 0, f"HEAD {path}: {status}")
+        tag = headers["etag"]
+        for asked in (tag, f'"other", W/{tag}', "*"):
+            status, again, body = get(connection, path, headers={"If-None-Match": asked})
+            expect((status, again.get("etag"), body) == (304, tag, b""), f"GET {path} with If-None-Match: {asked}: {status}")
+        status, _, body = get(connection, path, headers={"If-None-Match": '"other"', "Range": "bytes=0-1"})
+        expect(status == 200 and len(body) == int(headers["content-length"]), f"GET {path} with another tag: {status}")
     expect(connection.sock is local and local is not None, "the connection was not kept alive")
     for header in ("x-content-type-options", "content-security-policy"):
         expect(header in get(connection, "/")[1], f"the page comes without {header}")

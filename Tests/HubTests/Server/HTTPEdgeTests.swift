@@ -70,6 +70,37 @@ struct HTTPEdgeTests {
         #expect(response.contains("Allow: GET, HEAD\r\n") == (status == "405"))
     }
 
+    @Test func `a hub that drains tells who chooses servers so, and who watches it that it lives`()
+        async throws
+    {
+        let bench = try await bench()
+        // Somebody who does not read what waits, so that it goes on.
+        let slow = try bench.join(windowBytes: 4 << 10)
+        slow.say("join a")
+        bench.network.runUntilIdle()
+        slow.peer.stall()
+        let topic = try #require(bench.hub.existingTopic("a"))
+        let text = String(repeating: "x", count: 10_000)
+        for _ in 0..<3 { topic.publish(Publication(HubMessage(text: text))) }
+        bench.network.run(for: .milliseconds(100))
+        let ready = "GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n"
+        let kept = try #require(bench.network.connect(to: bench.address))
+        kept.send(Array(ready.utf8))
+        bench.network.run(for: .milliseconds(100))
+        #expect(String(decoding: kept.takeReceived(), as: UTF8.self).hasSuffix("\r\n\r\nready\n"))
+        bench.hub.beginDrain(deadline: .seconds(10)) {}
+        kept.send(Array(ready.utf8))
+        bench.network.run(for: .milliseconds(100))
+        for answer in [
+            String(decoding: kept.takeReceived(), as: UTF8.self), try bench.response(to: ready),
+        ] {
+            #expect(answer.hasPrefix("HTTP/1.1 503 ") && answer.hasSuffix("\r\n\r\ndraining\n"))
+        }
+        let health = try bench.response(to: "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(health.hasPrefix("HTTP/1.1 200 "))
+        #expect(slow.closeCode == nil)
+    }
+
     @Test(arguments: [
         ("", "101"),
         ("Origin: http://chat.example:8080\r\n", "101"),
