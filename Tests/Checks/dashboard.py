@@ -15,6 +15,7 @@ import requests
 
 from support.browser import Browser, Page
 from support.check import Context, expect, run
+from support.looks import screenshot
 from support.raw_websocket import TEXT, RawConnection, frame
 from support.servers import Server
 
@@ -196,14 +197,14 @@ def open_with_key(browser: Browser, url: str, size: tuple[int, int], **look) -> 
 
 def looks(browser: Browser, url: str, page: Page, output: Path) -> None:
     page.until("document.querySelector('#chart-sessions .line').getAttribute('d').split('L').length > 20", 60)
-    page.screenshot(output / "dashboard-light.png")
+    screenshot(page, output / "dashboard-light.png")
     for name, size, look in (("dark", DESKTOP, {"dark": True}), ("phone", PHONE, {"phone": True})):
         other = open_with_key(browser, url, size, **look)
         other.until("document.body.dataset.state === 'live' && document.querySelector('#chart-messages .line')")
         expect(
             other.value("document.documentElement.scrollWidth <= window.innerWidth"), f"the page is wider than the screen: {name}"
         )
-        other.screenshot(output / f"dashboard-{name}.png")
+        screenshot(other, output / f"dashboard-{name}.png")
         expect(not other.errors, f"the console says {other.errors}")
         other.close()
 
@@ -278,7 +279,7 @@ def all_looks(context: Context, folder: Path, output: Path) -> None:
         steered(page, server)
         acknowledged(page, server)
         page.value("window.scrollTo(0, document.body.scrollHeight)")
-        page.screenshot(output / "dashboard-watch.png")
+        screenshot(page, output / "dashboard-watch.png")
         log_level(page, server)
         expect(not page.errors, f"the console says {page.errors}")
         key_stays_secret(page, server)

@@ -14,6 +14,7 @@ import requests
 from dashboard import DESKTOP, KEY, open_with_key, options, tile
 from support.browser import Browser, Page
 from support.check import Context, expect, run
+from support.looks import screenshot
 from support.servers import Server
 
 DEVICES = 5_000
@@ -144,7 +145,7 @@ def page_shows(page: Page, output: Path) -> float:
     sessions = tile(page, "Sessions").split(" ")[0]
     expect(sessions == f"{ONLINE:,}", f"the dashboard shows {sessions} sessions")
     shown = float(tile(page, "Of inboxes").split(" ")[0].replace(",", ""))
-    page.screenshot(output / "dashboard-campaign.png")
+    screenshot(page, output / "dashboard-campaign.png")
     expect(not page.errors, f"the console says {page.errors}")
     return shown
 
