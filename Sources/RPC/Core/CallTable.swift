@@ -3,12 +3,16 @@
 /// Slots and generations, so that a late event for a call that is over names nothing. Grows by
 /// doubling and is then kept: opening and closing a call allocates nothing in steady state.
 ///
-/// Complexity: O(1) for all but growing; ids that rise one after the other do not collide.
+/// Complexity: O(1) for all but growing while ids rise one after the other, as these do not collide; O(calls)
+/// where a peer's ids do.
 struct CallTable: ~Copyable {
     private var entries: UnsafeMutablePointer<CallEntry>
     private(set) var capacity: Int
     /// Slots plus one by id, 0 where there is none; twice as many places as slots.
     private var index: UnsafeMutablePointer<UInt32>
+    /// Ids that are not in their own places of the index. While there is none, nobody has to move when
+    /// one is taken out.
+    private(set) var displaced = 0
     private var freeHead: UInt32 = .max
     /// Slots used at least once.
     private(set) var used = 0
@@ -111,26 +115,31 @@ struct CallTable: ~Copyable {
 
     // MARK: - The index
 
-    private func place(_ slot: UInt32, _ id: UInt32) {
+    private mutating func place(_ slot: UInt32, _ id: UInt32) {
         let mask = capacity * 2 - 1
-        var place = Int(id >> 1) & mask
+        let home = Int(id >> 1) & mask
+        var place = home
         while index[place] != 0 { place = (place + 1) & mask }
         index[place] = slot + 1
+        if place != home { displaced += 1 }
     }
 
     /// Takes `id` out, and moves those behind it up that were pushed there by it (Knuth, volume 3,
     /// 6.4, algorithm R).
-    private func unplace(_ id: UInt32) {
+    private mutating func unplace(_ id: UInt32) {
         let mask = capacity * 2 - 1
-        var hole = Int(id >> 1) & mask
+        let place = Int(id >> 1) & mask
+        var hole = place
         while index[hole] != 0, entries[Int(index[hole] - 1)].id != id { hole = (hole + 1) & mask }
         guard index[hole] != 0 else { return }
+        if hole != place { displaced -= 1 }
         var next = (hole + 1) & mask
-        while index[next] != 0 {
+        while displaced > 0, index[next] != 0 {
             let home = Int(entries[Int(index[next] - 1)].id >> 1) & mask
             // It may move only where its home does not lie cyclically in (hole, next].
             if (next - home) & mask >= (next - hole) & mask {
                 index[hole] = index[next]
+                if hole == home { displaced -= 1 }
                 hole = next
             }
             next = (next + 1) & mask
@@ -147,6 +156,7 @@ struct CallTable: ~Copyable {
         index.deallocate()
         index = .allocate(capacity: capacity * 2)
         index.initialize(repeating: 0, count: capacity * 2)
+        displaced = 0
         for slot in 0..<used where entries[slot].isUsed && entries[slot].id != 0 {
             place(UInt32(slot), entries[slot].id)
         }
