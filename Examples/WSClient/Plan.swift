@@ -26,6 +26,7 @@ struct Plan: Sendable {
         settings.limits.framePayloadBytesMax = 16 << 20
         settings.limits.messageBytesMax = 16 << 20
         settings.limits.fragmentsMax = 131_072
+        settings.limits.bookkeepingBytesMax = 4 << 20
         settings.connect.limits.sendQueueBytesMax = 64 << 20
         settings.connect.timeout = timeout
         settings.handshakeTimeout = timeout

@@ -39,6 +39,18 @@ struct AsyncWebSocketSettingsTests {
         #expect(try peer.receive().count == 8)
     }
 
+    @Test func `tasks are given messages whole, whatever the configuration says`() async throws {
+        let bench = try await AsyncBench { $0.delivery = .pieces }
+        bench.serve { connection in
+            for try await message in connection.messages { try await connection.send(message) }
+        }
+        let transport = try #require(bench.network.connect(to: bench.address))
+        let peer = try CompressingPeer(transport, bench.network)
+        peer.send("in one piece")
+        bench.network.runUntilIdle()
+        #expect(try peer.receive().count == 1)
+    }
+
     @Test func `a rule by request decides about compression`() async throws {
         let bench = try await AsyncBench({ $0.compression = .shared }) { request, _, _ in
             switch request.header("User-Agent") {

@@ -231,6 +231,17 @@ struct CompressionTests {
         #expect(bench.reasons == [.violation(violation)])
     }
 
+    @Test func `control frames that come at once after silence are bounded too`() async throws {
+        for (count, code) in [(11, nil), (12, 1008)] as [(Int, Int?)] {
+            let bench = try await Bench { $0.limits.controlFramesPerSecondMax = 10 }
+            let peer = try bench.upgraded()
+            bench.network.run(for: .milliseconds(1_500))
+            peer.send((0..<count).flatMap { _ in Bench.frame([], .ping) })
+            bench.network.runUntilIdle()
+            #expect(peer.closeCode == code)
+        }
+    }
+
     @Test func `a client and a server of ours agree`() async throws {
         final class Caller: WebSocketHandler {
             var received: [String] = []

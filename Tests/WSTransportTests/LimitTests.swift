@@ -68,6 +68,15 @@ struct LimitTests {
         }
     }
 
+    @Test func `limits that were set out of their range trap before anybody connects`() async {
+        await #expect(processExitsWith: .failure) {
+            _ = try await Bench { $0.limits.inflatedBytesPerTurnMax = 0 }
+        }
+        await #expect(processExitsWith: .failure) {
+            _ = try await Bench { $0.http.headersMax = 0 }
+        }
+    }
+
     @Test(arguments: [
         (HTTPLimits(requestLineBytesMax: 18), HTTPLimits(requestLineBytesMax: 17), "414"),
         (HTTPLimits(headerLineBytesMax: 43), HTTPLimits(headerLineBytesMax: 42), "431"),

@@ -37,7 +37,7 @@ public struct CompressionConfiguration: Hashable, Sendable {
     public static var shared: CompressionConfiguration { CompressionConfiguration() }
 
     /// Both contexts are taken over, with windows of 4 KiB and a memory level of 5: smaller
-    /// messages where they are short and resemble each other, for about 55 KB of each connection that
+    /// messages where they are short and resemble each other, for up to 53 KB of each connection that
     /// sends and receives.
     public static var context: CompressionConfiguration {
         var configuration = CompressionConfiguration()

@@ -43,12 +43,6 @@ public struct HTTPLimits: Hashable, Sendable {
         chunkLineBytesMax: Int = 256,
         chunkExtensionsBytesMax: Int = 4 << 10
     ) {
-        for limit in [
-            requestLineBytesMax, headerLineBytesMax, headersMax, headBytesMax, bodyBytesMax,
-            chunkLineBytesMax, chunkExtensionsBytesMax,
-        ] {
-            precondition(limit >= 1 && limit <= Int32.max, "limit of \(limit)")
-        }
         self.requestLineBytesMax = requestLineBytesMax
         self.headerLineBytesMax = headerLineBytesMax
         self.headersMax = headersMax
@@ -56,5 +50,16 @@ public struct HTTPLimits: Hashable, Sendable {
         self.bodyBytesMax = bodyBytesMax
         self.chunkLineBytesMax = chunkLineBytesMax
         self.chunkExtensionsBytesMax = chunkExtensionsBytesMax
+        check()
+    }
+
+    /// Traps where a limit is out of its range; also of those that were set one by one.
+    package func check() {
+        for limit in [
+            requestLineBytesMax, headerLineBytesMax, headersMax, headBytesMax, bodyBytesMax,
+            chunkLineBytesMax, chunkExtensionsBytesMax,
+        ] {
+            precondition(limit >= 1 && limit <= Int32.max, "limit of \(limit)")
+        }
     }
 }

@@ -17,7 +17,9 @@ public final class ProtocolConfiguration: Sendable {
     /// The longest message that needs no further check of its length.
     let inPlaceBytesMax: Int
 
+    /// - Precondition: Every limit is in the range that ``ProtocolLimits`` names.
     public init(limits: ProtocolLimits = ProtocolLimits(), delivery: Delivery = .whole) {
+        limits.check()
         self.limits = limits
         self.delivery = delivery
         // Pieces are made step by step: below zero, no message takes the short way.

@@ -57,6 +57,19 @@ public struct ProtocolLimits: Hashable, Sendable {
         inflationRatioMax: Int = 1032,
         inflatedBytesPerTurnMax: Int = 512 << 10
     ) {
+        self.framePayloadBytesMax = framePayloadBytesMax
+        self.messageBytesMax = messageBytesMax
+        self.fragmentsMax = fragmentsMax
+        self.controlFramesPerInputMax = controlFramesPerInputMax
+        self.controlFramesPerSecondMax = controlFramesPerSecondMax
+        self.bookkeepingBytesMax = bookkeepingBytesMax
+        self.inflationRatioMax = inflationRatioMax
+        self.inflatedBytesPerTurnMax = inflatedBytesPerTurnMax
+        check()
+    }
+
+    /// Traps where a limit is out of its range; also of those that were set one by one.
+    func check() {
         precondition(
             framePayloadBytesMax >= 125, "framePayloadBytesMax of \(framePayloadBytesMax) < 125")
         precondition(messageBytesMax >= 1, "messageBytesMax of \(messageBytesMax) < 1")
@@ -74,13 +87,5 @@ public struct ProtocolLimits: Hashable, Sendable {
         precondition(
             inflatedBytesPerTurnMax >= 1,
             "inflatedBytesPerTurnMax of \(inflatedBytesPerTurnMax) < 1")
-        self.framePayloadBytesMax = framePayloadBytesMax
-        self.messageBytesMax = messageBytesMax
-        self.fragmentsMax = fragmentsMax
-        self.controlFramesPerInputMax = controlFramesPerInputMax
-        self.controlFramesPerSecondMax = controlFramesPerSecondMax
-        self.bookkeepingBytesMax = bookkeepingBytesMax
-        self.inflationRatioMax = inflationRatioMax
-        self.inflatedBytesPerTurnMax = inflatedBytesPerTurnMax
     }
 }

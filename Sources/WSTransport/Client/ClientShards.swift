@@ -21,6 +21,7 @@ final class ClientShards: Sendable {
 
     init(group: EventLoopGroup, configuration: WebSocketClient.Configuration) {
         self.configuration = configuration
+        configuration.http.check()
         framing = ProtocolConfiguration(
             limits: configuration.limits, delivery: configuration.delivery)
         shards = LoopCells(group.loops)

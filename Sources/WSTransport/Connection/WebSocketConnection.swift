@@ -218,7 +218,7 @@ public class WebSocketConnection {
         _ isActive: Bool
     ) -> Int {
         let configuration = shard.framing
-        var cursor = start
+        var (cursor, isActive) = (start, isActive)
         // Asked once: most connections do not compress, and have many messages in a read.
         let isCompressing = deflate != nil
         if isCompressing {
@@ -244,10 +244,10 @@ public class WebSocketConnection {
                             isLast: piece.isLast, on: self)
                     }
                 case .ping(let payload):
-                    try countControlFrame(isActive)
+                    try countControlFrame(&isActive)
                     carried.withPayload(payload, in: bytes) { pong($0) }
                 case .pong(let payload):
-                    try countControlFrame(isActive)
+                    try countControlFrame(&isActive)
                     carried.withPayload(payload, in: bytes) { pongReceived($0) }
                 case .close(let close):
                     carried.withPayload(close.reason, in: bytes) {
@@ -271,9 +271,12 @@ public class WebSocketConnection {
         return cursor
     }
 
-    /// Bounds control frames by the clock; those after a second of silence need no memory.
-    private func countControlFrame(_ isActive: Bool) throws(ProtocolViolation) {
-        guard isActive else { return }
+    /// Bounds control frames by the clock; the first one after a second of silence needs no memory.
+    private func countControlFrame(_ isActive: inout Bool) throws(ProtocolViolation) {
+        guard isActive else {
+            isActive = true
+            return
+        }
         do throws(ProtocolViolation) {
             let now = Duration.milliseconds(lastReceived)
             try coldState.controlFrames.taken(at: now, shard.framing.limits)

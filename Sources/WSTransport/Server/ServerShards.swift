@@ -26,6 +26,7 @@ final class ServerShards: Sendable {
         self.observe = observe
         self.accessLog = accessLog
         self.accept = accept
+        configuration.http.check()
         counts = ServerCounts(handshakesPerAddressMax: configuration.handshakesPerAddressMax)
         framing = ProtocolConfiguration(
             limits: configuration.limits, delivery: configuration.delivery)

@@ -83,6 +83,21 @@ struct CloseFrameTests {
         #expect(String(validating: frame[4...], as: UTF8.self) != nil)
     }
 
+    @Test(arguments: 0...123)
+    func `a control frame is sent with what it was given and no byte more (CVE-2026-45736)`(
+        count: Int
+    ) {
+        let bytes = [UInt8](repeating: 0x61, count: count)
+        let reason = String(repeating: "a", count: count)
+        let header = [0x88, UInt8(count + 2), 0x03, 0xE8] as [UInt8]
+        #expect(FrameEncoder.closeFrame(.normal, reason: reason) == header + bytes)
+        let key = MaskingKey(0, 0, 0, 0)
+        let masked = FrameEncoder.closeFrame(.normal, reason: reason, maskingKey: key)
+        #expect(masked == [0x88, 0x80 | UInt8(count + 2), 0, 0, 0, 0, 0x03, 0xE8] + bytes)
+        let ping = FrameEncoder.frame(bytes.span.bytes, opcode: .ping)
+        #expect(ping == [0x89, UInt8(count)] + bytes)
+    }
+
     @Test func `a code that must not be sent traps`() async {
         await #expect(processExitsWith: .failure) {
             _ = FrameEncoder.closeFrame(.noStatus)

@@ -1,7 +1,7 @@
 import Testing
 import WSFrame
 
-@Suite("WebSocketHandshake, RFC 6455 §4.2")
+@Suite("WebSocketHandshake, RFC 6455 §4.2", .timeLimit(.minutes(5)))
 struct WebSocketHandshakeTests {
     private func upgrade(_ head: String) throws -> WebSocketUpgrade {
         try WebSocketHandshake.validate(try parsed(head))
@@ -132,9 +132,12 @@ struct WebSocketHandshakeTests {
     }
 
     @Test func `a long subprotocol list is read once (CVE-2021-32640, CVE-2020-7662)`() throws {
-        let list = Array(repeating: "a ,\t", count: 2000).joined()
+        // It would take minutes if it were read again for every element.
+        let list = Array(repeating: "a ,\t", count: 250_000).joined()
         let head = HandshakeFixture.request(replacing: ["Sec-WebSocket-Protocol": list])
-        #expect(try upgrade(head).subprotocols.count == 2000)
+        let limits = HTTPLimits(headerLineBytesMax: 2 << 20, headBytesMax: 4 << 20)
+        let request = try parsed(head, limits: limits)
+        #expect(try WebSocketHandshake.validate(request).subprotocols.count == 250_000)
     }
 
     @Test func `more headers go into the answer`() throws {

@@ -159,6 +159,19 @@ struct ProtocolLimitsTests {
         }
     }
 
+    @Test func `a limit that was set out of its range traps where it is used`() async {
+        await #expect(processExitsWith: .failure) {
+            var limits = ProtocolLimits()
+            limits.framePayloadBytesMax = -1
+            _ = ProtocolConfiguration(limits: limits)
+        }
+        await #expect(processExitsWith: .failure) {
+            var limits = ProtocolLimits()
+            limits.inflatedBytesPerTurnMax = 0
+            _ = ProtocolConfiguration(limits: limits)
+        }
+    }
+
     @Test func `a turn in which nothing may be inflated traps`() async {
         await #expect(processExitsWith: .failure) {
             _ = ProtocolLimits(inflatedBytesPerTurnMax: 0)

@@ -16,8 +16,10 @@ func feed(
 struct IncompleteHead: Error {}
 
 /// The request whose whole head is `head`.
-func parsed(_ head: String, pieceBytes: Int = 100_000) throws -> HTTPRequest {
-    var parser = HTTPRequestParser()
+func parsed(
+    _ head: String, pieceBytes: Int = 100_000, limits: HTTPLimits = HTTPLimits()
+) throws -> HTTPRequest {
+    var parser = HTTPRequestParser(limits: limits)
     guard let request = try feed(Array(head.utf8), to: &parser, pieceBytes: pieceBytes) else {
         throw IncompleteHead()
     }

@@ -180,7 +180,7 @@ struct HTTPTortureTests {
         Row(
             "a plain request of a WebSocket's path", "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n" + get,
             ["426", "200 root"]),
-        // What follows an upgrade that was refused is no request: a proxy that has not read the refusal
+        // Bytes after a failed upgrade. What follows an upgrade that was refused is no request: a proxy that has not read the refusal
         // takes it for frames and has looked at none of it. RFC 9110 §7.8, RFC 6455 §4.2.2.
         Row(
             "a request behind a version that is refused",
