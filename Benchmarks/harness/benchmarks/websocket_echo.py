@@ -35,6 +35,7 @@ class WebSocketEcho:
             nio = swift_product(BENCHMARKS / "Peers" / "SwiftNIO", "nio-echo")
             self.servers += [
                 Server("C limit (io_uring)", [str(rig_tool("uringlimit")), "-p", "{port}"]),
+                Server("C limit (io_uring, no copies)", [str(rig_tool("uringlimit")), "-p", "{port}", "-z", "1"]),
                 Server("SwiftNIO", [str(nio), "--port", "{port}"]),
             ]
 
