@@ -11,18 +11,34 @@
  * @typedef {{ epoch: string, offset: number }} Position just after a topic's message of that offset
  * @typedef {{ text?: string, json?: any, bytes?: string }} Payload exactly one of them; `bytes` is base64
  * @typedef {Payload & { event?: string, key?: string }} Message
- * @typedef {{
- *   login?: Message,              asked at the beginning of every session that is not resumed, before anything else
- *   token?: string,               a resume token that was kept
- *   retryAfter?: number,          ms before the first attempt to connect again, at most; twice as long after each failure (500)
- *   retryAfterMax?: number,       ms that are ever waited (30000)
- *   stableAfter?: number,         ms that a session has to last for earlier failures to be forgotten (5000)
- *   callTimeout?: number,         ms that a call may take, connecting again included (10000)
- *   callsMax?: number,            calls that may be open (256)
- *   WebSocket?: typeof WebSocket, for where there is none
- * }} Options
- * @typedef {"state" | "connected" | "disconnected" | "publication" | "message" | "request" | "inbox" | "subscribed" |
- *   "unsubscribed" | "presence" | "token" | "failure"} EventName
+ * @typedef {Message & { from?: string }} Received
+ * @typedef {{ code: number, reason?: string, retry?: number }} Failure `code` of PROTOCOL.md, `retry` in ms
+ * @typedef {object} Options
+ * @property {Message} [login] asked at the beginning of every session that is not resumed, before anything else
+ * @property {string} [token] a resume token that was kept
+ * @property {number} [retryAfter] ms before the first attempt to connect again, at most; twice as long after each failure (500)
+ * @property {number} [retryAfterMax] ms that are ever waited (30000)
+ * @property {number} [stableAfter] ms that a session has to last for earlier failures to be forgotten (5000)
+ * @property {number} [callTimeout] ms that a call may take, connecting again included, and a session until it is there (10000)
+ * @property {number} [callsMax] calls that may be open (256)
+ * @property {typeof WebSocket} [WebSocket] for where there is none
+ * @typedef {"offline" | "connecting" | "opening" | "resuming" | "loggingIn" | "ready" | "stopped"} State
+ * @typedef {{ session: string, user?: string, heartbeat?: number, resumed: boolean, max: number }} Welcome
+ * @typedef {{ topic: string, recovered: boolean, count?: number, id?: number } & Position} Subscribed
+ * @typedef {{ messages: (Received & { offset: number, time: number })[], recovered: boolean, more: boolean } & Position} Page
+ * @typedef {object} Events what is told, by name
+ * @property {State} state
+ * @property {Welcome & { login?: Payload }} connected the session can be used; `login` is the answer to it
+ * @property {{ code: number, reason: string, retryAfter: number | null, why?: string }} disconnected `retryAfter`: ms, or never
+ * @property {Received & { topic: string } & Partial<Position>} publication of a topic, in its order, each once
+ * @property {Received} message for this client, or for those it is among
+ * @property {Received & { id: number }} request to be answered by `reply`
+ * @property {Received & { inbox: string }} inbox of the user; acknowledged when all handlers have returned
+ * @property {Subscribed} subscribed where it has a position and is not `recovered` there may be a gap
+ * @property {{ topic: string, failure?: Failure }} unsubscribed by the hub
+ * @property {{ topic: string, joined: string[], left: string[], count: number }} presence
+ * @property {{ token: string, expiry: number }} token
+ * @property {Failure} failure of what nobody waits for
  * @typedef {{ position: Position | null, wanted: boolean, told: boolean }} Followed
  * @typedef {{ envelope: object, again: boolean, sent: boolean, settle: (error: HubError | null, answer?: any) => void }} Call
  */
@@ -32,7 +48,6 @@ const SUBPROTOCOL = "longwire.v1.json";
 const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010, 4401, 4403];
 /** A token that can be shown in the request for a connection, too. */
 const OFFERED_TOKEN = /^[\w.-]{1,4096}$/;
-const BAD_TOKEN = 11;
 const INBOX_REMEMBERED = 1024;
 /** The longest time of a timer, in ms; beyond it they fire at once. */
 const TIMER_MAX = 2 ** 31 - 1;
@@ -52,7 +67,7 @@ export class HubError extends Error {
 }
 
 export class HubClient {
-  /** @type {"offline" | "connecting" | "opening" | "resuming" | "loggingIn" | "ready" | "stopped"} */
+  /** @type {State} */
   state = "offline";
   /** The resume token, to be kept in session storage by pages that want to come back after they were loaded anew. */
   token = "";
@@ -80,20 +95,33 @@ export class HubClient {
   #failures = 0;
   #advised = -1;
   #readySince = 0;
+  /** @type {any} timers: a browser's are numbers, node's are not */
   #retryTimer = 0;
+  /** @type {any} */
   #watchTimer = 0;
+  /** @type {any} */
+  #readyTimer = 0;
   #heard = 0;
   #pinged = 0;
   #listening = /** @type {AbortController | null} */ (null);
 
-  /** @param {string | URL} url @param {Options} [options] */
+  /**
+   * @param {string | URL | (() => string | URL)} url a function is asked before each attempt to connect: an address may hold
+   *   credentials that expire
+   * @param {Options} [options]
+   */
   constructor(url, options = {}) {
-    this.#url = String(url);
+    this.#url = typeof url === "function" ? url : () => url;
     this.#options = { retryAfter: 500, retryAfterMax: 30_000, stableAfter: 5_000, callTimeout: 10_000, callsMax: 256, ...options };
     this.token = options.token ?? "";
   }
 
-  /** @param {EventName} name @param {(detail: any) => void} handler @returns {() => void} ends it */
+  /**
+   * A handler that throws is in nobody's way, and reported as a browser reports errors. A message of the inbox it threw at, or
+   * that nobody handles, is not acknowledged, and comes again.
+   * @template {keyof Events} Name
+   * @param {Name} name @param {(detail: Events[Name]) => void} handler @returns {() => void} ends it
+   */
   on(name, handler) {
     if (!this.#handlers.has(name)) this.#handlers.set(name, new Set());
     this.#handlers.get(name)?.add(handler);
@@ -122,12 +150,18 @@ export class HubClient {
     if (this.state === "offline" && this.#retryTimer) this.#connect();
   }
 
-  /** What is subscribed to. @returns {string[]} */
+  /**
+   * What is subscribed to.
+   * @returns {string[]}
+   */
   get topics() { return [...this.#topics.keys()]; }
 
   // Calls. Each returns a promise that fails with a HubError.
 
-  /** Also across connections, until `unsubscribe`. @param {string} topic @param {Position} [after] @returns {Promise<any>} */
+  /**
+   * Also across connections, until `unsubscribe`.
+   * @param {string} topic @param {Position} [after] @returns {Promise<Subscribed>}
+   */
   subscribe(topic, after) {
     this.#left.delete(topic);
     const known = this.#topics.get(topic);
@@ -157,29 +191,41 @@ export class HubClient {
   async publish(topic, message, durability = "stored") {
     const again = durability === "stored";
     const key = again ? { idempotency: randomName() } : {};
-    const answer = await this.#call({ type: "publish", topic, durability, ...key, ...message }, again);
+    const answer = await this.#call({ ...key, ...message, type: "publish", topic, durability }, again);
     return position(answer);
   }
 
-  /** Without an answer; dropped where there is no connection. @param {string} topic @param {Message} message */
+  /**
+   * Without an answer; dropped where there is no connection.
+   * @param {string} topic @param {Message} message
+   */
   publishVolatile(topic, message) {
-    return this.#say({ type: "publish", topic, ...message, durability: "volatile" });
+    return this.#say({ ...message, type: "publish", id: undefined, topic, durability: "volatile" });
   }
 
   /** @param {string} topic @returns {Promise<{ users: string[], count: number }>} */
   members(topic) { return this.#call({ type: "members", topic }, true); }
 
-  /** @param {string} topic @param {Position | null} after @param {number} [max] @returns {Promise<any>} */
+  /** @param {string} topic @param {Position | null} [after] @param {number} [max] @returns {Promise<Page>} */
   history(topic, after = null, max = 100) { return this.#call({ type: "history", topic, ...after, max }, true); }
 
-  /** Asks the application. @param {Message} message @returns {Promise<Payload>} */
-  request(message) { return this.#call({ type: "request", ...message }, false); }
+  /**
+   * Asks the application.
+   * @param {Message} message @returns {Promise<Payload>}
+   */
+  request(message) { return this.#call({ ...message, type: "request" }, false); }
 
-  /** Tells the application; dropped where there is no connection. @param {Message} message */
-  send(message) { return this.#say({ type: "message", ...message }); }
+  /**
+   * Tells the application; dropped where there is no connection.
+   * @param {Message} message
+   */
+  send(message) { return this.#say({ ...message, type: "message" }); }
 
-  /** Answers a "request" event. @param {number} id @param {Payload} payload */
-  reply(id, payload) { return this.#say({ type: "reply", id, ...payload }); }
+  /**
+   * Answers a "request" event.
+   * @param {number} id @param {Payload} payload
+   */
+  reply(id, payload) { return this.#say({ ...payload, type: "reply", id }); }
 
   /** @param {string} credentials @returns {Promise<any>} */
   refresh(credentials) { return this.#call({ type: "refresh", credentials }, false); }
@@ -193,8 +239,9 @@ export class HubClient {
     const Socket = this.#options.WebSocket ?? WebSocket;
     // Where many come at once, those who come back are let in before others.
     const isOffered = OFFERED_TOKEN.test(this.token);
-    const socket = new Socket(this.#url, isOffered ? [SUBPROTOCOL, `longwire.resume.${this.token}`] : SUBPROTOCOL);
+    const socket = new Socket(String(this.#url()), isOffered ? [SUBPROTOCOL, `longwire.resume.${this.token}`] : SUBPROTOCOL);
     this.#socket = socket;
+    this.#readyTimer = setTimeout(() => this.#lost(1006, "no session in time"), this.#options.callTimeout);
     socket.onopen = () => {
       if (socket !== this.#socket) return;
       this.#heard = Date.now();
@@ -262,6 +309,7 @@ export class HubClient {
   }
 
   #drop() {
+    clearTimeout(this.#readyTimer);
     clearInterval(this.#watchTimer);
     const socket = this.#socket;
     this.#socket = null;
@@ -304,6 +352,7 @@ export class HubClient {
     }
   }
 
+  /** @param {Welcome} welcome */
   #welcomed(welcome) {
     this.#welcome = welcome;
     if (this.state === "opening") this.#logIn();
@@ -320,6 +369,7 @@ export class HubClient {
 
   /** @param {boolean} resumed @param {any} [login] */
   #begin(resumed, login) {
+    clearTimeout(this.#readyTimer);
     this.#awaitsToken = resumed;
     for (const known of this.#topics.values()) known.told = false;
     this.#readySince = Date.now();
@@ -349,6 +399,7 @@ export class HubClient {
     }
   }
 
+  /** @param {Failure & { id?: number }} failure */
   #failed(failure) {
     const { id } = failure;
     if (id === undefined) {
@@ -371,32 +422,43 @@ export class HubClient {
     call.settle(new HubError("failed", failure));
   }
 
+  /** @param {{ id?: number }} envelope */
   #settle(envelope) {
-    const call = this.#calls.get(envelope.id);
-    this.#calls.delete(envelope.id);
+    const id = envelope.id ?? 0;
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
     call?.settle(null, envelope);
   }
 
+  /** @param {Subscribed} answer */
   #subscribed(answer) {
-    if (answer.id !== undefined) this.#renewals.delete(answer.id);
+    const id = answer.id ?? 0;
+    const asked = this.#calls.has(id) || this.#renewals.has(id);
+    this.#renewals.delete(id);
     // It was left while the hub, or the token, did not know.
     if (this.#left.has(answer.topic)) {
       this.#put({ type: "unsubscribe", id: ++this.#lastID, topic: answer.topic });
       return;
     }
-    const wanted = this.#topics.get(answer.topic)?.wanted ?? false;
+    const wanted = asked || (this.#topics.get(answer.topic)?.wanted ?? false);
     this.#topics.set(answer.topic, { position: position(answer), wanted, told: true });
     this.#tell("subscribed", answer);
-    if (answer.id !== undefined) this.#settle(answer);
+    this.#settle(answer);
   }
 
+  /** @param {{ id?: number, topic: string }} answer */
   #unsubscribed(answer) {
-    if (this.#left.has(answer.topic)) this.#left.set(answer.topic, true);
-    const known = this.#topics.delete(answer.topic);
-    if (answer.id !== undefined && this.#calls.has(answer.id)) return this.#settle(answer);
-    if (known) this.#tell("unsubscribed", { topic: answer.topic });
+    // Only the token that there is may still bring it back.
+    if (!this.token) this.#left.delete(answer.topic);
+    else if (this.#left.has(answer.topic)) this.#left.set(answer.topic, true);
+    // One that was left is wanted again where it is asked for since.
+    const isWanted = answer.id !== undefined && this.#topics.get(answer.topic)?.wanted;
+    const isEnded = !isWanted && this.#topics.delete(answer.topic);
+    if (this.#calls.has(answer.id ?? 0)) return this.#settle(answer);
+    if (isEnded) this.#tell("unsubscribed", { topic: answer.topic });
   }
 
+  /** @param {Events["publication"]} envelope */
   #publication(envelope) {
     const known = this.#topics.get(envelope.topic);
     if (!known) return;
@@ -408,16 +470,18 @@ export class HubClient {
     this.#tell("publication", envelope);
   }
 
+  /** @param {Events["inbox"]} envelope */
   #inboxed(envelope) {
     // What comes again was not acknowledged in time.
     if (!this.#inbox.has(envelope.inbox)) {
+      if (!this.#handlers.get("inbox")?.size || !this.#tell("inbox", envelope)) return;
       this.#inbox.add(envelope.inbox);
       if (this.#inbox.size > INBOX_REMEMBERED) this.#inbox.delete(this.#inbox.values().next().value ?? "");
-      this.#tell("inbox", envelope);
     }
     this.#put({ type: "acknowledge", ids: [envelope.inbox] });
   }
 
+  /** @param {Events["token"]} came */
   #tokenCame({ token, expiry }) {
     this.token = token;
     for (const [topic, isTold] of this.#left) if (isTold) this.#left.delete(topic);
@@ -431,7 +495,10 @@ export class HubClient {
 
   // Saying
 
-  /** @param {any} envelope @param {boolean} again whether it is asked again on the next connection @returns {Promise<any>} */
+  /**
+   * @param {any} envelope
+   * @param {boolean} again whether it is asked again on the next connection @returns {Promise<any>}
+   */
   #call(envelope, again) {
     return new Promise((resolve, reject) => {
       if (this.state === "stopped") return reject(new HubError("stopped"));
@@ -460,16 +527,25 @@ export class HubClient {
     return true;
   }
 
-  /** @param {typeof this.state} state */
+  /** @param {State} state */
   #set(state) {
     if (this.state === state) return;
     this.state = state;
     this.#tell("state", state);
   }
 
-  /** @param {EventName} name @param {any} detail */
+  /** @param {keyof Events} name @param {any} detail @returns {boolean} whether all handlers returned */
   #tell(name, detail) {
-    for (const handler of this.#handlers.get(name) ?? []) handler(detail);
+    let isTaken = true;
+    for (const handler of this.#handlers.get(name) ?? []) {
+      try {
+        handler(detail);
+      } catch (error) {
+        isTaken = false;
+        (globalThis.reportError ?? console.error)(error);
+      }
+    }
+    return isTaken;
   }
 }
 

@@ -241,3 +241,127 @@ test("a client listens to its window from start to stop", async () => {
     delete globalThis.addEventListener;
   }
 });
+
+test("a handler that throws is in nobody's way, and its message of the inbox comes again", async () => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  try {
+    const { client, sockets, heard, events } = scripted();
+    let isBroken = true;
+    const fail = (name) => () => { if (isBroken) throw new Error(name); };
+    for (const name of ["state", "connected", "publication", "inbox", "disconnected"]) client.on(name, fail(name));
+    const wish = client.subscribe("a");
+    sockets[0].open();
+    sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 0, false));
+    await wish;
+    sockets[0].tell(publication("a", 1));
+    assert.deepEqual(heard(), ["1"]);
+    sockets[0].tell({ type: "inbox", inbox: "1", text: "x" });
+    assert.equal(sockets[0].last("acknowledge"), undefined);
+    isBroken = false;
+    sockets[0].tell({ type: "inbox", inbox: "1", text: "x" });
+    assert.deepEqual(sockets[0].last("acknowledge").ids, ["1"]);
+    isBroken = true;
+    sockets[0].end();
+    await turn();
+    assert.equal(sockets.length, 2);
+    assert.deepEqual([...new Set(reported)].sort(), ["connected", "disconnected", "inbox", "publication", "state"]);
+    assert.equal(events.filter(([name]) => name === "inbox").length, 2);
+    client.stop();
+  } finally {
+    delete globalThis.reportError;
+  }
+});
+
+test("a message of the inbox that nobody handles is not acknowledged", () => {
+  const { client, sockets } = scripted();
+  const bare = new HubClient("ws://hub/ws", { WebSocket: sockets[0].constructor });
+  bare.start();
+  sockets[1].open();
+  sockets[1].tell({ type: "inbox", inbox: "1", text: "x" });
+  assert.deepEqual(sockets[1].said, []);
+  const told = [];
+  bare.on("inbox", ({ text }) => told.push(text));
+  sockets[1].tell({ type: "inbox", inbox: "1", text: "x" });
+  assert.deepEqual([told, sockets[1].last("acknowledge").ids], [["x"], ["1"]]);
+  bare.stop();
+  client.stop();
+});
+
+test("what a message is called stays its own: a received one can be passed on", () => {
+  const { client, sockets } = scripted();
+  sockets[0].open();
+  const received = { type: "publication", id: 77, topic: "a", epoch: "e", offset: 1, durability: "stored", text: "hi" };
+  client.publish("b", received, "transient").catch(() => {});
+  client.publishVolatile("b", received);
+  client.send(received);
+  client.request(received).catch(() => {});
+  client.reply(5, received);
+  const said = sockets[0].said.map(({ type, topic, durability, id, text }) => [type, topic, durability, id, text]);
+  assert.deepEqual(said.map(([type]) => type), ["publish", "publish", "message", "request", "reply"]);
+  assert.deepEqual(said.slice(0, 2).map(([, topic, durability]) => [topic, durability]), [["b", "transient"], ["b", "volatile"]]);
+  assert.notEqual(said[0][3], 77);
+  assert.equal(said[1][3], undefined);
+  assert.equal(said[4][3], 5);
+  client.stop();
+});
+
+test("a hub that welcomes nobody, or does not answer a login, is tried again", async () => {
+  const { client, sockets } = scripted({ callTimeout: 200, login: { text: "me" } });
+  const next = async () => {
+    const count = sockets.length;
+    while (sockets.length === count) await turn();
+    return sockets[count];
+  };
+  (await next()).open();
+  assert.equal(client.state, "loggingIn");
+  const third = await next();
+  third.open();
+  third.tell({ type: "reply", id: third.last("request").id, text: "" });
+  for (let count = 0; count < 15; count += 1) await turn();
+  assert.deepEqual([client.state, sockets.length], ["ready", 3]);
+  client.stop();
+});
+
+test("an address is asked for before each attempt", async () => {
+  let count = 0;
+  const { client, sockets } = scripted();
+  const renewed = new HubClient(() => `ws://hub/ws?token=${count += 1}`, { WebSocket: sockets[0].constructor, retryAfter: 0 });
+  renewed.start();
+  sockets[1].open();
+  sockets[1].end(4419, "retry-after=0;expired");
+  await turn();
+  assert.deepEqual(sockets.slice(1).map(({ url }) => url), ["ws://hub/ws?token=1", "ws://hub/ws?token=2"]);
+  renewed.stop();
+  client.stop();
+});
+
+test("a topic that was left may be given by the hub, and one that is asked for again is kept", async () => {
+  const { client, sockets, heard } = scripted();
+  sockets[0].open();
+  const [socket] = sockets;
+  const join = (topic) => {
+    const wish = client.subscribe(topic);
+    return () => { socket.tell(subscribed(socket.last("subscribe").id, topic, 0, false)); return wish; };
+  };
+  const leave = (topic) => {
+    const wish = client.unsubscribe(topic);
+    const { id } = socket.last("unsubscribe");
+    return () => { socket.tell({ type: "unsubscribed", id, topic }); return wish; };
+  };
+  await join("a")();
+  await leave("a")();
+  socket.tell(subscribed(undefined, "a", 0));
+  socket.tell(publication("a", 1));
+  assert.deepEqual(heard(), ["1"]);
+  await join("b")();
+  const left = leave("b");
+  const joined = join("b");
+  await left();
+  await joined();
+  socket.end();
+  await turn();
+  sockets[1].open();
+  assert.deepEqual(sockets[1].said.map(({ type, topic }) => [type, topic]), [["subscribe", "b"]]);
+  client.stop();
+});

@@ -19,3 +19,12 @@ def run_tests(context: Context, tests: Path) -> None:
     expect(done.returncode == 0 and failed == 0, f"{failed} tests failed")
     expect(passed > 0, "no test ran")
     context.note(f"{passed} tests")
+
+
+def check_types(script: Path) -> None:
+    """Fails where the types of a script, and of those it imports, do not fit, by their JSDoc."""
+    compiler = shutil.which("tsc")
+    expect(compiler is not None, "no tsc: apt-get install node-typescript")
+    options = "--noEmit --allowJs --checkJs --strict --target es2022 --module es2022 --moduleResolution node --lib es2022,dom"
+    done = subprocess.run([compiler, *options.split(), str(script)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    expect(done.returncode == 0, done.stdout[-2_000:])
