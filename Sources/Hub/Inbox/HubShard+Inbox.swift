@@ -73,17 +73,20 @@ extension HubShard {
                 result = .failure(error)
             }
             self.loop.execute {
-                if let session = self.sessions[name] { self.wasRead(result, after: id, session) }
+                // It may be of another user by now.
+                guard let session = self.sessions[name],
+                    session.user?.isSameBytes(as: user) ?? false
+                else { return }
+                self.wasRead(result, of: user, after: id, session)
             }
         }
     }
 
     private func wasRead(
-        _ result: Result<InboxPage, StoreError>, after id: InboxID?, _ session: Session
+        _ result: Result<InboxPage, StoreError>, of user: String, after id: InboxID?,
+        _ session: Session
     ) {
-        guard let inbox = session.inbox, let user = session.user,
-            let writer = directories.inboxes
-        else { return }
+        guard let inbox = session.inbox, let writer = directories.inboxes else { return }
         inbox.delivery.endedReading()
         guard case .success(let page) = result else {
             inbox.schedule(after: writer.policy.retryAfter)

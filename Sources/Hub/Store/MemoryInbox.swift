@@ -12,18 +12,21 @@ struct MemoryInbox {
     /// Ids of ``entries`` in order, among them some that are gone.
     private var order: [InboxID] = []
     private var bytes = 0
-    private var last: UInt64 = 0
     private var keys = IdempotencyKeys<InboxID>(keysMax: MemoryMessageStore.keysMax)
 
-    mutating func deposit(_ deposit: InboxDeposit, at now: Timestamp) -> InboxDeposited {
+    /// It holds nothing, and remembers nothing.
+    var isEmpty: Bool { entries.isEmpty && keys.count == 0 }
+
+    /// Takes a deposit in, under an id that is higher than all before.
+    mutating func deposit(
+        _ deposit: InboxDeposit, as id: InboxID, at now: Timestamp
+    ) -> InboxDeposited {
         if let key = deposit.idempotencyKey, let known = keys.value(of: key, at: now) {
             return .duplicate(known)
         }
         let count = deposit.message.bytes
         if isFull(count, deposit.limits) { _ = removeExpired(at: now) }
         guard !isFull(count, deposit.limits) else { return .refused }
-        last += 1
-        let id = InboxID(rawValue: last)
         entries[id] = Entry(message: deposit.message, time: now, expiry: deposit.expiry)
         order.append(id)
         bytes += count

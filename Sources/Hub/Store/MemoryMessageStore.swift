@@ -3,17 +3,28 @@ import Synchronization
 /// Keeps histories and inboxes in memory; what ends with the process is lost.
 ///
 /// The default of a hub. It answers at once, and bounds what it holds by the limits of each entry and
-/// by what has expired; topics and users that hold nothing are forgotten by ``removeExpired(at:)``.
-/// Of each topic and each inbox it remembers the last 10,000 idempotency keys, as long as they are to
-/// be remembered.
+/// by what has expired; users whose inboxes hold nothing are forgotten by ``removeExpired(at:)``. Of
+/// each topic and each inbox it remembers the last 10,000 idempotency keys, as long as they are to be
+/// remembered.
 public final class MemoryMessageStore: MessageStore {
     /// Idempotency keys that are remembered of each topic and each inbox.
     static let keysMax = 10_000
+    /// Ids of messages that there are for a millisecond of the calendar.
+    private static let idsPerMillisecond: UInt64 = 1_024
 
     private struct State {
         var topics: [ExactName: MemoryHistory] = [:]
         var inboxes: [ExactName: MemoryInbox] = [:]
         var isClosed = false
+        var lastID: UInt64 = 0
+
+        /// An id that no inbox has had, nor one of an earlier process unless the calendar was set back:
+        /// clients outlive a hub, and take what comes under an id they know for the same message.
+        mutating func makeID(at now: Timestamp) -> InboxID {
+            let first = UInt64(max(0, now.milliseconds)) &* MemoryMessageStore.idsPerMillisecond
+            lastID = max(lastID + 1, first)
+            return InboxID(rawValue: lastID)
+        }
     }
 
     private let state = Mutex(State())
@@ -51,8 +62,9 @@ public final class MemoryMessageStore: MessageStore {
     ) async throws(StoreError) -> [InboxDeposited] {
         try withState { state in
             batch.map { entry in
-                state.inboxes[ExactName(entry.user), default: MemoryInbox()]
-                    .deposit(entry, at: now)
+                let id = state.makeID(at: now)
+                return state.inboxes[ExactName(entry.user), default: MemoryInbox()]
+                    .deposit(entry, as: id, at: now)
             }
         }
     }
@@ -98,6 +110,7 @@ public final class MemoryMessageStore: MessageStore {
             }
             for name in Array(state.inboxes.keys) {
                 removed += state.inboxes[name]?.removeExpired(at: now) ?? 0
+                if state.inboxes[name]?.isEmpty ?? false { state.inboxes[name] = nil }
             }
             return removed
         }

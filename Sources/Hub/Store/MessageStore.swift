@@ -64,10 +64,11 @@ public protocol MessageStore: AnyObject, Sendable {
 
     /// Puts messages into the inboxes of users.
     ///
-    /// Ids of an inbox grow, and none is given twice, also after all its messages have gone. An entry
-    /// with an idempotency key that was deposited for the same user less than
-    /// ``InboxDeposit/idempotencyWindow`` ago is answered ``InboxDeposited/duplicate(_:)`` with the
-    /// first one's id, also where that message has been acknowledged since.
+    /// Ids of an inbox grow, and none is given twice, also after all its messages have gone, or the
+    /// process with them: clients know messages by their ids. An entry with an idempotency key that
+    /// was deposited for the same user less than ``InboxDeposit/idempotencyWindow`` ago is answered
+    /// ``InboxDeposited/duplicate(_:)`` with the first one's id, also where that message has been
+    /// acknowledged since.
     ///
     /// - Returns: What became of each entry, in the batch's order. One entry's refusal is no error:
     ///   the others are stored.

@@ -12,6 +12,19 @@ struct ConformanceTests {
         try await check.run(MemoryMessageStore())
     }
 
+    @Test func `a store in memory gives no id of a process before it`() async throws {
+        let noon = Timestamp(milliseconds: 1_700_000_000_000)
+        var ids: [InboxDeposited] = []
+        for second in 0..<3 {
+            let store = MemoryMessageStore()
+            let batch = ["ann", "bob", "ann"].map {
+                InboxDeposit(user: $0, message: HubMessage(text: "x"))
+            }
+            ids += try await store.deposit(batch, at: noon + .seconds(second))
+        }
+        #expect(Set(ids).count == 9)
+    }
+
     @Test(.timeLimit(.minutes(10)), arguments: BrokerSuite.checks)
     func `the broker of one process keeps the rule`(
         check: ConformanceCheck<any Broker>

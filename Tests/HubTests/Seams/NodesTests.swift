@@ -128,9 +128,15 @@ struct NodesTests {
         let nodes = try await Nodes()
         let ann = try nodes.other.join("ann")
         let hub = nodes.one.hub
-        _ = try await nodes.one.wait { try await hub.deposit(HubMessage(text: "one"), for: "ann") }
+        let deposited = try await nodes.one.wait {
+            try await hub.deposit(HubMessage(text: "one"), for: "ann")
+        }
         nodes.settle()
-        #expect(ann.takeTexts() == ["inbox 1 one"])
+        guard case .stored(let id) = deposited else {
+            Issue.record("\(deposited)")
+            return
+        }
+        #expect(ann.takeTexts() == ["inbox \(id) one"])
     }
 }
 

@@ -36,13 +36,17 @@ struct WatchTests {
         let topic = try #require(bench.hub.existingTopic("a"))
         for text in ["one", "two", "three"] { topic.publish(Publication(HubMessage(text: text))) }
         let hub = bench.hub
-        _ = try await bench.wait {
+        let deposited = try await bench.wait {
             try await hub.deposit(HubMessage(text: "kept"), for: "ann", idempotencyKey: nil)
         }
         bench.network.run(for: .seconds(5.5))
         let shown = try #require(try await watch(id, in: bench))
         #expect(shown.unacknowledged == 1)
-        _ = bench.ask(ann, "ack 1")
+        guard case .stored(let message) = deposited else {
+            Issue.record("\(deposited)")
+            return
+        }
+        _ = bench.ask(ann, "ack \(message)")
         let last = try #require(try await watch(id, in: bench))
         var expected = SessionLedger()
         expected.received = 2

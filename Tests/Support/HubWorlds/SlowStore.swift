@@ -76,7 +76,8 @@ package final class SlowStore: MessageStore {
     package func unacknowledged(
         of user: String, after id: InboxID?, limit: PageLimit, at now: Timestamp
     ) async throws(StoreError) -> InboxPage {
-        try await store.unacknowledged(of: user, after: id, limit: limit, at: now)
+        try await pass()
+        return try await store.unacknowledged(of: user, after: id, limit: limit, at: now)
     }
 
     package func acknowledge(_ batch: [InboxReference]) async throws(StoreError) {
