@@ -71,7 +71,7 @@ extension AdmissionRefusal {
             self.init(
                 .tooMany, "too many sessions of this user",
                 retryAfter: RetryHint.jittered(.seconds(5), on: loop))
-        case .sessionEnded: self.init(.overloaded)
+        case .hasSubscriptions, .sessionEnded: self.init(.overloaded)
         }
     }
 }

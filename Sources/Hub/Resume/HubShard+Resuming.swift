@@ -82,7 +82,7 @@ extension HubShard {
             switch error {
             case .banned: session.fail(nil, .forbidden, "banned")
             case .tooManySessions: session.fail(nil, .limitReached, "too many sessions")
-            case .sessionEnded: break
+            case .hasSubscriptions, .sessionEnded: break
             }
             return false
         }

@@ -2,7 +2,8 @@ extension Session {
     /// Says who the client is, as the application found out.
     ///
     /// Topics count their users by it, and messages to users reach the session from now on. Several
-    /// sessions may be of one user, also on one device.
+    /// sessions may be of one user, also on one device. A session may be identified again; as another
+    /// user only while it has no subscriptions.
     ///
     /// - Parameters:
     ///   - user: The user's name.
@@ -12,16 +13,16 @@ extension Session {
     public func identify(
         as user: String, device: String? = nil, attributes: [String: String] = [:]
     ) throws(IdentifyError) {
-        precondition(
-            subscriptions.isEmpty, "the user of a session with subscriptions was changed")
         guard !hasEnded else { throw .sessionEnded }
+        let isKnown = self.user?.isSameBytes(as: user) ?? false
+        guard isKnown || subscriptions.isEmpty else { throw .hasSubscriptions }
         guard !shard.directories.bans.isBanned(user, at: shard.configuration.calendar()) else {
             throw .banned
         }
         guard shard.directories.sessions.add(id, of: user, on: device) else {
             throw .tooManySessions
         }
-        if let known = self.user { shard.directories.sessions.remove(id, of: known) }
+        if let known = self.user, !isKnown { shard.directories.sessions.remove(id, of: known) }
         self.user = user
         self.device = device
         self.attributes = attributes
@@ -36,6 +37,8 @@ public enum IdentifyError: Error, Hashable, Sendable {
     case banned
     /// The user has ``HubConfiguration/sessionsPerUserMax`` sessions.
     case tooManySessions
+    /// The session subscribes to topics, which count it as another user's, or as nobody's.
+    case hasSubscriptions
     /// The session has ended.
     case sessionEnded
 }

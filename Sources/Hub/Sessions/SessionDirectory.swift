@@ -22,10 +22,12 @@ final class SessionDirectory: Sendable {
         users.withLock { $0[ExactName(user)]?.count ?? 0 } < sessionsPerUserMax
     }
 
-    /// Notes a session; `false` where the user has as many as one may.
+    /// Notes a session, or the other device of one that is noted; `false` where the user has as many
+    /// as one may.
     func add(_ id: SessionID, of user: String, on device: String?) -> Bool {
         users.withLock { users in
             var entries = users[ExactName(user)] ?? []
+            entries.removeAll { $0.id == id }
             guard entries.count < sessionsPerUserMax else { return false }
             entries.append(Entry(id: id, device: device))
             users[ExactName(user)] = entries

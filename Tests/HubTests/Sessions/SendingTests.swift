@@ -55,6 +55,42 @@ struct SendingTests {
         #expect(bench.hub.sessions(of: "bob") == [])
     }
 
+    @Test func `who is identified again stays in reach, also where a user has all its sessions`()
+        async throws
+    {
+        let bench = try await LineBench { $0.sessionsPerUserMax = 2 }
+        bench.hub.on("move") { message, session in
+            try session.identify(as: "ann", device: message.payload.text)
+        }
+        let phone = try bench.join("ann/phone")
+        let other = try bench.join("ann/desk")
+        #expect(bench.ask(phone, "msg move tablet") == [])
+        bench.hub.send(hello, to: Recipients(.users(["ann"])))
+        #expect(heard(bench, [phone, other]) == [true, true])
+        bench.hub.send(hello, to: Recipients(.device(user: "ann", device: "tablet")))
+        #expect(heard(bench, [phone, other]) == [true, false])
+        bench.hub.ban(user: "ann", for: .seconds(10))
+        bench.network.run(for: .milliseconds(100))
+        #expect([phone, other].map(\.closeCode) == [4_403, 4_403])
+        bench.network.run(for: .seconds(10))
+        #expect(try bench.join("ann").closeCode == nil)
+    }
+
+    @Test func `who subscribes does not become another user, and nothing is changed`() async throws
+    {
+        let bench = try await LineBench()
+        bench.hub.on("become") { message, session in
+            try session.identify(as: message.payload.text)
+        }
+        let ann = try bench.join("ann")
+        _ = bench.ask(ann, "sub 1 a")
+        #expect(bench.ask(ann, "msg become bob").contains("fail 0 10"))
+        #expect(!bench.ask(ann, "msg become ann").contains { $0.hasPrefix("fail") })
+        #expect(bench.hub.sessions(of: "bob").isEmpty)
+        #expect(bench.hub.sessions(of: "ann").count == 1)
+        #expect(bench.hub.existingTopic("a")?.userCount == 1)
+    }
+
     @Test func `a user who is named twice gets one message`() async throws {
         let bench = try await LineBench()
         let ann = try bench.join("ann")
