@@ -10,7 +10,7 @@ struct SignedResumeTokensTests {
 
     private static func state(
         user: String? = "ann", device: String? = nil, topics: Int = 2,
-        for life: Duration = .seconds(60)
+        for life: Duration = .seconds(60), credentialsFor credentials: Duration? = nil
     ) -> ResumeState {
         ResumeState(
             user: user, device: device,
@@ -19,13 +19,14 @@ struct SignedResumeTokensTests {
                     topic: "room/é\u{0}\($0)",
                     position: TopicPosition(
                         epoch: Epoch(rawValue: .max - UInt64($0)), offset: UInt64($0) << 40))
-            }, expiry: now + life)
+            }, expiry: now + life, credentialsExpiry: credentials.map { now + $0 })
     }
 
     private static let tokens = SignedResumeTokens(keys: [old])
 
     @Test(arguments: [
         state(), state(user: nil, topics: 0), state(user: "", device: "é", topics: 100),
+        state(credentialsFor: .seconds(5)), state(topics: 0, credentialsFor: .seconds(-1)),
     ])
     func `a token gives back what it was made of`(state: ResumeState) throws {
         let token = Self.tokens.token(for: state)

@@ -40,6 +40,8 @@ extension Session {
 
     /// Begins, moves or ends the watch over the credentials' time.
     func watchCredentials() {
+        // A resume token says when they expire.
+        shard.tokenIsStale(of: self)
         extras?.credentialWatch?.stop()
         extras?.credentialWatch = nil
         guard let expiry = identity?.expiry else { return }

@@ -21,7 +21,8 @@ extension HubShard {
         guard let policy = configuration.resume, let tokens = session.tokens else { return }
         let expiry = configuration.calendar() + policy.lifetime
         var state = ResumeState(
-            user: session.user, device: session.device, topics: [], expiry: expiry)
+            user: session.user, device: session.device, topics: [], expiry: expiry,
+            credentialsExpiry: session.credentialsExpiry)
         var bytes = 0
         for subscription in session.subscriptions {
             let part = self.part(at: subscription.slot)
@@ -75,8 +76,16 @@ extension HubShard {
             session.fail(nil, .badToken, "a resume token has to come before subscriptions")
             return false
         }
+        if let expiry = state.credentialsExpiry, expiry <= configuration.calendar() {
+            session.fail(nil, .badToken, "the credentials have expired")
+            return false
+        }
         do throws(IdentifyError) {
             try session.identify(as: user, device: state.device)
+            if let expiry = state.credentialsExpiry {
+                session.identity = Identity(user: user, device: state.device, expiry: expiry)
+                session.watchCredentials()
+            }
             return true
         } catch {
             switch error {

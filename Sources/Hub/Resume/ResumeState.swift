@@ -8,14 +8,19 @@ public struct ResumeState: Hashable, Sendable {
     public var topics: [KnownTopic]
     /// From then on the token is good for nothing.
     public var expiry: Timestamp
+    /// When the credentials expire by which the client had shown who it is; `nil` for never. Who comes
+    /// back without credentials has a session until then.
+    public var credentialsExpiry: Timestamp?
 
     /// Creates a state.
     public init(
-        user: String? = nil, device: String? = nil, topics: [KnownTopic], expiry: Timestamp
+        user: String? = nil, device: String? = nil, topics: [KnownTopic], expiry: Timestamp,
+        credentialsExpiry: Timestamp? = nil
     ) {
         self.user = user
         self.device = device
         self.topics = topics
         self.expiry = expiry
+        self.credentialsExpiry = credentialsExpiry
     }
 }

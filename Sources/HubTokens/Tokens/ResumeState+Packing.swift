@@ -1,15 +1,15 @@
 import Hub
 import MessagePack
 
-// A state in MessagePack: an array of version, expiry, user, device, and an array of topic, epoch
-// and offset by turns.
+// A state in MessagePack: an array of version, expiry, user, device, an array of topic, epoch and
+// offset by turns, and, where they do, when the credentials expire.
 extension ResumeState {
     private static let version: UInt64 = 1
     private static let topicFields = 3
 
     var packed: [UInt8] {
         var writer = MessagePackWriter()
-        writer.writeArrayHead(count: 5)
+        writer.writeArrayHead(count: credentialsExpiry == nil ? 5 : 6)
         writer.write(Self.version)
         writer.write(expiry.milliseconds)
         for name in [user, device] {
@@ -21,13 +21,14 @@ extension ResumeState {
             writer.write(known.position.epoch.rawValue)
             writer.write(known.position.offset)
         }
+        if let credentialsExpiry { writer.write(credentialsExpiry.milliseconds) }
         return writer.bytes
     }
 
     /// `nil` for what no state of this version is.
     init?(packed bytes: [UInt8]) {
         var reader = TokenReader(bytes: bytes)
-        guard reader.array() == 5, reader.count() == Self.version,
+        guard let count = reader.array(), 5...6 ~= count, reader.count() == Self.version,
             let expiry = reader.number(), let user = reader.name(), let device = reader.name(),
             let fields = reader.array(), fields.isMultiple(of: Self.topicFields)
         else { return nil }
@@ -39,10 +40,11 @@ extension ResumeState {
             let position = TopicPosition(epoch: Epoch(rawValue: epoch), offset: offset)
             topics.append(KnownTopic(topic: topic, position: position))
         }
-        guard reader.isAtEnd else { return nil }
+        let credentialsExpiry = count == 6 ? reader.number() : nil
+        guard reader.isAtEnd, count == 5 || credentialsExpiry != nil else { return nil }
         self.init(
-            user: user, device: device, topics: topics,
-            expiry: Timestamp(milliseconds: expiry))
+            user: user, device: device, topics: topics, expiry: Timestamp(milliseconds: expiry),
+            credentialsExpiry: credentialsExpiry.map { Timestamp(milliseconds: $0) })
     }
 }
 

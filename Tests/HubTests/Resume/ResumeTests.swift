@@ -176,6 +176,41 @@ struct ResumeTests {
         #expect(try bench.ask(banned, .resume(.init(token: token))).failures == [.forbidden])
     }
 
+    @Test func `credentials expire for who comes back without any, too`() async throws {
+        let bench = try await Self.bench { $0.authenticator = MinuteAuthenticator() }
+        let (ann, token) = try Self.follower(of: ["a"], "ann", on: bench)
+        ann.client.peer.reset()
+        let again = try bench.connect()
+        let heard = try bench.ask(again, .resume(.init(token: token)))
+        #expect(heard.welcomes.map(\.user) == [nil, "ann"])
+        let renewed = try #require(heard.tokens.last)
+        bench.network.run(for: .seconds(50))
+        #expect(again.client.closeCode == nil)
+        bench.network.run(for: .seconds(10))
+        #expect(again.client.closeCode == 4_419)
+        for token in [token, renewed] {
+            let late = try bench.connect()
+            #expect(try bench.ask(late, .resume(.init(token: token))).failures == [.badToken])
+        }
+        // With new ones its token is as good as before.
+        let known = try bench.connect("ann")
+        let answers = try bench.ask(known, .resume(.init(token: token)))
+        #expect(answers.subscriptions.map(\.topic) == ["a"])
+    }
+
+    @Test func `credentials that are renewed are so in the token`() async throws {
+        let bench = try await Self.bench { $0.authenticator = MinuteAuthenticator() }
+        let (ann, _) = try Self.follower(of: ["a"], "ann", on: bench)
+        bench.network.run(for: .seconds(40))
+        let heard = try bench.ask(ann, .refresh(Self.id(5), credentials: "ann"))
+        let token = try #require(heard.tokens.last)
+        ann.client.peer.reset()
+        bench.network.run(for: .seconds(40))
+        let again = try bench.connect()
+        let answers = try bench.ask(again, .resume(.init(token: token)))
+        #expect(answers.welcomes.last?.user == "ann")
+    }
+
     @Test func `what was revoked meanwhile is ended before anything of it is sent`() async throws {
         let bench = try await Self.bench()
         let (ann, token) = try Self.follower(of: ["a", "revoked"], on: bench)
@@ -222,5 +257,18 @@ struct ResumeTests {
         let again = try bench.connect("", MessagePackProtocol())
         let heard = try bench.ask(again, .resume(.init(token: token)))
         #expect(heard.texts == ["m1"])
+    }
+}
+
+/// Believes whoever shows a name, for a minute.
+private struct MinuteAuthenticator: HubAuthenticator {
+    func authenticate(_ credentials: Credentials) async -> Authentication {
+        let name: String? =
+            switch credentials.shown {
+            case .request(let request): request.query
+            case .renewal(let token, _): token
+            }
+        guard let name, !name.isEmpty else { return .anonymous }
+        return .accepted(Identity(user: name, expiry: credentials.now + .seconds(60)))
     }
 }
