@@ -25,6 +25,8 @@ final class ClientDriver: @unchecked Sendable {
     private var attempt: WebSocketAttempt?
     private var connection: WebSocketConnection?
     private var retry = TimerID.none
+    /// By when an open connection has to have a session.
+    private var patience = TimerID.none
     private var waiting: [RequestID: Waiting] = [:]
 
     init(
@@ -37,11 +39,11 @@ final class ClientDriver: @unchecked Sendable {
         self.loop = loop
         spoken = configuration.spoken
         self.handler = handler
-        var request = request
-        request.subprotocols = configuration.spoken.subprotocol.map { [$0] } ?? []
         self.request = request
         core = ClientCore(configuration)
     }
+
+    private var subprotocols: [String] { spoken.subprotocol.map { [$0] } ?? [] }
 
     // MARK: - Life
 
@@ -57,6 +59,7 @@ final class ClientDriver: @unchecked Sendable {
         perform(core.stop())
         if retry != .none { loop.cancel(retry) }
         retry = .none
+        endPatience()
         attempt?.cancel()
         attempt = nil
         connection?.close(code)
@@ -68,6 +71,8 @@ final class ClientDriver: @unchecked Sendable {
         core.phase = .connecting
         let completion: WebSocketClient.Completion = { [weak self] in self?.dialled($0) }
         var request = request
+        core.settings.renewRequest?(&request)
+        request.subprotocols = subprotocols
         // Where many come at once, those who come back are let in before others.
         if let offer = core.token.flatMap({ ResumeOffer.subprotocol(for: $0) }) {
             request.subprotocols.append(offer)
@@ -103,6 +108,7 @@ final class ClientDriver: @unchecked Sendable {
 
     private func lost(_ ending: HubClientEvent.Ending, isFinal: Bool) {
         connection = nil
+        endPatience()
         guard !isFinal else { return end(ending, code: .normal) }
         var random = loop.random
         let (delay, actions) = core.lost(
@@ -111,6 +117,11 @@ final class ClientDriver: @unchecked Sendable {
         guard core.phase == .offline else { return }
         retry = loop.schedule(after: delay, self)
         tell(.disconnected(ending, retryAfter: delay))
+    }
+
+    private func endPatience() {
+        if patience != .none { loop.cancel(patience) }
+        patience = .none
     }
 
     // MARK: - Calls
@@ -154,6 +165,7 @@ final class ClientDriver: @unchecked Sendable {
 extension ClientDriver: WebSocketHandler {
     func opened(_ connection: WebSocketConnection) {
         guard connection === self.connection, core.phase == .connecting else { return }
+        patience = loop.schedule(after: core.settings.callTimeout, self)
         perform(core.opened())
     }
 
@@ -184,6 +196,12 @@ extension ClientDriver: WebSocketHandler {
 
 extension ClientDriver: TimerTarget {
     func timerFired(_ timer: TimerID, on loop: EventLoop) {
+        if timer == patience {
+            patience = .none
+            // A hub that welcomes nobody, or does not answer a login, may do so on the next connection.
+            if !core.isReady { connection?.abort() }
+            return
+        }
         retry = .none
         if core.phase == .offline { connect() }
     }

@@ -1,4 +1,5 @@
 public import Hub
+public import WSFrame
 
 extension HubClient {
     /// Settings of a client; every limit has a default.
@@ -28,7 +29,8 @@ extension HubClient {
         ///
         /// Default 5 s.
         public var stableAfter = Duration.seconds(5)
-        /// How long a call may take, reconnecting included.
+        /// How long a call may take, reconnecting included, and how long a connection may be open
+        /// before it has a session.
         ///
         /// Default 10 s.
         public var callTimeout = Duration.seconds(10)
@@ -36,6 +38,12 @@ extension HubClient {
         ///
         /// Default 256.
         public var callsMax = 256
+
+        /// Writes the request anew before each attempt to connect, on the client's loop: what the hub
+        /// asks for there, such as a token in its target or headers, may have expired since.
+        ///
+        /// Default: nothing.
+        public var renewRequest: (@Sendable (inout WebSocketRequest) -> Void)?
 
         /// Creates the defaults.
         public init() {}

@@ -58,8 +58,9 @@ extension ClientCore {
     }
 
     mutating func subscribed(_ answer: ServerEnvelope.Subscribed) -> [Action] {
+        let isAsked = answer.request.map { calls[$0] != nil || renewals[$0] != nil } ?? false
         if let id = answer.request { renewals[id] = nil }
-        guard subscriptions.began(answer) else {
+        guard subscriptions.began(answer, isAsked: isAsked) else {
             // It was left while the hub, or the token, did not know.
             let id = makeID()
             return [.send(.unsubscribe(id, topic: answer.topic))]
@@ -72,7 +73,8 @@ extension ClientCore {
     }
 
     mutating func unsubscribed(_ id: RequestID?, _ topic: String) -> [Action] {
-        let wasKnown = subscriptions.ended(topic)
+        let wasKnown = subscriptions.ended(
+            topic, isAnswer: id != nil, hasToken: token != nil)
         if let id, calls.removeValue(forKey: id) != nil {
             return [.finish(id, .success(.unsubscribed(id, topic: topic)))]
         }

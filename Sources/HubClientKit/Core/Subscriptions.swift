@@ -49,10 +49,15 @@ struct Subscriptions {
 
     /// The hub has ended one.
     ///
+    /// - Parameters:
+    ///   - topic: Which.
+    ///   - isAnswer: Whether the client had left it; it may have asked for it again since.
+    ///   - hasToken: Whether there is a token, which may still bring it back.
     /// - Returns: Whether it was one.
-    mutating func ended(_ topic: String) -> Bool {
+    mutating func ended(_ topic: String, isAnswer: Bool, hasToken: Bool) -> Bool {
         let name = ExactName(topic)
-        if left[name] != nil { left[name] = true }
+        if left[name] != nil { left[name] = hasToken ? true : nil }
+        if isAnswer, followed[name]?.isWanted ?? false { return false }
         return followed.removeValue(forKey: name) != nil
     }
 
@@ -86,11 +91,11 @@ struct Subscriptions {
         return missing
     }
 
-    /// A subscription began; `false` for one that was left.
-    mutating func began(_ answer: ServerEnvelope.Subscribed) -> Bool {
+    /// A subscription began, which the client asked for or not; `false` for one that was left.
+    mutating func began(_ answer: ServerEnvelope.Subscribed, isAsked: Bool) -> Bool {
         let name = ExactName(answer.topic)
         guard left[name] == nil else { return false }
-        let isWanted = followed[name]?.isWanted ?? false
+        let isWanted = isAsked || followed[name]?.isWanted ?? false
         followed[name] = Followed(position: answer.position, isWanted: isWanted, isTold: true)
         return true
     }
