@@ -409,7 +409,7 @@ let package = Package(
             name: "HubTests",
             dependencies: [
                 "Hub", "HubTesting", "HubTokens", "HubWorlds", "NetPoll", "NetPollTesting",
-                "Seeds", "WSFrame", "WSTransport",
+                "PushWire", "Seeds", "WSFrame", "WSTransport",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.check import Context, expect, run
 
-KILLS, KILLS_FULL = 8, 50
+KILLS, KILLS_FULL = 50, 500
 SECONDS = (0.02, 0.25)
 
 

@@ -1,5 +1,6 @@
 import Hub
 import HubTesting
+import PushWire
 import Testing
 import WSFrame
 
@@ -37,6 +38,13 @@ struct ConformanceTests {
         check: ConformanceCheck<any Hub.ClientProtocol>
     ) async throws {
         try await check.run(RawProtocol())
+    }
+
+    @Test(arguments: ClientProtocolSuite.checks)
+    func `the push server's protocol keeps the rule`(
+        check: ConformanceCheck<any Hub.ClientProtocol>
+    ) async throws {
+        try await check.run(DeviceProtocol())
     }
 
     @Test func `a broken store is found out`() async throws {
