@@ -12,8 +12,8 @@ import WSTransport
 struct ChangesTests {
     @Test func `a hub that does not answer a login in time is tried again`() async throws {
         let bench = try await ClientBench()
-        let clock = bench.world.group.loops[0].clock
         let asked = Mutex(0)
+        let held = Mutex<CheckedContinuation<Void, Never>?>(nil)
         bench.world.hub.onRequest(
             "login", as: String.self,
             task: { name, _ in
@@ -21,7 +21,11 @@ struct ChangesTests {
                     count += 1
                     return count
                 }
-                if number == 1 { try await clock.sleep(for: .seconds(3_600)) }
+                if number == 1 {
+                    await withCheckedContinuation { continuation in
+                        held.withLock { $0 = continuation }
+                    }
+                }
                 return name
             })
         let payload = try Payload(json: "ann")
@@ -35,6 +39,7 @@ struct ChangesTests {
         #expect(asked.withLock { $0 } == 2)
         #expect(hears.retries.count == 1)
         #expect(hears.resumptions == [false])
+        held.withLock { $0 }?.resume()
     }
 
     @Test func `each attempt has a request of its own`() async throws {
@@ -101,5 +106,30 @@ struct ChangesTests {
         bench.world.hub.topic("a")?.publish(Publication(HubMessage(text: "hi")))
         bench.world.run(for: .seconds(1))
         #expect(hears.texts == ["hi"])
+    }
+
+    @Test func `a topic that the hub cannot take now is asked for again in the next session`()
+        async throws
+    {
+        let bench = try await ClientBench { $0.resume = nil }
+        let (ann, hears) = bench.client("ann")
+        try bench.wait {
+            try await ann.subscribe(to: "a")
+            try await ann.subscribe(to: "b")
+        }
+        bench.application.busy.withLock { $0 = 3 }
+        bench.cutOff()
+        bench.world.run(for: .seconds(20))
+        for topic in ["a", "b"] {
+            bench.world.hub.topic(topic)?.publish(Publication(HubMessage(text: topic)))
+        }
+        bench.world.run(for: .seconds(1))
+        #expect(Set(hears.texts) == ["a", "b"])
+        // Three were refused, and two taken.
+        #expect(bench.application.busy.withLock { $0 } == -2)
+        #expect(
+            !hears.events.contains {
+                if case .unsubscribed = $0 { true } else { false }
+            })
     }
 }

@@ -13,6 +13,7 @@ import WSTransport
 final class ClientBench {
     static let key = ResumeKey(secret: Array(repeating: 7, count: 32))
 
+    let application = OpenApplication()
     let world: SimulatedHub
     let webSockets: WebSocketClient
     /// Kept for as long as the bench.
@@ -27,7 +28,7 @@ final class ClientBench {
         configuration.resume = ResumePolicy(SignedResumeTokens(keys: [Self.key]))
         configure(&configuration)
         world = try await SimulatedHub(
-            OpenApplication(), configuration: configuration, seed: seed, faults: faults, loops: 2)
+            application, configuration: configuration, seed: seed, faults: faults, loops: 2)
         webSockets = WebSocketClient(group: world.group)
     }
 
@@ -131,14 +132,22 @@ final class EventLog: Sendable {
 
 /// Lets everyone do everything, but in what is named `secret`.
 final class OpenApplication: HubApplication {
+    /// How many subscriptions it cannot take now.
+    let busy = Mutex(0)
+
     func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
     {
         .accept(OpenHandler(user: request.query))
     }
 
     func authorize(_ action: ClientAction, by session: Session) -> Permission {
-        if case .subscribe("secret") = action { return .deny("not yours") }
-        return .allow
+        guard case .subscribe(let topic) = action else { return .allow }
+        guard topic != "secret" else { return .deny("not yours") }
+        let isBusy = busy.withLock { count in
+            count -= 1
+            return count >= 0
+        }
+        return isBusy ? .refuse(EventFailure(.overloaded, retryAfter: .seconds(2))) : .allow
     }
 }
 

@@ -46,6 +46,8 @@
 const SUBPROTOCOL = "longwire.v1.json";
 /** Coming again after these would end the same way. */
 const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010, 4401, 4403];
+/** What a hub could not do now, and may do soon. */
+const PASSING_FAILURES = [6, 7, 8, 9];
 /** A token that can be shown in the request for a connection, too. */
 const OFFERED_TOKEN = /^[\w.-]{1,4096}$/;
 const INBOX_REMEMBERED = 1024;
@@ -391,6 +393,7 @@ export class HubClient {
   #renew() {
     const asked = new Set([...this.#calls.values()].map(({ envelope }) => /** @type {any} */ (envelope))
       .filter(({ type }) => type === "subscribe").map(({ topic }) => topic));
+    for (const topic of this.#renewals.values()) asked.add(topic);
     for (const [topic, known] of this.#topics) {
       if (!known.wanted || known.told || asked.has(topic)) continue;
       const id = ++this.#lastID;
@@ -411,6 +414,10 @@ export class HubClient {
     const topic = this.#renewals.get(id);
     if (topic !== undefined) {
       this.#renewals.delete(id);
+      if (PASSING_FAILURES.includes(failure.code)) {
+        setTimeout(() => { if (this.state === "ready") this.#renew(); }, failure.retry ?? 1_000);
+        return;
+      }
       this.#topics.delete(topic);
       return this.#tell("unsubscribed", { topic, failure });
     }

@@ -151,6 +151,8 @@ final class ClientDriver: @unchecked Sendable {
                 guard let call = waiting.removeValue(forKey: id) else { continue }
                 loop.cancel(call.timer)
                 call.whenDone(result)
+            case .renewLater(let delay):
+                loop.schedule(after: delay, Renewal(driver: self))
             case .giveUp(let ending):
                 end(ending, code: .normal)
             }
@@ -217,6 +219,18 @@ private final class CallDeadline: TimerTarget {
     }
 
     func timerFired(_ timer: TimerID, on loop: EventLoop) { driver?.timedOut(id) }
+}
+
+private final class Renewal: TimerTarget {
+    private weak let driver: ClientDriver?
+
+    init(driver: ClientDriver) {
+        self.driver = driver
+    }
+
+    func timerFired(_ timer: TimerID, on loop: EventLoop) {
+        if let driver { driver.perform(driver.core.renewNow()) }
+    }
 }
 
 extension WebSocketCloseReason {

@@ -48,14 +48,22 @@ extension ClientCore {
         isReady ? [.send(envelope)] : nil
     }
 
-    /// Subscribes again to what the hub does not know of.
+    /// Subscribes again to what the hub does not know of, unless it was asked.
     mutating func renew(_ topics: [Subscriptions.Missing]) -> [Action] {
-        topics.map { missing in
+        let called = calls.values.compactMap { call -> ExactName? in
+            guard case .subscribe(_, let topic, _) = call.envelope else { return nil }
+            return ExactName(topic)
+        }
+        let asked = Set(called).union(renewals.values.map { ExactName($0) })
+        return topics.filter { !asked.contains(ExactName($0.topic)) }.map { missing in
             let id = makeID()
             renewals[id] = missing.topic
             return .send(.subscribe(id, topic: missing.topic, after: missing.position))
         }
     }
+
+    /// What could not be subscribed to is asked for again.
+    mutating func renewNow() -> [Action] { isReady ? renew(subscriptions.missing) : [] }
 
     mutating func subscribed(_ answer: ServerEnvelope.Subscribed) -> [Action] {
         let isAsked = answer.request.map { calls[$0] != nil || renewals[$0] != nil } ?? false

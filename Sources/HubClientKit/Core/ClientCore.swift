@@ -27,6 +27,8 @@ struct ClientCore {
         case send(ClientEnvelope)
         case tell(HubClientEvent.Content)
         case finish(RequestID, Result<ServerEnvelope, HubClientError>)
+        /// Subscribe again to what the hub does not know of, after so long.
+        case renewLater(Duration)
         /// The hub does not let this client in.
         case giveUp(HubClientEvent.Ending)
     }
@@ -38,6 +40,11 @@ struct ClientCore {
         let isRepeatable: Bool
         var isSent = false
     }
+
+    /// What a hub could not do now, and may do soon.
+    private static let passing: Set<FailureCode> = [
+        .rateLimited, .overloaded, .timedOut, .storeFailed,
+    ]
 
     let settings: HubClient.Configuration
     var phase = Phase.offline
@@ -161,13 +168,7 @@ struct ClientCore {
         phase = .ready(since: now)
         var actions: [Action] = []
         if let welcome { actions.append(.tell(.connected(welcome))) }
-        let asked = Set(
-            calls.values.compactMap { call -> ExactName? in
-                guard case .subscribe(_, let topic, _) = call.envelope else { return nil }
-                return ExactName(topic)
-            })
-        let missing = subscriptions.began(isResumed: isResumed)
-        actions += renew(missing.filter { !asked.contains(ExactName($0.topic)) })
+        actions += renew(subscriptions.began(isResumed: isResumed))
         for (_, call) in calls.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             actions.append(.send(call.envelope))
         }
@@ -185,6 +186,9 @@ struct ClientCore {
         }
         if phase == .loggingIn(id) { return [.giveUp(.refused(failure))] }
         if let topic = renewals.removeValue(forKey: id) {
+            if Self.passing.contains(failure.code) {
+                return [.renewLater(failure.retryAfter ?? .seconds(1))]
+            }
             subscriptions.end(topic)
             return [.tell(.unsubscribed(topic: topic, failure))]
         }

@@ -74,7 +74,8 @@ struct Subscriptions {
         return missing
     }
 
-    private var missing: [Missing] {
+    /// What the hub does not know of.
+    var missing: [Missing] {
         followed.filter { $0.value.isWanted && !$0.value.isTold }
             .map { Missing(topic: $0.key.string, position: $0.value.position) }
             .sorted { ExactName($0.topic) < ExactName($1.topic) }

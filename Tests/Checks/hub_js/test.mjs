@@ -365,3 +365,24 @@ test("a topic that was left may be given by the hub, and one that is asked for a
   assert.deepEqual(sockets[1].said.map(({ type, topic }) => [type, topic]), [["subscribe", "b"]]);
   client.stop();
 });
+
+test("a topic that the hub cannot take now is asked for again in the next session, one that it refuses is not", async () => {
+  const { client, sockets, events } = scripted();
+  sockets[0].open();
+  for (const topic of ["a", "b"]) {
+    const wish = client.subscribe(topic);
+    sockets[0].tell(subscribed(sockets[0].last("subscribe").id, topic, 5, false));
+    await wish;
+  }
+  sockets[0].end();
+  await turn();
+  sockets[1].open();
+  const [first, second] = sockets[1].said;
+  sockets[1].tell({ type: "failure", id: first.id, code: 7, retry: 5 });
+  sockets[1].tell({ type: "failure", id: second.id, code: 3 });
+  await turn();
+  const said = sockets[1].said.slice(2).map(({ type, topic, offset }) => [type, topic, offset]);
+  assert.deepEqual(said, [["subscribe", "a", 5]]);
+  assert.deepEqual(events.filter(([name]) => name === "unsubscribed").map(([, { topic }]) => topic), ["b"]);
+  client.stop();
+});
