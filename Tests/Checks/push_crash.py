@@ -16,7 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 KEY = "a-key-of-the-push-crash-check"
-KILLS, KILLS_FULL = 5, 50
+KILLS, KILLS_FULL = 50, 200
+SECONDS = (0.05, 0.4)
 USERS = 8
 SENDERS = 4
 
@@ -77,7 +78,7 @@ async def rounds(kills: int, start, port: int, ledger: Ledger, chance: random.Ra
         server = await asyncio.to_thread(start)
         senders = [asyncio.to_thread(send_until_gone, port, sender, round_, ledger) for sender in range(SENDERS)]
         gathered = asyncio.gather(*senders)
-        await asyncio.sleep(chance.uniform(0.2, 1.2))
+        await asyncio.sleep(chance.uniform(*SECONDS))
         server.process.send_signal(signal.SIGKILL)
         await asyncio.to_thread(server.process.wait)
         await gathered

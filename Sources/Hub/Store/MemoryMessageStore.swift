@@ -29,6 +29,9 @@ public final class MemoryMessageStore: MessageStore {
 
     private let state = Mutex(State())
 
+    /// Users of whom something is kept.
+    var inboxCount: Int { state.withLock { $0.inboxes.count } }
+
     /// ``StoreDurability/process``.
     public var durability: StoreDurability { .process }
 

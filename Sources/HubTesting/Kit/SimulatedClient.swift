@@ -13,6 +13,8 @@ public final class SimulatedClient {
     public private(set) var binaries: [[UInt8]] = []
     /// The code of the server's close frame.
     public private(set) var closeCode: UInt16?
+    /// The reason that frame gave; empty for none.
+    public private(set) var closeReason = ""
     /// Whether a close frame is answered, as the protocol demands.
     public var answersClose = true
     /// Whether pings are answered.
@@ -89,7 +91,10 @@ public final class SimulatedClient {
                 if let reply = texts.last.flatMap({ answer?($0) }) { say(reply) }
             case 0x2: binaries.append(payload)
             case 0x8:
-                if payload.count >= 2 { closeCode = UInt16(payload[0]) << 8 | UInt16(payload[1]) }
+                if payload.count >= 2 {
+                    closeCode = UInt16(payload[0]) << 8 | UInt16(payload[1])
+                    closeReason = String(decoding: payload.dropFirst(2), as: UTF8.self)
+                }
                 guard answersClose else { break }
                 send(payload, .close)
                 peer.sendEnd()

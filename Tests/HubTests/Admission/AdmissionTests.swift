@@ -112,6 +112,21 @@ struct AdmissionTests {
         #expect(try bench.connect("/ws?token=ann").closeCode == 4_429)
     }
 
+    @Test func `those who are sent away are not told to come again together`() async throws {
+        let bench = try await DoorBench {
+            $0.refusals = .closeCode
+            $0.sessionsPerUserMax = 1
+        }
+        _ = try bench.connect("/ws?token=ann")
+        var delays: Set<Duration> = []
+        for _ in 0..<5 {
+            let refused = try bench.connect("/ws?token=ann")
+            delays.insert(try #require(RetryHint(closeReason: refused.closeReason)).delay)
+        }
+        #expect(delays.count > 1)
+        #expect(delays.allSatisfy { $0 >= .seconds(5) && $0 <= .milliseconds(7_500) })
+    }
+
     @Test func `a session ends with its credentials, after the application was told`()
         async throws
     {
