@@ -78,25 +78,57 @@ struct UringDriverTests {
     }
 
     @Test func `what the kernel had received before a pause comes after it, in order`() throws {
+        var sizes: [Int] = []
         let setup = try Setup {
             ($0.buffers, $0.bufferBytes) = (64, 64)
         } prepare: { recorder in
-            recorder.onReceive = { _, connection in
-                if recorder.received.count == 64 { connection.pauseReading() }
+            recorder.onReceive = { bytes, connection in
+                sizes.append(bytes.byteCount)
+                if sizes.count == 1 || sizes.count == 4 { connection.pauseReading() }
             }
         }
         let bytes = Self.pattern(2_000)
         setup.client.send(bytes)
         setup.client.sendEnd()
-        let turns = setup.world.loop.metrics.turns
-        #expect(setup.world.run { setup.world.loop.metrics.turns > turns + 5 })
-        #expect(setup.recorder.received == Array(bytes[..<64]))
-        #expect(setup.recorder.events == ["opened"], "the end comes after the bytes")
-        setup.recorder.onReceive = nil
-        setup.recorder.connection?.resumeReading()
+        for count in [64, 256] {
+            let turns = setup.world.loop.metrics.turns
+            #expect(setup.world.run { setup.world.loop.metrics.turns > turns + 5 })
+            #expect(setup.recorder.received == Array(bytes[..<count]))
+            #expect(setup.recorder.events == ["opened"], "the end comes after the bytes")
+            setup.recorder.connection?.resumeReading()
+        }
         #expect(setup.world.run { setup.recorder.closeReason == .peer })
         #expect(setup.recorder.received == bytes)
         #expect(setup.recorder.events == ["opened", "end", "closed"])
+        #expect(sizes.max() == 64, "no call has more than a buffer")
+    }
+
+    @Test func `a handler that pauses in each call gets one each time it resumes`() throws {
+        var sizes: [Int] = []
+        let setup = try Setup {
+            ($0.buffers, $0.bufferBytes) = (64, 64)
+        } prepare: { recorder in
+            recorder.onReceive = { bytes, connection in
+                sizes.append(bytes.byteCount)
+                connection.pauseReading()
+            }
+        }
+        let bytes = Self.pattern(100_000)
+        setup.client.send(bytes)
+        setup.client.sendEnd()
+        var (calls, stashedMax) = (0, 0)
+        while setup.recorder.received.count < bytes.count {
+            calls += 1
+            try #require(setup.world.run { sizes.count >= calls })
+            #expect(sizes.count == calls)
+            stashedMax = max(stashedMax, setup.driver.stashedBytes)
+            setup.recorder.connection?.resumeReading()
+        }
+        #expect(setup.world.run { setup.recorder.closeReason == .peer })
+        #expect(setup.recorder.received == bytes)
+        #expect(sizes.max() == 64)
+        // Buffers that are given back before the kernel learns of the pause may be filled again.
+        #expect(stashedMax > 64 && stashedMax <= 4 * 64 * 64, "at most \(stashedMax) bytes")
     }
 
     @Test func `pausing and resuming within one turn goes on receiving`() throws {

@@ -19,7 +19,7 @@
             loop.acceptWaiting(id.fd, token(id.fd, loop)) { isWanted(id) }
         }
 
-        private func isWanted(_ id: RequestID) -> Bool {
+        func isWanted(_ id: RequestID) -> Bool {
             sockets.isLive(id) && sockets[id.fd].flags.contains(.wanted)
         }
 

@@ -163,13 +163,15 @@
         }
 
         /// Receives from now on, unless it does; while receiving is paused only a break is awaited.
+        /// What is stashed is delivered first, so that no more is kept for a handler that pauses
+        /// again and again.
         func armReceive(_ fd: Int32) {
             let entry = sockets[fd]
             guard entry.flags.contains(.wanted) else {
                 awaitBreakage(fd)
                 return
             }
-            guard entry.flags.isDisjoint(with: [.armed, .ended]) else { return }
+            guard entry.flags.isDisjoint(with: [.armed, .ended, .stashed]) else { return }
             sockets[fd].flags.insert(.armed)
             let request = RequestID(.receive, fd, entry.generation).rawValue
             if entry.flags.contains(.polled) {

@@ -29,9 +29,12 @@
         }
 
         /// What arrived for a connection after its receiving was paused: the kernel had taken it from
-        /// the socket already. No more than the provided buffers hold, as the receive is cancelled.
+        /// the socket already. No more than the provided buffers hold, as the receive is cancelled
+        /// and made again only when all of it is delivered.
         struct Stash {
             var bytes: [UInt8] = []
+            /// Where the bytes begin that are not delivered yet.
+            var first = 0
             var isEnded = false
         }
 
@@ -63,6 +66,10 @@
         let datagramBatch = DatagramBatch()
         /// Receives that ended because all buffers were taken, and were made again.
         @exclusivity(unchecked) package private(set) var exhaustions = 0
+        /// Bytes kept for connections whose receiving is paused; O(such connections).
+        package var stashedBytes: Int {
+            stashes.values.reduce(0) { $0 + $1.bytes.count - $1.first }
+        }
 
         package init(settings: Settings = .init()) throws(SystemError) {
             ring = try Ring(entries: settings.entries, completions: settings.completions)
@@ -198,12 +205,33 @@
                 guard sockets.isLive(id), sockets[id.fd].flags.contains([.wanted, .stashed]),
                     var stash = stashes.removeValue(forKey: id.fd)
                 else { continue }
-                sockets[id.fd].flags.remove(.stashed)
-                let token = token(id.fd, loop)
-                if !stash.bytes.isEmpty {
-                    stash.bytes.withUnsafeMutableBytes { _ = loop.received($0, on: token) }
+                deliverSlices(of: &stash, id, loop)
+                guard sockets.isLive(id) else { continue }
+                guard stash.first == stash.bytes.count else {
+                    stashes[id.fd] = stash
+                    continue
                 }
-                if stash.isEnded, sockets.isLive(id) { deliverEnd(id, loop) }
+                sockets[id.fd].flags.remove(.stashed)
+                if stash.isEnded {
+                    deliverEnd(id, loop)
+                } else {
+                    armReceive(id.fd)
+                }
+            }
+        }
+
+        /// A buffer's worth at a time, as if they came from the kernel: a handler may pause between
+        /// any two.
+        private func deliverSlices(of stash: inout Stash, _ id: RequestID, _ loop: EventLoop) {
+            let token = token(id.fd, loop)
+            var goesOn = true
+            while goesOn, stash.first < stash.bytes.count, isWanted(id) {
+                let end = min(stash.first + buffers.bufferBytes, stash.bytes.count)
+                let slice = stash.first..<end
+                stash.first = end
+                goesOn = stash.bytes.withUnsafeMutableBytes { bytes in
+                    loop.received(UnsafeMutableRawBufferPointer(rebasing: bytes[slice]), on: token)
+                }
             }
         }
 
