@@ -20,9 +20,12 @@ struct HostConnectionTests {
     }
 
     /// The outcome and how long it took.
-    private func connect(_ host: String, timeout: Duration = .seconds(10)) -> (String, Duration) {
+    private func connect(
+        _ host: String, timeout: Duration = .seconds(10), from localAddress: SocketAddress? = nil
+    ) -> (String, Duration) {
         var configuration = ConnectConfiguration()
         configuration.timeout = timeout
+        configuration.localAddress = localAddress
         let start = world.network.now
         var text = ""
         world.loop.connect(
@@ -95,6 +98,27 @@ struct HostConnectionTests {
         #expect(connect("later").0 == "unresolved(NetPoll.ResolveError.temporary)")
         try resolver.answer("refusing", .v4, ["192.0.2.1", "192.0.2.2"])
         #expect(connect("refusing").0 == "refused")
+    }
+
+    @Test(arguments: ["192.0.2.7", "2001:db8::7"])
+    func `with a local address only those of its family are tried`(host: String) throws {
+        let local = try SocketAddress(host: host, port: 0)
+        let (v6, v4) = (try listen("2001:db8::1"), try listen("192.0.2.1"))
+        let isV4 = host == "192.0.2.7"
+        // If the other family's was tried too, it would win.
+        world.network.setRoute(.delayed(.milliseconds(300)), to: isV4 ? v4 : v6)
+        try resolver.answer("both", .v6, [v6.host])
+        try resolver.answer("both", .v4, [v4.host])
+        #expect(connect("both", from: local) == ("connected", .milliseconds(300)))
+        #expect(servers.addresses.map(\.host) == [host])
+        // The other family's answer is not waited for.
+        try resolver.answer("slow", .v6, [v6.host], after: isV4 ? nil : .zero)
+        try resolver.answer("slow", .v4, [v4.host], after: isV4 ? .zero : nil)
+        #expect(connect("slow", from: local) == ("connected", .milliseconds(300)))
+        try resolver.answer("other", isV4 ? .v6 : .v4, [isV4 ? v6.host : v4.host])
+        let outcome = connect("other", from: local)
+        #expect(outcome == ("unresolved(NetPoll.ResolveError.notFound)", .zero))
+        #expect(world.loop.registrations == 2, "only the listeners are left")
     }
 
     @Test func `cancelling ends resolution and every attempt`() throws {

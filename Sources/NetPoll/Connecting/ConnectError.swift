@@ -12,7 +12,8 @@ public struct ConnectError: Error, Hashable, Sendable {
         case cancelled
         /// The loop was shut down.
         case shutdown
-        /// The host's name has no address.
+        /// The host's name has no address, or none of the family of
+        /// ``ConnectConfiguration/localAddress``.
         case unresolved(ResolveError)
         /// The kernel reported another failure.
         case failed(SystemError)

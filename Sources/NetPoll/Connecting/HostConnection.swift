@@ -44,8 +44,14 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
             return
         }
         deadline = loop.schedule(after: configuration.timeout, self)
+        // A socket that is bound to an address of one family connects to no other.
+        let only = configuration.localAddress?.family
         // IPv6 is asked for first (RFC 8305 §3).
         for family in [AddressFamily.v6, .v4] {
+            guard only == nil || only == family else {
+                core.answered(family, [], at: loop.now)
+                continue
+            }
             resolver.resolve(host, port: port, family: family) { [loop, token] result in
                 // Posted even from the loop's own thread: a resolver may answer from its memory,
                 // and the completion must not be called from within connect. Refused where the
@@ -145,7 +151,8 @@ extension EventLoop {
     /// A name is resolved off the loop, IPv6 and IPv4 at once; the addresses are tried with Happy
     /// Eyeballs v2 (RFC 8305): families take turns, the next attempt starts 250 ms after the last
     /// or when it failed, and the first to connect wins. ``ConnectConfiguration/timeout`` bounds
-    /// all of it. The completion is called as in ``connect(to:configuration:completion:)``.
+    /// all of it. With a ``ConnectConfiguration/localAddress`` only addresses of its family are asked
+    /// for. The completion is called as in ``connect(to:configuration:completion:)``.
     @discardableResult
     public func connect(
         host: String, port: UInt16, configuration: ConnectConfiguration = .init(),

@@ -4,6 +4,17 @@ public enum AddressFamily: Hashable, Sendable {
     case v6
 }
 
+extension SocketAddress {
+    /// `nil` for a Unix socket.
+    var family: AddressFamily? {
+        switch self {
+        case .v4: .v4
+        case .v6: .v6
+        case .unix: nil
+        }
+    }
+}
+
 /// Finds the addresses of a host's name, away from the loops' threads.
 public protocol Resolver: AnyObject, Sendable {
     /// Asks for the addresses of one family, best first.
