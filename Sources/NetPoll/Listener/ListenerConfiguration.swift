@@ -19,10 +19,11 @@ extension Listener {
         /// Default ``ExhaustionPolicy/shed``.
         public var exhaustion = ExhaustionPolicy.shed
         /// The most connections accepted a second, counted by listening socket; the others wait in
-        /// the backlog. `nil`, the default: no limit.
+        /// the backlog. A group with a socket for each loop (``ListenerGroup/Balancing/kernel``)
+        /// accepts as many times this rate as it has loops. `nil`, the default: no limit.
         public var acceptsPerSecondMax: Int?
         /// How many may be accepted at once after a quiet time, where
-        /// ``acceptsPerSecondMax`` is set. Default 64.
+        /// ``acceptsPerSecondMax`` is set; also by listening socket. Default 64.
         public var acceptBurstMax = 64
         /// Which loop of a group gets a connection; a single loop's listener takes all. Default
         /// ``ListenerGroup/Balancing/kernel``.
