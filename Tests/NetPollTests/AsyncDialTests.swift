@@ -102,6 +102,31 @@ struct AsyncDialTests {
         #expect(client.registrations == 0)
     }
 
+    @Test(arguments: Way.allCases)
+    func `a task that names no loop connects on its own`(way: Way) throws {
+        let address = try listen("192.0.2.1")
+        try resolver.answer("example", .v4, ["192.0.2.1"])
+        let outcome = Outcome()
+        let (client, resolver) = (client, resolver)
+        Task(executorPreference: client) {
+            do {
+                let connection =
+                    switch way {
+                    case .byAddress: try await Connection.connect(to: address)
+                    case .byName:
+                        try await Connection.connect(host: "example", port: 80, resolver: resolver)
+                    }
+                outcome.note(connection.loop === client ? "here" : "elsewhere")
+                await connection.close()
+            } catch {
+                outcome.note("\(error)")
+            }
+        }
+        network.runUntilIdle()
+        #expect(outcome.texts == ["here"])
+        #expect(client.registrations == 0)
+    }
+
     @Test(arguments: Way.allCases, [false, true])
     func `a dial whose task is cancelled is given up`(way: Way, isUnderWay: Bool) throws {
         let silent = try SocketAddress(host: "192.0.2.9", port: 80)

@@ -76,6 +76,36 @@ struct AsyncThreadsTests {
         await group.shutdown()
     }
 
+    @Test func `tasks on no loop that name none connect on one they share`() async throws {
+        let group = try makeGroup()
+        let listener = try await group.listen(on: SocketAddress(host: "127.0.0.1", port: 0))
+        let server = Task {
+            await listener.serve { connection in
+                for try await bytes in connection.inbound { try await connection.write(bytes) }
+            }
+        }
+        let first = try await Connection.connect(to: listener.address)
+        let second = try await Task {
+            let port = try #require(listener.address.port)
+            return try await Connection.connect(host: "127.0.0.1", port: port)
+        }.value
+        #expect(first.loop === second.loop)
+        #expect(!group.loops.contains { $0 === first.loop })
+        for connection in [first, second] {
+            try await connection.write("hello")
+            var received = 0
+            for try await bytes in connection.inbound {
+                received += bytes.count
+                if received >= 5 { break }
+            }
+            #expect(received == 5)
+            await connection.close()
+        }
+        listener.close()
+        await server.value
+        await group.shutdown()
+    }
+
     @Test func `an actor may live on a loop`() async throws {
         actor Counter {
             nonisolated let loop: EventLoop

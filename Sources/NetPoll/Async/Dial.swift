@@ -8,6 +8,13 @@ final class Dial: @unchecked Sendable {
     enum Destination {
         case address(SocketAddress)
         case host(String, port: UInt16, any Resolver)
+
+        func error(_ reason: ConnectError.Reason) -> ConnectError {
+            switch self {
+            case .address(let address): ConnectError(reason, to: address)
+            case .host(let host, _, _): ConnectError(reason, to: nil, host: host)
+            }
+        }
     }
 
     private let loop: EventLoop
@@ -22,6 +29,23 @@ final class Dial: @unchecked Sendable {
         var configuration = configuration
         configuration.limits.leaveRoomForTasks()
         self.configuration = configuration
+    }
+
+    /// Connects on `loop`, or where it is `nil` on the loop of ``TaskLoop``.
+    static func connect(
+        to destination: Destination, on loop: EventLoop?, _ configuration: ConnectConfiguration
+    ) async throws(ConnectError) -> AsyncConnection {
+        let chosen: EventLoop
+        if let loop {
+            chosen = loop
+        } else {
+            do throws(SystemError) {
+                chosen = try TaskLoop.find()
+            } catch {
+                throw destination.error(.failed(error))
+            }
+        }
+        return try await Dial(to: destination, on: chosen, configuration).connect().get()
     }
 
     /// Connects; gives a dial that is cancelled meanwhile up.
@@ -73,10 +97,7 @@ final class Dial: @unchecked Sendable {
     }
 
     private func failure(_ reason: ConnectError.Reason) -> Outcome {
-        switch destination {
-        case .address(let address): .failure(ConnectError(reason, to: address))
-        case .host(let host, _, _): .failure(ConnectError(reason, to: nil, host: host))
-        }
+        .failure(destination.error(reason))
     }
 }
 
