@@ -28,13 +28,15 @@ struct AcceptTests {
             return peers
         }
 
-        /// Open connections by loop.
-        var counts: [Int] {
-            group.loops.map { loop in
-                var count = 0
-                loop.forEachConnection { _ in count += 1 }
-                return count
-            }
+        var counts: [Int] { AcceptTests.counts(group.loops) }
+    }
+
+    /// Open connections by loop.
+    private static func counts(_ loops: [EventLoop]) -> [Int] {
+        loops.map { loop in
+            var count = 0
+            loop.forEachConnection { _ in count += 1 }
+            return count
         }
     }
 
@@ -70,6 +72,41 @@ struct AcceptTests {
         #expect(setup.counts == [10, 10, 9, 10])
         _ = setup.connect(5)
         #expect(setup.counts == [11, 11, 11, 11])
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `a kernel's loop hands connections to the others, most to the one that emptied`(
+        driver: DriverKind
+    ) throws {
+        // All three loops run in this thread.
+        let worlds = try (0..<3).map { try driver.makeWorld(index: $0) }
+        let loops = worlds.map { $0.loop }
+        func run(until condition: () -> Bool) -> Bool {
+            worlds[0].run {
+                for loop in loops.dropFirst() { loop.turn(until: loop.now) }
+                return condition()
+            }
+        }
+        let recorders = Recorders()
+        var configuration = Listener.Configuration()
+        configuration.balancing = .leastConnections
+        let place = ListenPlace(source: .address(.v4(0x0100_007f, port: 0)), targets: loops)
+        let address = try loops[0].listen(place, configuration) {
+            recorders.make($0, $1)
+        }.address
+        let first = (0..<6).compactMap { _ in worlds[0].connect(to: address) }
+        let isSpread = run { Self.counts(loops) == [2, 2, 2] }
+        #expect(isSpread)
+        loops[2].forEachConnection { $0.abort() }
+        // The balancer has heard of an end before the handler does.
+        let isEmptied = run { recorders.all.count { $0.closeReason != nil } == 2 }
+        #expect(isEmptied && Self.counts(loops) == [2, 2, 0])
+        let second = (0..<5).compactMap { _ in worlds[0].connect(to: address) }
+        let isFilled = run { Self.counts(loops) == [3, 3, 3] }
+        #expect(isFilled)
+        for client in first + second { client.send([1]) }
+        let isServed = run { recorders.all.count { $0.received == [1] } == 9 }
+        #expect(isServed)
     }
 
     @Test func `source hash keeps a host on its loop`() async throws {

@@ -172,6 +172,59 @@ struct DeadlineTests {
         #expect(client.closeReason == .idleTimedOut)
     }
 
+    /// The reason of a kernel's connection's end, once `act` was done to it and its client, and how
+    /// long it took.
+    private func end(
+        _ driver: DriverKind, _ limits: Connection.Limits,
+        _ act: (Connection, any Client) -> Void
+    ) throws -> (CloseReason?, Duration) {
+        let world = try driver.makeWorld()
+        let recorders = Recorders()
+        var configuration = Listener.Configuration()
+        configuration.limits = limits
+        let address = try world.loop.listen(
+            on: .v4(0x0100_007f, port: 0), configuration: configuration
+        ) { recorders.make($0, $1) }.address
+        let start = world.loop.now
+        let client = try #require(world.connect(to: address))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        let recorder = try #require(recorders.all.first)
+        act(try #require(recorder.connection), client)
+        #expect(world.run { recorder.closeReason != nil })
+        let duration = try #require(recorder.closedAt) - start
+        client.resume()
+        #expect(world.run { client.isReset })
+        return (recorder.closeReason, duration)
+    }
+
+    // Of a kernel's clock only the least is certain, and milliseconds are the deadlines' unit.
+
+    @Test(arguments: DriverKind.kernels)
+    func `a kernel's connection on which nothing moves is idle`(driver: DriverKind) throws {
+        var limits = Connection.Limits()
+        limits.idleTimeout = .milliseconds(200)
+        let (reason, duration) = try end(driver, limits) { _, _ in }
+        #expect(reason == .idleTimedOut)
+        #expect(duration >= .milliseconds(199))
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `a kernel's connection whose peer takes nothing is stalled`(driver: DriverKind) throws {
+        var limits = Connection.Limits()
+        limits.writeStallTimeout = .milliseconds(200)
+        limits.sendQueueBytesMax = 64 << 20
+        limits.highWatermark = 4 << 20
+        let (reason, duration) = try end(driver, limits) { connection, client in
+            client.stall()
+            let piece = [UInt8](repeating: 1, count: 1 << 20)
+            var outcome = WriteOutcome.accepted
+            while outcome == .accepted { outcome = connection.write(bytes: piece) }
+            #expect(outcome == .aboveHighWatermark)
+        }
+        #expect(reason == .writeStalled)
+        #expect(duration >= .milliseconds(199))
+    }
+
     @Test func `ten thousand connections end each at its own time and leave no timer`() throws {
         let network = SimulatedNetwork(seed: 5)
         let loop = network.makeLoop()

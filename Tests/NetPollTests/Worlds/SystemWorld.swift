@@ -7,8 +7,10 @@ final class SystemWorld: World {
     let loop: EventLoop
     private var clients: [SystemClient] = []
 
-    init(driver: any Driver, configuration: EventLoop.Configuration = .init()) {
-        loop = EventLoop(driver: driver, configuration: configuration)
+    init(
+        driver: any Driver, index: Int = 0, configuration: EventLoop.Configuration = .init()
+    ) {
+        loop = EventLoop(driver: driver, index: index, configuration: configuration)
         loop.bindToCurrentThread()
     }
 

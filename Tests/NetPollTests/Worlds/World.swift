@@ -39,15 +39,26 @@ enum DriverKind: String, Codable, CaseIterable, CustomTestStringConvertible {
 
     var testDescription: String { "\(self)" }
 
-    func makeWorld(configuration: EventLoop.Configuration = .init()) throws -> any World {
+    /// - Parameters:
+    ///   - index: Which of a group's loops it has; a simulated network counts its own.
+    ///   - configuration: Settings of the loop.
+    /// - Returns: A world whose loop runs in the calling thread.
+    /// - Throws: ``SystemError`` where the driver is not to be had.
+    func makeWorld(
+        index: Int = 0, configuration: EventLoop.Configuration = .init()
+    ) throws -> any World {
         switch self {
         case .epoll:
-            SystemWorld(driver: try Platform.makeDriver(.epoll), configuration: configuration)
+            SystemWorld(
+                driver: try Platform.makeDriver(.epoll), index: index, configuration: configuration)
         case .ioUring:
-            SystemWorld(driver: try Platform.makeDriver(.ioUring), configuration: configuration)
+            SystemWorld(
+                driver: try Platform.makeDriver(.ioUring), index: index,
+                configuration: configuration)
         case .kqueue:
             SystemWorld(
-                driver: KqueueDriver(queue: SimulatedKernelQueue()), configuration: configuration)
+                driver: KqueueDriver(queue: SimulatedKernelQueue()), index: index,
+                configuration: configuration)
         case .simulated: SimulatedWorld(configuration: configuration)
         }
     }
