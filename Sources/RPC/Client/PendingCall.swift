@@ -41,7 +41,7 @@ final class PendingCall: @unchecked Sendable {
         if let failure { self.failure = failure }
         if let stream {
             stream.end(self.failure)
-            stream.peer.close(stream)
+            stream.peer.close(stream, self.failure)
         }
         guard let continuation else { return }
         self.continuation = nil

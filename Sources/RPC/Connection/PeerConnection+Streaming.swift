@@ -15,7 +15,6 @@ extension PeerConnection {
         stream.end()
         guard isOver, let call = pending[Int(slot)].take() else { return }
         call.end()
-        close(stream)
     }
 
     private func overflowed(_ side: CallSide, _ slot: UInt32, _ stream: CallStream) {
@@ -31,7 +30,7 @@ extension PeerConnection {
             if let id = core.answeredEarly(slot) { write(id, error, .init(start: nil, count: 0)) }
             serving(slot)?.cancel()
             stream.end(error)
-            close(stream)
+            close(stream, error)
         }
         if core.hasControl { sendControl() }
     }
@@ -43,9 +42,10 @@ extension PeerConnection {
         }
     }
 
-    /// A call that streams is over: its writers end.
-    func close(_ stream: CallStream) {
-        stream.close(RPCError(.cancelled, "the call is over", execution: .unknown))
+    /// A call that streams is over: its writers end, with its failure where it has one.
+    func close(_ stream: CallStream, _ failure: RPCError? = nil) {
+        stream.close(
+            failure ?? RPCError(.cancelled, "the call is over", execution: .unknown))
     }
 
     /// Nobody reads a stream any more: what it holds is credit again.
@@ -87,7 +87,6 @@ extension PeerConnection {
             let call = pending[Int(key.slot)].take()
         else { return }
         call.end()
-        if let stream = call.stream { close(stream) }
     }
 
     func write(_ header: FrameHeader, _ data: UnsafeRawBufferPointer) {

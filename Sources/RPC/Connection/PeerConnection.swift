@@ -7,6 +7,8 @@ import NetPoll
 /// through ``mailbox``.
 final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable {
     static let noConnection = RPCError(.unavailable, "there is no connection", execution: .notRun)
+    private static let broken = RPCError(
+        .internal, "the answer broke the protocol", execution: .answered)
 
     let loop: EventLoop
     let connection: Connection
@@ -119,13 +121,16 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
 
     @inline(__always)
     func carryOut(_ event: CoreEvent, _ data: UnsafeRawBufferPointer) {
-        if core.hasControl { sendControl() }
+        if core.hasControl {
+            // A CANCEL drops what was left of its call: first writers are told why.
+            if case .broken(let slot) = event { end(slot, Self.broken) }
+            sendControl()
+        }
         switch event {
         case .none: break
         case .call(let slot, let envelope, let shape): serve(slot, envelope, shape, data)
         case .reply(let slot, let envelope): end(slot, envelope, data)
-        case .broken(let slot):
-            end(slot, RPCError(.internal, "the answer broke the protocol", execution: .answered))
+        case .broken(let slot): end(slot, Self.broken)
         case .data(let side, let slot, let hasMessage, let isEnd, let isOver):
             receive(side, slot, hasMessage ? data : nil, isEnd: isEnd, isOver: isOver)
         case .cancelled(let slot): serving(slot)?.cancel()
@@ -154,7 +159,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             call?.cancel()
             guard let stream = call?.stream else { continue }
             stream.end(Self.noConnection)
-            close(stream)
+            close(stream, Self.noConnection)
         }
         served = []
         outbox.clear()

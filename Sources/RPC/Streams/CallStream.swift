@@ -54,6 +54,8 @@ final class CallStream: @unchecked Sendable {
     private var endsWhenWritten = false
     /// Nothing more is sent.
     private var isClosed = false
+    /// Why, where the call is over: what writers are told that come later.
+    private var failure: RPCError?
     /// Nothing more is read.
     private var isDiscarded = false
 
@@ -188,9 +190,12 @@ final class CallStream: @unchecked Sendable {
         reader?.resume()
     }
 
-    /// The call is over: nothing more is sent.
+    /// The call is over: nothing more is sent, and whoever tries is told `failure`. The first one
+    /// counts.
     func close(_ failure: RPCError) {
         isClosed = true
+        guard self.failure == nil else { return }
+        self.failure = failure
         long?.written?.resume(returning: failure)
         long?.written = nil
         for writer in waiting { writer.written.resume(returning: failure) }
@@ -215,8 +220,7 @@ final class CallStream: @unchecked Sendable {
 
     func add(_ message: [UInt8], _ number: UInt64, _ written: Written) {
         guard !isClosed, !endsWhenWritten, cancelledWrites.remove(number) == nil else {
-            let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
-            return written.resume(returning: error)
+            return written.resume(returning: whyClosed)
         }
         waiting.append((message, number, written))
         flush()
@@ -259,13 +263,17 @@ final class CallStream: @unchecked Sendable {
             case .wait: return
             case .closed:
                 waiting.removeFirst()
-                let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
-                written.resume(returning: error)
+                written.resume(returning: whyClosed)
             }
         }
         guard endsWhenWritten, long == nil else { return }
         isClosed = true
         peer.closeData(side, key)
+    }
+
+    /// What a writer is told whose message is not sent.
+    private var whyClosed: RPCError {
+        failure ?? RPCError(.cancelled, "the stream is closed", execution: .unknown)
     }
 
     /// Whether a message is leaving in pieces.
@@ -281,8 +289,7 @@ final class CallStream: @unchecked Sendable {
         let outcome = peer.writeLong(message, to: self, key) { [self] wasSent in
             let writer = long?.written
             long = nil
-            let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
-            writer?.resume(returning: wasSent ? nil : error)
+            writer?.resume(returning: wasSent ? nil : whyClosed)
             flush()
         }
         switch outcome {
@@ -293,8 +300,7 @@ final class CallStream: @unchecked Sendable {
             return false
         case .closed:
             long = nil
-            let error = RPCError(.cancelled, "the stream is closed", execution: .unknown)
-            written.resume(returning: error)
+            written.resume(returning: whyClosed)
             return true
         }
     }

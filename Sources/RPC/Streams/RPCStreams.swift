@@ -31,7 +31,8 @@ public struct RPCOutbound<Message: RPCMessage>: Sendable {
     /// Sends a message, as soon as the other side's credit allows.
     ///
     /// - Parameter message: Encoded in the caller's task.
-    /// - Throws: ``RPCError`` where the call is over or the task was cancelled.
+    /// - Throws: ``RPCError``: what the call failed with, or ``StatusCode/cancelled`` where it is over
+    ///   otherwise or the task was cancelled.
     public func send(_ message: Message) async throws {
         var payload = PayloadWriter()
         do {

@@ -180,6 +180,31 @@ struct RPCClientFaultTests {
         #expect(world.workers[0].started == 10)
     }
 
+    @Test func `an endpoint that fails streams whose callers only send is ejected`() throws {
+        let world = try ClientWorld(servers: 2) {
+            $0.pool.balancing.policy = .roundRobin
+            $0.failures = [.unavailable]
+        }
+        world.workers[0].counts.withLock { $0.isIll = true }
+        let client = world.client
+        let message = [UInt8](repeating: 1, count: 16 << 10)
+        var failed = 0
+        for _ in 0..<40 {
+            // The other one's are over at their deadline, which is no failure here.
+            let options = CallOptions(timeout: .milliseconds(5))
+            let call = world.start {
+                try await client.call(Work.tryBoth, options: options) { requests, _ in
+                    while true { try await requests.send(message) }
+                }
+            }
+            world.network.run(for: .milliseconds(10))
+            if call.error?.code == .unavailable { failed += 1 }
+        }
+        #expect(failed == 5)
+        #expect(world.client.snapshot.pool.ejections == 1)
+        #expect(world.workers[0].started == 5)
+    }
+
     @Test(arguments: 0..<40 as Range<UInt64>)
     func `servers die and come back under load: each call ends once, and safe ones succeed`(
         seed: UInt64

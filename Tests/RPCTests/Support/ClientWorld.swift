@@ -22,6 +22,8 @@ enum Work: RPCService {
     static let count = serverStreaming("Count", [UInt8].self, [UInt8].self)
     static let gather = clientStreaming("Gather", [UInt8].self, [UInt8].self)
     static let mirror = bidirectional("Mirror", [UInt8].self, [UInt8].self)
+    /// Reads nothing; fails as ``tryIt`` does.
+    static let tryBoth = bidirectional("TryBoth", [UInt8].self, [UInt8].self)
 }
 
 /// A server of the client's tests.
@@ -113,6 +115,9 @@ final class Worker: Sendable {
         }
         handlers.handle(Work.mirror, on: .loop) { requests, replies, _ in
             for try await request in requests { try await replies.send(request) }
+        }
+        handlers.handle(Work.tryBoth, on: .loop) { [self] _, _, context in
+            _ = try tryIt(context)
         }
         return handlers
     }
