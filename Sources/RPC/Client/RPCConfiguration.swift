@@ -68,9 +68,13 @@ public struct RPCConfiguration: Hashable, Sendable {
     public var ageGrace: Duration? = .seconds(30)
     /// Which services of introspection a server has. Default: none.
     public var introspection: RPCIntrospection = []
-    /// Limits of the connection underneath. Its send queue holds 16 MiB by default. With an
-    /// ``/NetPoll/Connection/Limits/idleTimeout``, `nil` by default, connections end on which nothing is
-    /// sent either, whatever the peer knows.
+    /// Limits of the connection underneath. With an ``/NetPoll/Connection/Limits/idleTimeout``, `nil` by
+    /// default, connections end on which nothing is sent either, whatever the peer knows.
+    ///
+    /// Its send queue holds 16 MiB by default. A call whose request is more than there is room for in
+    /// all but its last sixteenth fails with ``StatusCode/resourceExhausted``, and is not run. A peer
+    /// that does not take its replies loses its connection where they pass the bound: frames are not
+    /// left out, so ``/NetPoll/Connection/Limits/overflow`` has to be its default.
     public var connection: Connection.Limits = {
         var limits = Connection.Limits()
         limits.sendQueueBytesMax = 16 << 20

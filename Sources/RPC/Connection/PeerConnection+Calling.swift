@@ -75,6 +75,7 @@ extension PeerConnection {
             let text = "request of \(head.dataBytes) bytes exceeds \(messageBytesMax)"
             return call.end(RPCError(.resourceExhausted, text, execution: .notRun))
         }
+        guard hasRoom(head.dataBytes) else { return refuseFullQueue(call, key) }
         if isLong(head.dataBytes) { return sendLong(call, key, head) }
         let (id, flags) = core.begin(key.slot, shape: call.shape)
         write(head, payload, id, flags)
@@ -83,6 +84,22 @@ extension PeerConnection {
         opened(call, key)
         // A plain peer answers, and nobody waits for it.
         if call.isOneWay { call.end() }
+    }
+
+    /// Whether the connection's queue takes what of a request leaves at once. Its last sixteenth is
+    /// for what is short and must not be lost: the ends of calls, credit and pings.
+    @inline(__always)
+    private func hasRoom(_ dataBytes: Int) -> Bool {
+        let isInPieces = isLong(dataBytes) && partialsMax > 0
+        let bytes = isInPieces ? min(dataBytes, configuration.pieceBytesMax) : dataBytes
+        return connection.queuedBytes + FrameHeader.bytes + bytes <= requestsQueuedMax
+    }
+
+    /// A call ends for which too much waits to be sent.
+    func refuseFullQueue(_ call: PendingCall, _ key: CallKey) {
+        _ = core.gaveUp(key)
+        let text = "more than \(configuration.connection.sendQueueBytesMax) bytes to be sent"
+        call.end(RPCError(.resourceExhausted, text, execution: .notRun))
     }
 
     /// Sends calls that waited for room.

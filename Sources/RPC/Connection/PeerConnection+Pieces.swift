@@ -67,11 +67,7 @@ extension PeerConnection {
 
     /// Sends a request that is not one plain frame.
     func sendLong(_ call: PendingCall, _ key: CallKey, _ head: RequestHead) {
-        guard !isFull(head.dataBytes) else {
-            _ = core.gaveUp(key)
-            let text = "more than \(configuration.connection.sendQueueBytesMax) bytes to be sent"
-            return call.end(RPCError(.resourceExhausted, text, execution: .notRun))
-        }
+        guard !isFull(head.dataBytes) else { return refuseFullQueue(call, key) }
         // Its first piece has to leave before any later request has its id.
         guard head.dataBytes <= configuration.pieceBytesMax || outbox.activeCount < partialsMax
         else {

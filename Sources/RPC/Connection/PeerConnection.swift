@@ -44,6 +44,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     var delayed: [(call: PendingCall, key: CallKey)] = []
     /// From how many bytes on a message is compressed or sent in pieces.
     @exclusivity(unchecked) var longBytesMin = Int.max
+    /// The bytes in the connection's queue beyond which no request is added.
+    let requestsQueuedMax: Int
     private var timer: TimerID?
     private var timerAt = Int64.max
     private var onClose: ((PeerConnection) -> Void)?
@@ -65,6 +67,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         self.configuration = configuration
         self.onClose = onClose
         callTimeout = configuration.callTimeout?.inNanoseconds ?? .max
+        let queueBytesMax = configuration.connection.sendQueueBytesMax
+        requestsQueuedMax = queueBytesMax - queueBytesMax / 16
         let limits = configuration.core
         let credit = min(limits.settings.streamCredit, limits.settings.connectionCredit)
         creditStep = max(1, Int(credit) / 4)
