@@ -59,6 +59,7 @@ extension RPCConfiguration {
         precondition(
             connection.sendQueueBytesMax > 0,
             "a send queue of \(connection.sendQueueBytesMax) bytes")
+        precondition(connection.overflow == .close, "an overflow that leaves frames out")
         precondition(
             connection.lowWatermark <= connection.highWatermark,
             "low watermark \(connection.lowWatermark) above high \(connection.highWatermark)")

@@ -44,6 +44,7 @@ struct ConfigurationTests {
             $0.compression?.messageBytesMin = $1 ? 0 : -1
         },
         { $0.connection.sendQueueBytesMax = $1 ? 1 : 0 },
+        { $0.connection.overflow = $1 ? .close : .refuse },
         { $0.connection.lowWatermark = $0.connection.highWatermark + ($1 ? 0 : 1) },
     ]
 
