@@ -57,12 +57,11 @@ final class EffortLedger: Sendable {
     /// - Returns: Whether the budget allows it.
     func mayRepeat() -> Bool {
         isFull.store(false, ordering: .relaxed)
-        return state.withLock { state in
-            let mayRepeat = state.budget.failed()
-            if mayRepeat { state.retries += 1 }
-            return mayRepeat
-        }
+        return state.withLock { $0.budget.failed() }
     }
+
+    /// Another attempt is made.
+    func repeated() { state.withLock { $0.retries += 1 } }
 
     /// A hedge is wanted; it takes a token as a failure does.
     func mayHedge() -> Bool {

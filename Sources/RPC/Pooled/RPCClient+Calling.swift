@@ -116,7 +116,9 @@ extension RPCClient {
             // Whoever waited for a connection in vain has waited long enough.
             var wasAttempted = false
             do throws(RPCError) {
-                return try await once(rest, moment, &wasAttempted, attempt)
+                let isRepeated = retries.attempts > 1
+                return try await once(
+                    rest, moment, isRepeated: isRepeated, &wasAttempted, attempt)
             } catch {
                 failure = error
             }
@@ -143,16 +145,18 @@ extension RPCClient {
     }
 
     /// Makes one attempt, whose time begins at `moment`; `wasAttempted` says whether it came to a
-    /// connection.
+    /// connection, and only then one that repeats another is counted.
     @inline(__always)
     func once<Reply>(
-        _ options: CallOptions, _ moment: Instant, _ wasAttempted: inout Bool,
+        _ options: CallOptions, _ moment: Instant, isRepeated: Bool = false,
+        _ wasAttempted: inout Bool,
         _ attempt: (RPCConnection, CallOptions) async throws(RPCError) -> Reply
     ) async throws(RPCError) -> Reply {
         let permit = try effort.hasBreaker ? effort.begin(at: pool.now) : nil
         var options = options
         let line = try await line(&options, since: moment, permit)
         wasAttempted = true
+        if isRepeated { effort.repeated() }
         do throws(RPCError) {
             let reply = try await attempt(line.link.connection, options)
             lines.giveBack(line, .success)

@@ -27,7 +27,10 @@ struct RPCClientFaultTests {
         try world.warm()
         let call = world.call(Work.waitAgain)
         world.kill(0)
+        world.network.run(for: .milliseconds(100))
         #expect(!call.isOver)
+        // It looks for a connection, and is not attempted yet.
+        #expect(world.client.snapshot.retries == 0)
         world.restart(0)
         world.network.run(for: .seconds(2))
         #expect(!call.isOver)
@@ -36,6 +39,20 @@ struct RPCClientFaultTests {
         call.task?.cancel()
         world.network.run(for: .seconds(1))
         #expect(call.error?.code == .cancelled)
+    }
+
+    @Test func `an attempt for which there is no time is not made, nor counted`() throws {
+        let world = try ClientWorld {
+            // Drawn by chance, hardly any wait is short enough.
+            $0.retry?.backoffBase = .seconds(10_000)
+            $0.retry?.backoffCap = .seconds(10_000)
+        }
+        try world.warm()
+        world.workers[0].counts.withLock { $0.isIll = true }
+        let call = world.call(Work.tryAgain, CallOptions(timeout: .seconds(1)))
+        #expect(call.error?.code == .unavailable)
+        #expect(world.workers[0].started == 2)
+        #expect(world.client.snapshot.retries == 0)
     }
 
     @Test func `calls wait for a server that is away, and go when it is back`() throws {
