@@ -102,6 +102,23 @@ struct EndingTests {
         #expect(left() == 0)
     }
 
+    @Test func `a client that sends no more is given what was answered, and nothing else`() throws {
+        let world = try RPCWorld()
+        let peer = try #require(world.network.connect(to: world.address))
+        func request(_ id: UInt32, _ method: UnaryMethod<[UInt8], [UInt8]>) -> [UInt8] {
+            Sample.request(id, service: method.service, method: method.name, [7]).bytes
+        }
+        peer.send(request(1, Echo.inline) + request(3, Echo.wait))
+        world.network.runUntilIdle()
+        #expect(world.witness.started == 1 && world.witness.cancelled == 0)
+        peer.sendEnd()
+        world.network.runUntilIdle()
+        #expect(world.witness.cancelled == 1)
+        #expect(peer.isEnded && !peer.isReset)
+        #expect(peer.takeReceived() == Sample.response(1, [7]).bytes)
+        #expect(world.server.peers(on: world.loop).isEmpty)
+    }
+
     private enum Pouring: RPCService {
         static let serviceName = "test.Pouring"
         static let pour = serverStreaming("Pour", [UInt8].self, [UInt8].self)
