@@ -65,7 +65,8 @@ struct AsyncSuite {
         }
     }
 
-    @Test(arguments: DriverKind.allCases)
+    // A simulated peer takes all there is at once, so that such a writer would never end.
+    @Test(arguments: DriverKind.kernels)
     func `a write waits while the peer does not read, and ends when its task is cancelled`(
         driver: DriverKind
     ) throws {
@@ -74,8 +75,6 @@ struct AsyncSuite {
             while true {
                 try await connection.write(piece.span.bytes)
                 progress.pieces.add(1, ordering: .relaxed)
-                // A simulated peer takes all there is: without a pause this would never end.
-                await Task.yield()
             }
         }
         let progress = setup.progress
