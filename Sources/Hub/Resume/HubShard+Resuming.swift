@@ -54,20 +54,13 @@ extension HubShard {
         let known = Dictionary(
             resume.positions.map { (ExactName($0.topic), $0.position) },
             uniquingKeysWith: { first, _ in first })
-        guard !state.topics.isEmpty else { return wasResumed(session) }
-        let topics = state.topics.map { mark in
+        let left = TopicCount(state.topics.count)
+        guard !state.topics.isEmpty else { return wasResumed(session.id) }
+        for mark in state.topics {
             let position = known[ExactName(mark.topic)] ?? mark.position
-            return (KnownTopic(topic: mark.topic, position: position), hub.topic(mark.topic))
-        }
-        // All at once: what the handler ends in `resumed` has sent nothing before.
-        let (left, id) = (TopicCount(topics.count), session.id)
-        let isRead: @Sendable () -> Void = { [self] in
-            guard left.isLast(), let session = sessions[id] else { return }
-            for (known, topic) in topics { goOn(known, topic, session) }
-            wasResumed(session)
-        }
-        for (_, topic) in topics {
-            if let topic { topic.whenLoaded(on: loop, isRead) } else { isRead() }
+            goOn(mark.topic, after: position, session, hub) { [self] id in
+                if left.isLast() { wasResumed(id) }
+            }
         }
     }
 
@@ -104,27 +97,38 @@ extension HubShard {
         }
     }
 
-    /// Follows a topic of the token; in any case the client is told.
-    private func goOn(_ known: KnownTopic, _ topic: Topic?, _ session: Session) {
-        do throws(SubscribeError) {
-            if let topic {
-                return try follow(session, topic, after: known.position, request: nil)
-            }
-        } catch {
-            // As where there is no room for the topic.
+    /// Follows a topic of the token, as soon as that is read; in any case the client is told.
+    private func goOn(
+        _ name: String, after position: TopicPosition, _ session: Session, _ hub: HubServer,
+        whenDone: @escaping @Sendable (SessionID) -> Void
+    ) {
+        let id = session.id
+        guard let topic = hub.topic(name) else {
+            session.tell(.unsubscribed(nil, topic: name))
+            return whenDone(id)
         }
-        session.tell(.unsubscribed(nil, topic: known.topic))
+        topic.whenLoaded(on: loop) { [self] in
+            if let session = sessions[id] {
+                do throws(SubscribeError) {
+                    try follow(session, topic, after: position, request: nil)
+                } catch {
+                    session.tell(.unsubscribed(nil, topic: name))
+                }
+            }
+            whenDone(id)
+        }
     }
 
     /// The session has all its topics again.
-    private func wasResumed(_ session: Session) {
+    private func wasResumed(_ id: SessionID) {
+        guard let session = sessions[id] else { return }
         session.handler.resumed(session)
         tokenIsStale(of: session)
         giveToken(to: session)
     }
 }
 
-/// Topics of a session which comes back that are not read yet.
+/// Topics that a session which comes back is not subscribed to yet.
 private final class TopicCount: Sendable {
     private let left: Atomic<Int>
 

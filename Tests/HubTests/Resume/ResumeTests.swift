@@ -223,27 +223,6 @@ struct ResumeTests {
         #expect(bench.application.resumed.withLock { $0 } == ["ann a,revoked"])
     }
 
-    @Test func `nothing is sent of one topic before all are read and the handler was told`()
-        async throws
-    {
-        let store = SlowStore(durability: .durable)
-        let before = try await Self.bench { $0.store = store }
-        let (_, token) = try Self.follower(of: ["a", "revoked"], on: before)
-        let after = try await Self.bench { $0.store = store }
-        let bob = try after.connect("bob")
-        _ = try after.ask(bob, Self.publish("secret", to: "revoked"))
-        store.hold()
-        let again = try after.connect()
-        let early = try after.ask(again, .resume(.init(token: token)))
-        #expect(early.subscriptions.isEmpty && early.texts.isEmpty)
-        store.release()
-        after.network.run(for: .seconds(1))
-        let heard = try again.take()
-        #expect(heard.subscriptions.map(\.topic).contains("a"))
-        #expect(heard.texts.isEmpty)
-        #expect(after.application.resumed.withLock { $0 } == ["ann a,revoked"])
-    }
-
     @Test func `tokens are renewed in time, gather changes and are bounded`() async throws {
         let bench = try await Self.bench {
             $0.resume?.lifetime = .seconds(100)
