@@ -32,6 +32,8 @@ final class HubShard: @unchecked Sendable {
     var watched = 0
     /// What became of the messages of inboxes here.
     var inboxTotals = InboxTotals()
+    /// How often an inbox was read from the store.
+    var inboxReads: UInt64 = 0
 
     /// Topics that other threads published to.
     private let inbox = Mutex<[Topic]>([])

@@ -63,6 +63,9 @@ extension HubShard {
         inbox.delivery.beganReading()
         let (name, now) = (session.id, configuration.calendar())
         let limit = PageLimit(messagesMax: messagesMax, bytesMax: 64 << 10)
+        inboxReads += 1
+        inbox.read = inboxReads
+        let number = inboxReads
         Task(executorPreference: loop) {
             let result: Result<InboxPage, StoreError>
             do throws(StoreError) {
@@ -73,10 +76,10 @@ extension HubShard {
                 result = .failure(error)
             }
             self.loop.execute {
-                // It may be of another user by now.
-                guard let session = self.sessions[name],
-                    session.user?.isSameBytes(as: user) ?? false
-                else { return }
+                // It may have been identified again, and its new inbox reads for itself.
+                guard let session = self.sessions[name], session.inbox?.read == number else {
+                    return
+                }
                 self.wasRead(result, of: user, after: id, session)
             }
         }
@@ -123,6 +126,8 @@ extension HubShard {
 /// A session's delivery with its timer.
 final class SessionInbox: TimerTarget {
     var delivery: InboxDelivery
+    /// The number of the last reading on its loop, which no other inbox has.
+    var read: UInt64 = 0
     private unowned let session: Session
     private var timer = TimerID.none
 

@@ -147,6 +147,32 @@ struct InboxTests {
         #expect(told == [["for", "bob"]])
     }
 
+    @Test func `who is identified again while an inbox is read is given all of it`() async throws {
+        let store = SlowStore(durability: .process)
+        let bench = try await LineBench {
+            $0.inbox = InboxPolicy()
+            $0.store = store
+        }
+        bench.hub.on("become") { message, session in
+            try session.identify(as: message.payload.text, device: "other")
+        }
+        let hub = bench.hub
+        func deposit(_ text: String) async throws {
+            _ = try await bench.wait { try await hub.deposit(HubMessage(text: text), for: "ann") }
+        }
+        try await deposit("one")
+        let client = try bench.join("ann")
+        bench.network.run(for: .seconds(1))
+        #expect(client.takeTexts().map { $0.split(separator: " ").last } == ["one"])
+        store.hold()
+        try await deposit("two")
+        client.say("msg become ann")
+        bench.network.run(for: .seconds(1))
+        store.release()
+        bench.network.run(for: .seconds(1))
+        #expect(client.takeTexts().map { $0.split(separator: " ").last } == ["one", "two"])
+    }
+
     @Test func `without a policy there are no inboxes`() async throws {
         let bench = try await LineBench()
         let hub = bench.hub
