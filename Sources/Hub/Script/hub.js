@@ -241,7 +241,16 @@ export class HubClient {
     const Socket = this.#options.WebSocket ?? WebSocket;
     // Where many come at once, those who come back are let in before others.
     const isOffered = OFFERED_TOKEN.test(this.token);
-    const socket = new Socket(String(this.#url()), isOffered ? [SUBPROTOCOL, `longwire.resume.${this.token}`] : SUBPROTOCOL);
+    /** @type {WebSocket} */
+    let socket;
+    try {
+      const url = String(this.#url());
+      // Whoever was asked may have stopped the client.
+      if (this.state !== "connecting") return;
+      socket = new Socket(url, isOffered ? [SUBPROTOCOL, `longwire.resume.${this.token}`] : SUBPROTOCOL);
+    } catch (error) {
+      return this.#lost(1006, String(error));
+    }
     this.#socket = socket;
     this.#readyTimer = setTimeout(() => this.#lost(1006, "no session in time"), this.#options.callTimeout);
     socket.onopen = () => {
@@ -415,7 +424,7 @@ export class HubClient {
     if (topic !== undefined) {
       this.#renewals.delete(id);
       if (PASSING_FAILURES.includes(failure.code)) {
-        setTimeout(() => { if (this.state === "ready") this.#renew(); }, failure.retry ?? 1_000);
+        setTimeout(() => { if (this.state === "ready" && !this.#awaitsToken) this.#renew(); }, failure.retry ?? 1_000);
         return;
       }
       this.#topics.delete(topic);

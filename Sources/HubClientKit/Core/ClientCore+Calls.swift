@@ -63,7 +63,10 @@ extension ClientCore {
     }
 
     /// What could not be subscribed to is asked for again.
-    mutating func renewNow() -> [Action] { isReady ? renew(subscriptions.missing) : [] }
+    mutating func renewNow() -> [Action] {
+        // A token that is on its way brings topics, and what is missing then is asked for.
+        isReady && !subscriptions.awaitsToken ? renew(subscriptions.missing) : []
+    }
 
     mutating func subscribed(_ answer: ServerEnvelope.Subscribed) -> [Action] {
         let isAsked = answer.request.map { calls[$0] != nil || renewals[$0] != nil } ?? false

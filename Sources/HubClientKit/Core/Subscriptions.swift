@@ -20,7 +20,7 @@ struct Subscriptions {
     /// Topics that were left, and whether the hub has said so: a token that came before may still
     /// bring them back.
     private var left: [ExactName: Bool] = [:]
-    private var awaitsToken = false
+    private(set) var awaitsToken = false
 
     /// How far each topic is known.
     var positions: [KnownTopic] {

@@ -307,7 +307,7 @@ test("what a message is called stays its own: a received one can be passed on", 
 });
 
 test("a hub that welcomes nobody, or does not answer a login, is tried again", async () => {
-  const { client, sockets } = scripted({ callTimeout: 200, login: { text: "me" } });
+  const { client, sockets } = scripted({ callTimeout: 1000, login: { text: "me" } });
   const next = async () => {
     const count = sockets.length;
     while (sockets.length === count) await turn();
@@ -333,6 +333,27 @@ test("an address is asked for before each attempt", async () => {
   await turn();
   assert.deepEqual(sockets.slice(1).map(({ url }) => url), ["ws://hub/ws?token=1", "ws://hub/ws?token=2"]);
   renewed.stop();
+  client.stop();
+});
+
+test("an address that cannot be had is asked for again, and by a client that was stopped not used", async () => {
+  const { client, sockets } = scripted();
+  const told = [];
+  let count = 0;
+  const renewed = new HubClient(() => {
+    count += 1;
+    if (count === 1) throw new Error("no token");
+    if (count === 3) renewed.stop();
+    return "ws://hub/ws";
+  }, { WebSocket: sockets[0].constructor, retryAfter: 0 });
+  renewed.on("disconnected", ({ code, reason }) => told.push([code, reason]));
+  renewed.start();
+  assert.deepEqual([renewed.state, told, sockets.length], ["offline", [[1006, "Error: no token"]], 1]);
+  while (sockets.length === 1) await turn();
+  sockets[1].open();
+  sockets[1].end(1006, "");
+  while (count < 3) await turn();
+  assert.deepEqual([renewed.state, sockets.length], ["stopped", 2]);
   client.stop();
 });
 
