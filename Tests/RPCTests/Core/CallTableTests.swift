@@ -6,7 +6,7 @@ import Testing
 struct CallTableTests {
     @Test func `ids that rise are all in their places, whatever the order they end in`() {
         var table = CallTable()
-        var random = SystemRandomNumberGenerator()
+        var random = SeededGenerator(seed: 1)
         var slots: [UInt32] = []
         var id: UInt32 = 1
         for _ in 0..<20_000 {

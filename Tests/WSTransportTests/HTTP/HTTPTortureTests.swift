@@ -180,8 +180,8 @@ struct HTTPTortureTests {
         Row(
             "a plain request of a WebSocket's path", "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n" + get,
             ["426", "200 root"]),
-        // Bytes after a failed upgrade. What follows an upgrade that was refused is no request: a proxy that has not read the refusal
-        // takes it for frames and has looked at none of it. RFC 9110 §7.8, RFC 6455 §4.2.2.
+        // Bytes after a failed upgrade are no request: a proxy that has not read the refusal
+        // takes them for frames and has looked at none of it. RFC 9110 §7.8, RFC 6455 §4.2.2.
         Row(
             "a request behind a version that is refused",
             upgrade("/ws", "Sec-WebSocket-Version", "12") + get, ["426"], closed: true),
