@@ -11,9 +11,10 @@ from ttrpc_streams import CLOSED, DATA, NO_DATA, OPEN, REQUEST, RESPONSE, SETTIN
 
 TOTAL = 1 << 30
 WINDOW_BYTES = 256 << 10
-# The window, and what is under way beside it in messages of 64 KiB: the one that goes beyond, the frame that arrives in
-# parts, the one that the reader or the writer holds.
-GROWTH_MAX = WINDOW_BYTES + (256 << 10)
+# The window; what is under way beside it in messages of 64 KiB: the one that goes beyond, the frame that arrives in
+# parts, the one that the reader or the writer holds; and a loop's buffer for the writes of a turn, touched for the first
+# time.
+GROWTH_MAX = WINDOW_BYTES + (256 << 10) + (256 << 10)
 CALLS, CALL_SECONDS_MAX = 200, 0.25
 # What the median of calls beside a stream may be of that without one, and what the machine may add to either.
 MEDIAN_RATIO_MAX, MEDIAN_SECONDS_MORE = 3, 0.001
