@@ -65,8 +65,7 @@ public final class Connection {
     public var loop: EventLoop { settings.loop }
 
     /// Receives the events. May be replaced, for example when HTTP becomes WebSocket.
-    // Unchecked for the hot path: it is replaced as a whole, so accesses cannot overlap.
-    @exclusivity(unchecked) public var handler: any ConnectionHandler
+    public var handler: any ConnectionHandler
 
     // An idle connection is this object and 12 bytes of its slot. In this order it takes 71 bytes,
     // and malloc 80 for them.

@@ -32,10 +32,6 @@ package struct Token: Hashable, Sendable {
         rawValue = UInt64(generation) << 32 | UInt64(place)
     }
 
-    /// Whether the kind is ``Kind/connection``; of any bits, also of those no token has.
-    @inline(__always)
-    var isConnection: Bool { place >> 29 == 0 }
-
     @inline(__always)
     package var kind: Kind { Self.kind(ofPlace: place) }
 

@@ -3,29 +3,9 @@ extension EventLoop {
     /// The connection a token names, without a retain; `nil` for a stale or listener's token.
     @inline(__always)
     func connection(for token: Token) -> Unmanaged<Connection>? {
-        guard token.isConnection, let object = slots.object(token) else { return nil }
+        guard token.kind == .connection, let object = slots.object(token) else { return nil }
         // A live token of this kind names a Connection: only `accepted` inserts such tokens.
         return Unmanaged.fromOpaque(object.toOpaque())
-    }
-
-    /// Has the memory brought into the cache that an event of this connection will need.
-    @inline(__always)
-    func prefetchConnection(of token: UInt64) {
-        guard let connection = connection(for: Token(rawValue: token)) else { return }
-        let memory = connection.toOpaque()
-        Platform.prefetch(memory)
-        Platform.prefetch(memory + 64)
-    }
-
-    /// As ``prefetchConnection(of:)``, for the handler, when the connection is there.
-    @inline(__always)
-    func prefetchHandler(of token: UInt64) {
-        guard let connection = connection(for: Token(rawValue: token)) else { return }
-        let memory = connection._withUnsafeGuaranteedRef {
-            Unmanaged.passUnretained($0.handler as AnyObject).toOpaque()
-        }
-        Platform.prefetch(memory)
-        Platform.prefetch(memory + 64)
     }
 
     func listener(for token: Token) -> Listener? {

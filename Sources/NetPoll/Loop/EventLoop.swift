@@ -60,13 +60,14 @@ public final class EventLoop: @unchecked Sendable {
         didSet { nowMilliseconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) }
     }
 
+    /// ``now`` in the 32 bits that connections store; wraps after 49 days.
+    package private(set) var nowMilliseconds: UInt32
+
     // The fields marked `@exclusivity(unchecked)` are used for every message, and their dynamic
     // checks cost more than their accesses. They are touched on the loop's thread only, and each
     // access is one call of theirs that runs no code of others: no handler, no closure, no last
     // release (who removes a registration holds it). So no access begins while another lasts.
     @exclusivity(unchecked) var counters = LoopMetrics()
-    /// ``now`` in the 32 bits that connections store; wraps after 49 days.
-    @exclusivity(unchecked) package private(set) var nowMilliseconds: UInt32
 
     let driver: any Driver
     let inbox: Inbox

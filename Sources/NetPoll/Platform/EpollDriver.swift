@@ -26,8 +26,7 @@
         private let wakeup: EventDescriptor
         private let events: UnsafeMutablePointer<epoll_event>
         private var eventCount = 0
-        /// Unchecked for the hot path: no access to it calls anything, so accesses cannot overlap.
-        @exclusivity(unchecked) var interests: [Interest] = []
+        var interests: [Interest] = []
         private var reserve = ReserveDescriptor()
         let datagramBatch = DatagramBatch()
 
@@ -77,9 +76,6 @@
             eventCount = 0
             for index in 0..<count {
                 let event = events[index]
-                // Between two events the kernel moves so many bytes that the caches forget the rest.
-                if index + 2 < count { loop.prefetchConnection(of: events[index + 2].data.u64) }
-                if index + 1 < count { loop.prefetchHandler(of: events[index + 1].data.u64) }
                 if event.data.u64 == Self.wakerToken {
                     wakeup.drain()
                     continue
