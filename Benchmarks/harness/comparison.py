@@ -45,15 +45,17 @@ class Comparison:
         return (
             f"Server on core 0, client on core 1, {self.plan.rounds} interleaved rounds with a fresh server each, "
             f"{self.plan.warmup_seconds:g} s of warm-up, windows of {self.plan.seconds:g} s. Every figure is the "
-            "median of the rounds; ± is half of the distance between the lowest and the highest.\n\n"
+            "median of the rounds; ± is half of the distance between the lowest and the highest. What part of the limit "
+            "was reached is taken round by round, so that the machine's drift is in both.\n\n"
             f"{commands}\n\n"
             f"Run again with `Benchmarks/run {'--quick ' if self.plan.is_quick else ''}--only {self.name}`."
         )
 
     def throughput(self, case: Case) -> str:
         windows: dict[str, list[Window]] = {server.name: [] for server in self.servers}
-        for _ in range(self.plan.rounds):
-            for server in self.servers:
+        for turn in range(self.plan.rounds):
+            # There and back again, so that none always runs behind the same one.
+            for server in self.servers if turn % 2 == 0 else reversed(self.servers):
                 with Running(server) as running:
                     window = measure(self.wsload, running, case.arguments, self.plan)
                 windows[server.name].append(window)
@@ -62,8 +64,8 @@ class Comparison:
                     f"  server {window.server_ns:8.0f} ns per {case.unit}",
                     flush=True,
                 )
-        limit = median(window.rate for window in windows[self.limit])
-        rows = [self._row(name, measured, limit) for name, measured in windows.items()]
+        limits = [window.rate for window in windows[self.limit]]
+        rows = [self._row(name, measured, limits) for name, measured in windows.items()]
         calls = self._system_calls(case) if self.counts_system_calls else {}
         for row in rows:
             row += [calls[row[0]]] if calls else []
@@ -83,12 +85,12 @@ class Comparison:
             print(f"{case.letter:4} {server.name:20} {calls[server.name]} system calls per {case.unit}", flush=True)
         return calls
 
-    def _row(self, name: str, measured: list[Window], limit: float) -> list[str]:
+    def _row(self, name: str, measured: list[Window], limits: list[float]) -> list[str]:
         rates = [window.rate for window in measured]
         return [
             name,
             report.figure(rates),
-            f"{median(rates) / limit:.2f}",
+            report.ratio(rates, limits),
             report.shown(median(window.p50_us for window in measured), "us"),
             report.shown(median(window.p99_us for window in measured), "us"),
             report.shown(median(window.p999_us for window in measured), "us"),

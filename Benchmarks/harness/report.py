@@ -21,14 +21,21 @@ table only: the same machine drifts between runs.
 
 
 def write_section(name: str, plan: Plan, body: str) -> None:
+    write(f"{name}-quick" if plan.is_quick else name, body)
+
+
+def write(key: str, body: str, is_first: bool = False) -> None:
+    """Puts the section where it was; a new one at the end, or before all others."""
     path = BENCHMARKS / "RESULTS.md"
-    key = f"{name}-quick" if plan.is_quick else name
     text = path.read_text() if path.exists() else HEADING
     begin, end = f"<!-- begin {key} -->", f"<!-- end {key} -->"
     section = f"{begin}\n{body.strip()}\n{end}\n"
     pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end) + r"\n", re.DOTALL)
     if pattern.search(text):
         text = pattern.sub(lambda _: section, text)
+    elif is_first:
+        head, mark, rest = text.partition("<!-- begin ")
+        text = f"{head}{section}\n{mark}{rest}"
     else:
         text = text.rstrip("\n") + "\n\n" + section
     path.write_text(text)
@@ -39,6 +46,12 @@ def figure(values: list[float], style: str = "count") -> str:
     middle = median(values)
     spread = (max(values) - min(values)) / middle * 100 if middle else 0
     return f"{shown(middle, style)} ±{spread / 2:.0f}%"
+
+
+def ratio(values: list[float], limits: list[float]) -> str:
+    """What part of the limit was reached, round by round: the machine's drift between the rounds is in both."""
+    parts = [value / limit for value, limit in zip(values, limits, strict=True)]
+    return f"{median(parts):.2f} ±{(max(parts) - min(parts)) / 2:.2f}"
 
 
 def shown(value: float, style: str = "count") -> str:

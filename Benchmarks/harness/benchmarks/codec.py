@@ -1,16 +1,18 @@
-"""`codec`: the inner loops of WSFrame beside a byte loop, the standard library and two peers, on one core."""
+"""`codec`: the inner loops of WSFrame beside plain C, the standard library and two peers, on one core."""
 
 from .. import report
 from ..plan import Plan
 from ..server import pinned_client
-from ..tools import BENCHMARKS, go_program, python_with, run, swift_product
+from ..tools import BENCHMARKS, go_program, python_with, rig_tool, run, swift_product
 
 NAME = "codec"
 METHOD = """`codec --milliseconds {each}` in {rounds} rounds on core 1: medians, and how far the rounds lie apart. Rates \
 are per second of processor time. Unmasking is in place, over payloads one after another; frames are masked ones of a \
-client; a message is a whole frame, unmasked where it lies. The peers run the same loops in processes of their own: \
-gorilla/websocket as Debian has it, read from memory, whose unmasking is called where it is, with Go's `utf8.Valid`; \
-and wsproto {wsproto}, with Python's `bytes.decode`. gorilla copies a message out, wsproto makes an object of it."""
+client; a message is a whole frame, unmasked where it lies. *C, AVX2* (`Rig/codeclimit.c`) is the least that C does for \
+the same, with 256-bit vectors and compiled for the machine it runs on: what rates this one allows. The peers run the \
+same loops in processes of their own: gorilla/websocket as Debian has it, read from memory, whose unmasking is called \
+where it is, with Go's `utf8.Valid`; and wsproto {wsproto}, with Python's `bytes.decode`. gorilla copies a message out, \
+wsproto makes an object of it."""
 WSPROTO = "1.2.0"
 
 
@@ -19,7 +21,7 @@ class Codec:
         self.plan = plan
 
     def build(self) -> None:
-        self.programs = [[str(swift_product(BENCHMARKS, "codec"))]]
+        self.programs = [[str(swift_product(BENCHMARKS, "codec"))], [str(rig_tool("codeclimit", ()))]]
         if not self.plan.is_quick:
             self.programs += [self.gorilla(), self.wsproto()]
 

@@ -106,8 +106,8 @@ class RPC:
 
     def table(self, in_flight: int) -> str:
         windows: dict[str, list[Window]] = {row.server.name: [] for row in self.rows}
-        for _ in range(self.plan.rounds):
-            for row in self.rows:
+        for turn in range(self.plan.rounds):
+            for row in self.rows if turn % 2 == 0 else reversed(self.rows):
                 with Running(row.server) as running:
                     window = self.measure(row, running, in_flight)
                 windows[row.server.name].append(window)
@@ -116,12 +116,12 @@ class RPC:
                     f"  p99 {window.p99_us:8.1f} us",
                     flush=True,
                 )
-        limit = median(window.rate for window in windows[LIMIT])
+        limits = [window.rate for window in windows[LIMIT]]
         rows = [
             [
                 name,
                 report.figure([window.rate for window in measured]),
-                f"{median(window.rate for window in measured) / limit:.2f}",
+                report.ratio([window.rate for window in measured], limits),
                 report.figure([window.p50_us for window in measured], "us"),
                 report.figure([window.p99_us for window in measured], "us"),
                 f"{median(window.server_cpu for window in measured):.0f}%",
