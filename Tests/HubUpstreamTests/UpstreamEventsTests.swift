@@ -41,7 +41,7 @@ struct UpstreamEventsTests {
         #expect(bench.application.story(of: "ann") == ["+", "21"])
     }
 
-    @Test(arguments: seeds(30))
+    @Test(arguments: seeds(12))
     func `while the application is away events wait, and come in order when it is back`(
         seed: UInt64
     ) async throws {
@@ -70,7 +70,7 @@ struct UpstreamEventsTests {
         #expect(counts.waiting == 0 && counts.dropped == 0 && counts.retries > 0, "seed \(seed)")
     }
 
-    @Test(arguments: seeds(30))
+    @Test(arguments: seeds(12))
     func `over connections that break each event is told at least once, and none overtakes`(
         seed: UInt64
     ) async throws {

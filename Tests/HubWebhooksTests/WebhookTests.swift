@@ -71,7 +71,7 @@ struct WebhookTests {
         #expect(bench.events.snapshot.delivered == 1)
     }
 
-    @Test(arguments: seeds(30))
+    @Test(arguments: seeds(12))
     func `over a poor network all comes at least once and each session's in order`(
         seed: UInt64
     ) async throws {

@@ -5,7 +5,7 @@ import Testing
 /// `lifetime-run` lives a million of them.
 @Suite("Lifetimes of connections under faults", .timeLimit(.minutes(10)))
 struct LifetimeTests {
-    @Test(arguments: seeds(40))
+    @Test(arguments: seeds(10))
     func `five hundred lifetimes leave nothing behind`(seed: UInt64) throws {
         let findings = try LifetimeWorld.run(seed: seed, lifetimes: 500).findings
         #expect(findings.isEmpty, "seed \(seed)")

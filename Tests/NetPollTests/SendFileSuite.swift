@@ -25,8 +25,13 @@ struct SendFileSuite {
         }
     }
 
+    /// Bytes that differ from those a block before, and are the same again after 128 KiB only.
     private static func content(_ count: Int) -> [UInt8] {
-        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
+        let period = (0..<1 << 17).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 9) }
+        var content: [UInt8] = []
+        content.reserveCapacity(count)
+        while content.count < count { content += period.prefix(count - content.count) }
+        return content
     }
 
     @Test(arguments: DriverKind.allCases, [0, 1, 70_000, 5_000_000])

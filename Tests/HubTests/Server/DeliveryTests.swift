@@ -36,7 +36,7 @@ struct DeliveryTests {
         }
     }
 
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: 0..<20 as Range<UInt64>)
     func `all see one order without gap or duplicate while they come, go and publish`(
         seed: UInt64
     ) async throws {

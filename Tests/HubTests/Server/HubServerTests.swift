@@ -268,7 +268,7 @@ struct HubServerTests {
         #expect(fine.takeTexts() == ["hello"])
     }
 
-    @Test(arguments: 0..<20 as Range<UInt64>)
+    @Test(arguments: 0..<10 as Range<UInt64>)
     func `nothing is left after everybody has gone, however they went`(seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
         let bench = try await HubBench(seed: seed, faults: .cuts, loops: 3)

@@ -65,7 +65,7 @@ struct FaultTests {
 
     /// Streams and long messages beside calls, over connections that are slow, silent, lost or drained;
     /// half of the worlds compress.
-    @Test(arguments: 0..<40 as Range<UInt64>)
+    @Test(arguments: seeds(20))
     func `streams and long messages leave nothing behind either`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed &+ 1_000)
         var configuration = RPCConfiguration()

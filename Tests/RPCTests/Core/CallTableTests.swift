@@ -25,7 +25,7 @@ struct CallTableTests {
         }
     }
 
-    @Test(arguments: 0..<50) func `ids that collide are found until they end, and move back`(
+    @Test(arguments: 0..<20) func `ids that collide are found until they end, and move back`(
         seed: Int
     ) {
         var table = CallTable()
@@ -44,7 +44,8 @@ struct CallTableTests {
             }
             for id in ids {
                 let slot = table.slot(id: id)
-                #expect(slot == model[id], "\(id), seed \(seed)")
+                // Compared before: an expectation costs more than all the rest.
+                if slot != model[id] { Issue.record("\(id), seed \(seed)") }
             }
         }
         for slot in model.values { table.remove(slot) }

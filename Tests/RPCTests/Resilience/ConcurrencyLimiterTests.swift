@@ -71,7 +71,7 @@ struct ConcurrencyLimiterTests {
 
     @Test func `a load that is served at once is never refused`() {
         var limiter = ConcurrencyLimiter(AdaptiveConcurrency())
-        let server = QueueServer(capacity: 1_000, service: 10 * millisecond)
+        let server = QueueServer(capacity: 50, service: 10 * millisecond)
         var refused = 0
         var running: [(start: Int64, end: Int64)] = []
         var simulated = server
