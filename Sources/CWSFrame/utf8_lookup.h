@@ -35,6 +35,17 @@
 #define MISTAKES_AT(p) MISTAKES(LOAD(p), LOAD((p) - 1), LOAD((p) - 2), LOAD((p) - 3))
 
 TARGET static bool NAME(const uint8_t *bytes, size_t count) {
+    // Most text is ASCII to its end, or for long at its begin.
+    const uint8_t *const begin = bytes;
+    const uint8_t *const end = bytes + count;
+    while (end - bytes >= 4 * VECTOR_BYTES &&
+           !HAS_HIGH_BIT(OR(OR(LOAD(bytes), LOAD(bytes + VECTOR_BYTES)),
+                            OR(LOAD(bytes + 2 * VECTOR_BYTES), LOAD(bytes + 3 * VECTOR_BYTES))))) {
+        bytes += 4 * VECTOR_BYTES;
+    }
+    // A whole vector is left to judge: some of what was passed comes again.
+    if (bytes > begin && end - bytes < VECTOR_BYTES) bytes = end - VECTOR_BYTES;
+    count = (size_t)(end - bytes);
     const VECTOR first_high_table = TABLE(first_high);
     const VECTOR first_low_table = TABLE(first_low);
     const VECTOR second_high_table = TABLE(second_high);

@@ -24,6 +24,8 @@ private let limits = ProtocolLimits(framePayloadBytesMax: 1 << 20)
 /// How many payload bytes the frames of `stream` announce.
 @inline(never)
 private func decodeHeaders(_ stream: [UInt8]) -> Int {
+    // A global is asked for by a call each time.
+    let limits = limits
     var decoder = FrameDecoder(role: .server)
     var cursor = 0
     var total = 0

@@ -25,24 +25,34 @@ public struct FrameDecoder: Sendable {
     }
 
     /// A piece of payload, and the first byte of the header it belongs to.
+    @usableFromInline
     struct Piece {
-        let range: Range<Int>
-        let key: MaskingKey
-        let isLast: Bool
-        let firstByte: UInt8
+        @usableFromInline let range: Range<Int>
+        @usableFromInline let key: MaskingKey
+        @usableFromInline let isLast: Bool
+        @usableFromInline let firstByte: UInt8
+
+        @inlinable
+        init(range: Range<Int>, key: MaskingKey, isLast: Bool, firstByte: UInt8) {
+            self.range = range
+            self.key = key
+            self.isLast = isLast
+            self.firstByte = firstByte
+        }
 
         var opcode: Opcode { Opcode(rawValue: firstByte & 0xF) }
         var isFinal: Bool { firstByte & 0x80 != 0 }
     }
 
-    private enum State: Sendable {
+    @usableFromInline
+    enum State: Sendable {
         case awaitingHeader
         case cutHeader(HeaderPrefix)
         case awaitingPayload(remaining: Int, key: MaskingKey, firstByte: UInt8)
         case failed
     }
 
-    private var state = State.awaitingHeader
+    @usableFromInline var state = State.awaitingHeader
     public let role: Role
 
     /// Makes a decoder for what the peer of `role` sends.
@@ -61,6 +71,9 @@ public struct FrameDecoder: Sendable {
     /// - Returns: The event, or `nil` if it needs more than `input` holds; all of `input` is
     ///   consumed then.
     /// - Throws: ``ProtocolViolation``. Later calls are a programmer error.
+    // Inlined, so that no event is put together which its user takes apart at once.
+    @inlinable
+    @inline(__always)
     public mutating func next(
         in input: RawSpan,
         at cursor: inout Int,
@@ -103,8 +116,9 @@ public struct FrameDecoder: Sendable {
     /// Reads a header of which no byte is missing and in which there is nothing to refuse.
     ///
     /// - Returns: `nil` for any other, which ``nextHeader(in:at:payloadBytesMax:)`` judges.
+    @inlinable
     @inline(__always)
-    private mutating func usualHeader(
+    mutating func usualHeader(
         in input: RawSpan, at cursor: inout Int, _ limits: ProtocolLimits
     ) -> FrameHeader? {
         guard case .awaitingHeader = state, input.byteCount &- cursor >= FrameHeader.bytesMax else {
@@ -149,6 +163,7 @@ public struct FrameDecoder: Sendable {
         return headerEnded((header, first, headerBytes), consumed: headerBytes, at: &cursor)
     }
 
+    @usableFromInline
     mutating func nextHeader(
         in input: UnsafeRawBufferPointer,
         at cursor: inout Int,
@@ -190,8 +205,9 @@ public struct FrameDecoder: Sendable {
         return nil
     }
 
+    @inlinable
     @inline(__always)
-    private mutating func headerEnded(
+    mutating func headerEnded(
         _ found: (header: FrameHeader, firstByte: UInt8, bytes: Int),
         consumed: Int,
         at cursor: inout Int
@@ -297,6 +313,7 @@ public struct FrameDecoder: Sendable {
 
     /// The piece of the current frame's payload that the input holds, or `nil` if it holds none of
     /// it.
+    @inlinable
     @inline(__always)
     mutating func nextPiece(inputBytes: Int, at cursor: inout Int) -> Piece? {
         guard case .awaitingPayload(let remaining, let key, let firstByte) = state else {

@@ -1,7 +1,8 @@
 /// The fields of a frame before its payload (RFC 6455 §5.2).
 public struct FrameHeader: Hashable, Sendable {
     /// The most bytes a header takes: 2, the 64-bit length, and the masking key.
-    public static let bytesMax = 14
+    @inlinable
+    public static var bytesMax: Int { 14 }
 
     /// Whether this is the last frame of its message; always so for control frames.
     public let isFinal: Bool
@@ -12,6 +13,7 @@ public struct FrameHeader: Hashable, Sendable {
     /// The key the payload is masked with, or `nil` if it is not masked.
     public let maskingKey: MaskingKey?
 
+    @inlinable
     public init(
         isFinal: Bool = true,
         isCompressed: Bool = false,

@@ -1,4 +1,5 @@
 /// The first bytes of a frame header that the end of an input cut off, held inline.
+@usableFromInline
 struct HeaderPrefix: Sendable {
     private var bytes = InlineArray<14, UInt8>(repeating: 0)
     private(set) var count: UInt8 = 0

@@ -1,8 +1,9 @@
 /// The four bytes that a client XORs over a frame's payload (RFC 6455 §5.3).
 public struct MaskingKey: Hashable, Sendable {
     /// The key's bytes as they lie in memory, whatever the byte order of the machine.
-    let word: UInt32
+    @usableFromInline let word: UInt32
 
+    @inlinable
     @inline(__always)
     package init(word: UInt32) {
         self.word = word
@@ -16,6 +17,7 @@ public struct MaskingKey: Hashable, Sendable {
     }
 
     /// The key that continues the mask after `count` bytes of payload.
+    @inlinable
     @inline(__always)
     public func advanced(by count: Int) -> MaskingKey {
         let value = UInt32(littleEndian: word)

@@ -13,6 +13,7 @@ public struct Opcode: RawRepresentable, Hashable, Sendable {
 
     public let rawValue: UInt8
 
+    @inlinable
     public init(rawValue: UInt8) {
         self.rawValue = rawValue
     }
