@@ -15,6 +15,42 @@ struct DriverSuite {
         }.address
     }
 
+    /// A head may stand for a moment before the body in the loop's receive buffer, over bytes that the handler sees.
+    @Test(arguments: DriverKind.allCases, [0, 1, 4, 14, 16, 17])
+    func `a long body goes out behind its head, and what was received before it stays`(
+        driver: DriverKind, headBytes: Int
+    ) throws {
+        let world = try driver.makeWorld()
+        let head = (0..<headBytes).map { UInt8($0) | 0x80 }
+        // Bodies of every place: at the begin of what arrived, less than a head behind it, further behind.
+        let skipped = [0, 3, 4, 5, 16, 20]
+        var isIntact = true
+        var expected: [UInt8] = []
+        var arrived = 0
+        let recorders = Recorders {
+            $0.onReceive = { bytes, connection in
+                arrived += bytes.byteCount
+                bytes.bytes.withUnsafeBytes { bytes in
+                    let before = Array(bytes)
+                    for skip in skipped where bytes.count > skip {
+                        let body = UnsafeRawBufferPointer(rebasing: bytes[skip...])
+                        head.withUnsafeBytes { _ = connection.write(head: $0, body: body) }
+                        expected += head + body
+                    }
+                    isIntact = isIntact && before == Array(bytes)
+                }
+            }
+        }
+        let address = try listen(world, recorders)
+        let client = try #require(world.connect(to: address))
+        let sent = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
+        client.send(sent)
+        #expect(
+            world.run { arrived == sent.count && client.received.count == expected.count })
+        #expect(client.received == expected)
+        #expect(isIntact)
+    }
+
     @Test(arguments: DriverKind.allCases)
     func `bytes sent come back when the handler echoes them`(driver: DriverKind) throws {
         let world = try driver.makeWorld()

@@ -188,14 +188,23 @@ extension EventLoop {
         var sent = 0
         if !isBlocked(connection) {
             var count = 0
-            if let base = head.baseAddress, head.count > 0 {
-                segments[0] = Segment(base: base, count: head.count)
+            let place = placeBefore(body, for: head)
+            let lent = place?.loadUnaligned(as: SIMD16<UInt8>.self)
+            if let place, let base = head.baseAddress {
+                place.copyMemory(from: base, byteCount: head.count)
+                segments[0] = Segment(base: place, count: head.count + body.count)
                 count = 1
+            } else {
+                if let base = head.baseAddress, head.count > 0 {
+                    segments[0] = Segment(base: base, count: head.count)
+                    count = 1
+                }
+                if let base = body.baseAddress {
+                    segments[count] = Segment(base: base, count: body.count)
+                    count += 1
+                }
             }
-            if let base = body.baseAddress {
-                segments[count] = Segment(base: base, count: body.count)
-                count += 1
-            }
+            defer { if let place, let lent { place.storeBytes(of: lent, as: SIMD16<UInt8>.self) } }
             counters.sends += 1
             switch driver.send(
                 connection.socket, .init(rebasing: segments[..<count]), token: connection.token)
@@ -220,6 +229,21 @@ extension EventLoop {
         connection.coldState.queue.append(
             copying: .init(rebasing: body[max(0, sent - head.count)...]))
         return rose(connection)
+    }
+
+    /// Where `head` may stand right before `body` while both are sent, so that they are one segment, and the kernel's
+    /// copy of the body is aligned: in the receive buffer, before what is echoed.
+    ///
+    /// - Returns: `nil` where they are apart. Else 16 bytes may be read and written there, as the body is longer.
+    private func placeBefore(
+        _ body: UnsafeRawBufferPointer, for head: UnsafeRawBufferPointer
+    ) -> UnsafeMutableRawPointer? {
+        guard head.count > 0, head.count <= 16, let base = body.baseAddress,
+            let start = receiveBuffer.baseAddress
+        else { return nil }
+        let offset = base - UnsafeRawPointer(start)
+        guard offset >= head.count, offset + body.count <= receiveBuffer.count else { return nil }
+        return start + (offset - head.count)
     }
 
     /// Notes that the queue rose above the high watermark; the handler is told when the turn ends.
