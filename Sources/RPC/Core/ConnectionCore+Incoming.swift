@@ -111,6 +111,8 @@ extension ConnectionCore {
             entry.pointee.flags.insert(.credited)
             entry.pointee.sendCredit = Int(peer.streamCredit)
             entry.pointee.receiveCredit = Int(limits.settings.streamCredit)
+        } else {
+            lastUncounted = max(lastUncounted, id)
         }
         if header.flags.contains(.remoteClosed) {
             entry.pointee.flags.insert(.remoteClosed)

@@ -55,6 +55,8 @@ extension ConnectionCore {
                 outgoing.remove(slot)
                 return (id, [.oneWay])
             }
+        } else if shape != .unary {
+            lastUncounted = id
         }
         outgoing.assign(id, to: slot)
         return (id, flags)
@@ -116,7 +118,13 @@ extension ConnectionCore {
             let isWaiting = entry.pointee.flags.contains(.waiting)
             let wasSent = entry.pointee.id != 0
             guard !wasSent || entry.pointee.id > goneAway.lastAccepted else { continue }
-            if isWaiting { _ = giveUp(slot, code: .unavailable) } else { outgoing.remove(slot) }
+            if isWaiting {
+                _ = giveUp(slot, code: .unavailable)
+            } else {
+                let id = entry.pointee.id
+                outgoing.remove(slot)
+                forgetPieces(of: id)
+            }
             return slot
         }
         return nil

@@ -48,6 +48,7 @@ extension ConnectionCore {
         case .response:
             guard let slot = outgoing.slot(id: header.stream) else { return .none }
             outgoing.remove(slot)
+            forgetPieces(of: header.stream)
             return .broken(slot: slot)
         default:
             let (side, slot) = place(of: header)
@@ -161,8 +162,8 @@ extension ConnectionCore {
             throw ProtocolViolation(.unexpectedFrame(type: header.type.rawValue))
         }
         let isLast = !header.flags.contains(.more)
-        let isCounted = header.type == .data && !first.flags.contains(.compressed)
-        if isCounted { count(piece: data.count, index) }
+        let isCounted =
+            header.type == .data && !first.flags.contains(.compressed) && count(data.count, index)
         if partials[index].isDropped {
             if isCounted { consumed(data.count) }
             if isLast { partials.remove(index) }
@@ -186,14 +187,16 @@ extension ConnectionCore {
             whole.bytes)
     }
 
-    private mutating func count(piece bytes: Int, _ index: Int) {
+    /// A further piece takes credit, where its stream is counted.
+    private mutating func count(_ bytes: Int, _ index: Int) -> Bool {
         let (side, slot) = place(of: partials[index].header)
-        guard let slot else { return }
+        guard let slot else { return false }
         let entry = table(side, slot)
-        guard entry.pointee.flags.contains(.credited) else { return }
+        guard entry.pointee.flags.contains(.credited) else { return false }
         entry.pointee.receiveCredit -= bytes
         receiveCredit -= bytes
         partials.addCost(bytes, to: index)
+        return true
     }
 
     /// A message is longer than this side takes: its call is refused or ends, and further pieces are

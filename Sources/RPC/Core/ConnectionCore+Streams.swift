@@ -46,7 +46,7 @@ extension ConnectionCore {
     ) -> CoreEvent {
         if peer != nil {
             // Nobody consumes them: the connection's credit is given back at once.
-            guard cost > 0 else { return .none }
+            guard cost > 0, isCounted(header.stream) else { return .none }
             receiveCredit -= cost
             consumed(cost)
             return .none
@@ -56,6 +56,9 @@ extension ConnectionCore {
         }
         return .none
     }
+
+    /// Whether the data of a stream, which may be over, take credit.
+    func isCounted(_ stream: UInt32) -> Bool { stream & 1 == 0 || stream > lastUncounted }
 
     mutating func misplacedData(
         _ header: FrameHeader, _ side: CallSide, _ slot: UInt32

@@ -57,6 +57,8 @@ struct ConnectionCore: ~Copyable {
     var sendCredit = 0
     var receiveCredit = 0
     var consumed = 0
+    /// The last stream that began before its settings were known, and is not counted; a client's.
+    var lastUncounted: UInt32 = 0
 
     // Time.
     /// The earliest deadline that may be left; `.max`: none.

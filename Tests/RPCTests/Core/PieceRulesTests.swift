@@ -111,6 +111,23 @@ struct PieceRulesTests {
         }
     }
 
+    @Test func `pieces of a stream that is not counted give no credit back when it is given up`()
+        throws
+    {
+        var pair = CorePair()
+        let request = Sample.request(1, flags: .remoteOpen, announces: true)
+        _ = try pair.server.take(request)
+        _ = pair.client.opened(.bidirectional)
+        try pair.exchange()
+        let before = pair.server.receiveCredit
+        _ = try take(piece(.data, 1, 20_000), &pair.server)
+        _ = try pair.server.take(Sample.control(.cancel(stream: 1, code: .cancelled)))
+        for _ in 0..<100 { _ = try take(piece(.data, 1, 20_000), &pair.server) }
+        let frames = pair.server.takeControl()
+        #expect(frames.isEmpty)
+        #expect(pair.server.receiveCredit == before && pair.server.consumed == 0)
+    }
+
     @Test(arguments: [FrameType.request, .data])
     func `a message that is too long in all ends its call, and its rest is passed over`(
         type: FrameType

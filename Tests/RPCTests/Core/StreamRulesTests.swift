@@ -177,6 +177,27 @@ struct StreamRulesTests {
         }
     }
 
+    @Test func `late data of a stream that was not counted give no credit back`() throws {
+        var pair = CorePair()
+        let call = try pair.client.sent(.bidirectional)
+        let request = Sample.request(call.id, flags: .remoteOpen, announces: true)
+        guard case .call(let slot, _, _) = try pair.server.take(request) else { return }
+        try pair.exchange()
+        let before = (pair.client.receiveCredit, pair.server.receiveCredit)
+        _ = pair.server.answered(slot)
+        _ = pair.client.gaveUp(call.key)
+        _ = pair.client.takeControl()
+        let message = [UInt8](repeating: 0, count: 10_000)
+        for _ in 0..<100 {
+            _ = try pair.server.take(data(call.id, [], message))
+            _ = try pair.client.take(data(call.id, [], message))
+        }
+        let frames = pair.server.takeControl() + pair.client.takeControl()
+        #expect(frames.isEmpty)
+        #expect(pair.client.receiveCredit == before.0 && pair.client.consumed == 0)
+        #expect(pair.server.receiveCredit == before.1 && pair.server.consumed == 0)
+    }
+
     @Test(arguments: [0, 3] as [UInt32])
     func `credit beyond what can be counted ends the connection`(stream: UInt32) throws {
         var pair = CorePair()
