@@ -126,9 +126,17 @@ extension PeerConnection {
         } else if envelope.code == 0 {
             call.reply.append(UnsafeRawBufferPointer(rebasing: data[envelope.payload]))
             call.end()
+        } else if isLateRefusal(envelope, call) {
+            call.end()
         } else {
             call.end(RPCError(envelope, of: data))
         }
+    }
+
+    /// Whether a plain server says of data that their call was over, which had ended well.
+    private func isLateRefusal(_ envelope: ResponseEnvelope, _ call: PendingCall) -> Bool {
+        core.peer == nil && envelope.code == StatusCode.invalidArgument.rawValue
+            && call.stream?.isEnded == true
     }
 
     /// A call ends without its answer.

@@ -154,7 +154,7 @@ extension PeerConnection {
             if let id = core.answered(call.slot) { write(id, call.failure, call.reply.bytes) }
             return
         }
-        if stream.isSendingLong {
+        if stream.isSending {
             // A task that outlived its handler: what it began to send cannot end well.
             let error = RPCError(.cancelled, "the handler ended before its message was sent")
             close(stream)
@@ -164,7 +164,11 @@ extension PeerConnection {
             }
         } else if call.failure == nil, call.entry?.shape.serverStreams == true {
             stream.finish()
-            _ = core.answered(call.slot)
+            // That was the end of the replies, as the handler may say by itself and then read on.
+            let mayBeSent = core.maySendOn(call.slot)
+            if let id = core.answered(call.slot), mayBeSent {
+                write(id, nil, .init(start: nil, count: 0))
+            }
         } else if let id = core.answered(call.slot) {
             write(id, call.failure, call.reply.bytes)
         }

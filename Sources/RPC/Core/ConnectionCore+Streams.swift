@@ -118,6 +118,16 @@ extension ConnectionCore {
         return id == 0 ? nil : id
     }
 
+    /// Whether the caller of a call that is served has not said that it sends no more, and knows that
+    /// a Response after the end of the replies tells it to stop. A plain one is told when it sends.
+    func maySendOn(_ slot: UInt32) -> Bool {
+        switch extensions {
+        case .offered, .plain: false
+        case .answered, .negotiated:
+            !incoming.entry(slot).pointee.flags.contains(.remoteClosed)
+        }
+    }
+
     /// The reader of a stream has taken a message.
     mutating func consumed(_ side: CallSide, _ key: CallKey, messageBytes: Int) {
         consumed(side, key, cost: Self.cost(messageBytes))

@@ -276,8 +276,8 @@ final class CallStream: @unchecked Sendable {
         failure ?? RPCError(.cancelled, "the stream is closed", execution: .unknown)
     }
 
-    /// Whether a message is leaving in pieces.
-    var isSendingLong: Bool { long != nil }
+    /// Whether messages wait to be sent, or one is leaving in pieces.
+    var isSending: Bool { long != nil || !waiting.isEmpty }
 
     /// Begins to send a long message; whether the next may be tried.
     private func flushLong(

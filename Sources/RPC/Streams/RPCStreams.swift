@@ -32,7 +32,7 @@ public struct RPCOutbound<Message: RPCMessage>: Sendable {
     ///
     /// - Parameter message: Encoded in the caller's task.
     /// - Throws: ``RPCError``: what the call failed with, or ``StatusCode/cancelled`` where it is over
-    ///   otherwise or the task was cancelled.
+    ///   otherwise, as when the server's handler has returned, or the task was cancelled.
     public func send(_ message: Message) async throws {
         var payload = PayloadWriter()
         do {
@@ -43,6 +43,7 @@ public struct RPCOutbound<Message: RPCMessage>: Sendable {
         try await stream.write(payload.withSpan { $0.withUnsafeBytes { Array($0) } })
     }
 
-    /// Says that no more messages follow; later ones are refused.
+    /// Says that no more messages follow; later ones are refused. What the other side sends may still
+    /// be read.
     public func finish() { stream.peer.mailbox.finishWrites(of: stream) }
 }
