@@ -2,6 +2,9 @@ import NetPoll
 
 // Calls that the peer makes.
 extension PeerConnection {
+    private static let deadlinePassed = RPCError(
+        .deadlineExceeded, "the deadline passed", execution: .notRun)
+
     @inline(__always)
     func serve(
         _ slot: UInt32, _ envelope: RequestEnvelope, _ shape: CoreEvent.IncomingShape,
@@ -15,6 +18,12 @@ extension PeerConnection {
             let text = "the method is \(entry.shape)"
             return refuse(slot, RPCError(.invalidArgument, text, execution: .notRun))
         }
+        let deadline = core.incoming.entry(slot).pointee.deadline
+        // The turn's clock stands still while handlers run within it.
+        guard deadline == .max || loop.clockNow.nanoseconds < deadline else {
+            shelf.gate.shed(1)
+            return refuse(slot, Self.deadlinePassed)
+        }
         var admittedAt: Int64?
         if shelf.gate.isLimiting {
             let now = loop.now.nanoseconds
@@ -25,7 +34,7 @@ extension PeerConnection {
             if isCounted { admittedAt = now }
         }
         guard entry.execution != .inline else {
-            return serveInline(slot, entry, envelope, data)
+            return serveInline(slot, entry, envelope, data, deadline)
         }
         let call = shelf.take(entry.execution)
         call.admittedAt = admittedAt
@@ -33,7 +42,7 @@ extension PeerConnection {
         call.slot = slot
         call.entry = entry
         call.envelope = envelope
-        call.deadline = core.incoming.entry(slot).pointee.deadline
+        call.deadline = deadline
         call.startedAt = loop.now.nanoseconds
         shelf.records.started(entry.index)
         call.data.append(data)
@@ -46,11 +55,10 @@ extension PeerConnection {
 
     private func serveInline(
         _ slot: UInt32, _ entry: MethodEntry, _ envelope: RequestEnvelope,
-        _ data: UnsafeRawBufferPointer
+        _ data: UnsafeRawBufferPointer, _ deadline: Int64
     ) {
         // It may take its time.
         shelf.endBurst()
-        let deadline = core.incoming.entry(slot).pointee.deadline
         let context = RPCContext(
             metadata: envelope.metadataCount == 0 ? [:] : shelf.metadata(envelope, of: data),
             deadline: deadline == .max ? nil : Instant(nanoseconds: deadline),

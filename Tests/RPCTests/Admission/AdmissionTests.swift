@@ -103,4 +103,48 @@ struct AdmissionTests {
         #expect(world.workers[0].started == 2)
         #expect(world.workers[0].server?.admission.shed == 1)
     }
+
+    /// Lets time pass within a handler.
+    ///
+    /// `@unchecked Sendable`: everything runs in the test's own thread.
+    private final class Slowness: @unchecked Sendable {
+        var network: SimulatedNetwork?
+
+        func pass(_ duration: Duration) { network?.jumpClock(by: duration) }
+    }
+
+    @Test(arguments: [Echo.inline, Echo.echo])
+    func `a call whose deadline passed while others were served is not run, and counted`(
+        method: UnaryMethod<[UInt8], [UInt8]>
+    ) throws {
+        let (slowness, witness) = (Slowness(), Witness())
+        var handlers = RPCHandlers()
+        handlers.handleBytesInline(Echo.wait) { _, _, _ in slowness.pass(.milliseconds(20)) }
+        handlers.handleBytesInline(Echo.inline) { _, _, _ in witness.note { $0.started += 1 } }
+        handlers.handle(Echo.echo, on: .loop) { request, _ in
+            witness.note { $0.started += 1 }
+            return request
+        }
+        let world = try RPCWorld(handlers: handlers)
+        slowness.network = world.network
+        defer { slowness.network = nil }
+        let peer = try #require(world.network.connect(to: world.address))
+        func request(_ id: UInt32, _ name: String, _ milliseconds: Int64) -> [UInt8] {
+            Sample.request(
+                id, service: Echo.serviceName, method: name, timeout: milliseconds * 1_000_000
+            ).bytes
+        }
+        peer.send(
+            request(1, Echo.wait.name, 10) + request(3, method.name, 20)
+                + request(5, method.name, 21))
+        world.network.runUntilIdle()
+        var decoder = FrameDecoder()
+        let answers = try decoder.frames(in: peer.takeReceived()).map { frame in
+            let envelope = try frame.data.withUnsafeBytes { try ResponseEnvelope($0) }
+            return [Int(frame.header.stream), Int(envelope.code)]
+        }
+        #expect(answers == [[1, 0], [3, 4], [5, 0]])
+        #expect(witness.started == 1)
+        #expect(world.server.admission.shed == 1)
+    }
 }
