@@ -74,7 +74,8 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// Its send queue holds 16 MiB by default. A call whose request is more than there is room for in
     /// all but its last sixteenth fails with ``StatusCode/resourceExhausted``, and is not run. A peer
     /// that does not take its replies loses its connection where they pass the bound: frames are not
-    /// left out, so ``/NetPoll/Connection/Limits/overflow`` has to be its default.
+    /// left out, so ``/NetPoll/Connection/Limits/overflow`` has to be its default. A queue shorter than a
+    /// frame keeps to that: no call is sent, and a reply passes where the kernel takes it whole.
     public var connection: Connection.Limits = {
         var limits = Connection.Limits()
         limits.sendQueueBytesMax = 16 << 20

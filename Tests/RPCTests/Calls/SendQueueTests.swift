@@ -79,4 +79,67 @@ struct SendQueueTests {
         #expect(before <= 1 << 20 - 1 << 16 && after > before)
         #expect(!connection.peer.isClosed)
     }
+
+    private enum Flow: RPCService {
+        static let serviceName = "test.Flow"
+        static let pour = serverStreaming("Pour", [UInt8].self, [UInt8].self)
+    }
+
+    /// Less than a frame's header, that, and less than a whole frame.
+    @Test(arguments: [1, 9, 10, 63])
+    func `a client's queue that takes no frame refuses calls, and keeps its connection`(
+        bytes: Int
+    ) throws {
+        var configuration = RPCConfiguration()
+        configuration.connection.sendQueueBytesMax = bytes
+        let world = try RPCWorld()
+        let connection = try world.connect(configuration)
+        let request = [UInt8](repeating: 1, count: 64)
+        for _ in 0..<3 {
+            let call = world.start { try await connection.call(Echo.echo, request) }
+            let stream = world.start {
+                try await connection.call(Flow.pour, request) { for try await _ in $0 {} }
+            }
+            world.network.runUntilIdle()
+            for error in [call.error, stream.error] {
+                #expect(error?.code == .resourceExhausted)
+                #expect(error?.execution == .notRun)
+            }
+        }
+        #expect(!connection.peer.isClosed)
+        #expect(world.witness.started == 0)
+        let left = connection.peer.core.outgoing.count
+        #expect(left == 0)
+    }
+
+    @Test(arguments: [1, 9, 10, 63], [true, false])
+    func `a server's queue that takes no frame serves who takes replies at once, and loses others`(
+        bytes: Int, takesAll: Bool
+    ) throws {
+        var configuration = RPCConfiguration()
+        configuration.connection.sendQueueBytesMax = bytes
+        var handlers = RPCWorld.handlers(Witness())
+        handlers.handle(Flow.pour, on: .loop) { request, replies, _ in
+            for _ in 0..<(request.first ?? 0) { try await replies.send(request) }
+        }
+        let world = try RPCWorld(configuration: configuration, handlers: handlers)
+        let connection = try world.connect()
+        try world.negotiate(connection)
+        if !takesAll { world.network.faults.bytesPerSecond = 10_000 }
+        let count: UInt8 = takesAll ? 5 : 100
+        let request = [count] + Sample.text(4_000)
+        let call = world.start { try await connection.call(Echo.echo, request) }
+        let stream = world.start {
+            try await connection.call(Flow.pour, request) { replies in
+                var count: UInt8 = 0
+                for try await reply in replies where reply == request { count += 1 }
+                return count
+            }
+        }
+        world.network.run(for: .seconds(20))
+        #expect(call.isOver && stream.isOver)
+        #expect(!takesAll || call.value == request)
+        #expect(!takesAll || stream.value == count)
+        #expect(takesAll || stream.error?.code == .unavailable)
+    }
 }
