@@ -203,11 +203,12 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         }
     }
 
-    /// Sends a response's frame; one that is too long becomes a status that says so.
+    /// Sends a response's frame; one that is too long becomes a status that says so, which is sent
+    /// without text to a peer that takes next to nothing.
     func write(_ id: UInt32, _ failure: RPCError?, _ payload: UnsafeRawBufferPointer) {
         let payload = failure == nil ? payload : UnsafeRawBufferPointer(start: nil, count: 0)
         let head = ResponseHead(status: failure, payloadBytes: payload.count)
-        guard head.dataBytes <= messageBytesMax else {
+        guard head.dataBytes <= messageBytesMax || failure?.isBare == true else {
             let text = "reply of \(head.dataBytes) bytes exceeds \(messageBytesMax)"
             return write(
                 id, RPCError(.resourceExhausted, failure == nil ? text : ""),

@@ -44,6 +44,9 @@ public struct RPCError: Error, Hashable, Sendable, CustomStringConvertible {
         self.execution = execution
     }
 
+    /// Whether it is nothing but a code: no status is shorter.
+    var isBare: Bool { message.isEmpty && details.isEmpty }
+
     public var description: String {
         message.isEmpty ? "\(code)" : "\(code): \(message)"
     }
