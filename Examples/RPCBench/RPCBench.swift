@@ -17,6 +17,8 @@ enum Bench: RPCService {
     static let echo = unary("Echo", [UInt8].self, [UInt8].self)
     /// Takes milliseconds in decimal, and answers with them after that time.
     static let sleep = unary("Sleep", [UInt8].self, [UInt8].self)
+    /// Answers with what came with the call: the milliseconds that it has left, and its metadata.
+    static let seen = unary("Seen", [UInt8].self, [UInt8].self)
     /// Takes a number of bytes in decimal, and streams so many, 64 KiB in a message.
     static let flood = serverStreaming("Flood", [UInt8].self, [UInt8].self)
     /// Takes a stream, and answers with how many bytes it had, in decimal.

@@ -65,6 +65,16 @@ struct Serve: AsyncParsableCommand {
         }
     }
 
+    /// A line each: "left MILLISECONDS" or "no deadline", and "KEY: VALUE".
+    private static func seen(_ context: RPCContext) -> String {
+        let now = context.connection.loop.clock.now
+        var lines = [
+            context.deadline.map { "left \(($0 - now) / .milliseconds(1))" } ?? "no deadline"
+        ]
+        lines += context.metadata.entries.map { "\($0.key): \($0.value)" }
+        return lines.joined(separator: "\n")
+    }
+
     private func serve() async throws {
         var handlers = RPCHandlers()
         switch executor {
@@ -80,6 +90,7 @@ struct Serve: AsyncParsableCommand {
             try await Task.sleep(for: .milliseconds(milliseconds))
             return request
         }
+        handlers.handle(Bench.seen) { _, context in Array(Self.seen(context).utf8) }
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = loops
         configuration.loop.jobsPerTurnMax = turnJobs

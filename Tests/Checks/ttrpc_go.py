@@ -42,6 +42,23 @@ def refusals(context: Context, port: str) -> None:
         expect(told.startswith(f"rpc-cli: {wanted}"), f"{method} {said!r}: {told!r} where {wanted!r} was due")
 
 
+def seen(context: Context, port: str) -> None:
+    """Go's server is told of a call's deadline and metadata."""
+    program = str(Path(context.options.bin) / "rpc-cli")
+    entries = ["trace=1", "trace=", "user=größe"]
+    for timeout in (20, 5_400):
+        command = [program, "call", f"127.0.0.1:{port}", "bench.Echo/Seen", "--raw", "", "--timeout", str(timeout)]
+        for entry in entries:
+            command += ["--metadata", entry]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        expect(done.returncode == 0, f"Seen: exit code {done.returncode}: {done.stderr}")
+        deadline, *metadata = done.stdout.splitlines()
+        wanted = sorted(["longwire-ext: 1", *(entry.replace("=", ": ", 1) for entry in entries)])
+        expect(sorted(metadata) == wanted, f"Go's server saw the metadata {metadata}")
+        word, _, left = deadline.partition(" ")
+        expect(word == "left" and timeout * 500 < int(left) <= timeout * 1_000, f"{deadline!r} of {timeout} s")
+
+
 def build(folder: str) -> str:
     program = str(Path(folder) / "ttrpc-go")
     environment = {
@@ -84,10 +101,12 @@ def calls_to_go(context: Context, program: str) -> None:
         expect(load.returncode == 0, f"calls to Go's server: {load.stdout}{load.stderr}")
         expect("calls/s=0 " not in load.stdout, f"no calls to Go's server: {load.stdout}")
         refusals(context, port)
+        seen(context, port)
     finally:
         server.kill()
         server.wait()
     context.note(f"rpc-bench load held every reply of Go's server for its request, {len(STATUSES)} statuses of it")
+    context.note("rpc-cli told Go's server of deadlines and metadata")
 
 
 def check(context: Context) -> None:

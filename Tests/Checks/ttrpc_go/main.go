@@ -2,7 +2,8 @@
 //
 //	ttrpc-go client ADDRESS   calls bench.Echo as rpc-bench serves it, and checks what comes back
 //	ttrpc-go server           serves bench.Echo on a port of the system's choice, which it prints;
-//	                          its method Fail fails as the request says, "CODE TEXT"
+//	                          its method Fail fails as the request says, "CODE TEXT", and Seen answers with
+//	                          the deadline and the metadata that came
 package main
 
 import (
@@ -51,6 +52,43 @@ func refused(client *ttrpc.Client, service, method string, timeout time.Duration
 	}
 }
 
+// text is what a method takes and gives that knows no protobuf.
+type text struct{ bytes []byte }
+
+func (t *text) Reset()                       { t.bytes = nil }
+func (t *text) String() string               { return string(t.bytes) }
+func (t *text) ProtoMessage()                {}
+func (t *text) Marshal() ([]byte, error)     { return t.bytes, nil }
+func (t *text) Unmarshal(bytes []byte) error { t.bytes = append([]byte{}, bytes...); return nil }
+
+// seen checks what our server was told of a call: the time it has left, and its metadata.
+func seen(client *ttrpc.Client, timeout time.Duration) {
+	ctx := ttrpc.WithMetadata(context.Background(), ttrpc.MD{"trace": []string{"1", "", "größe"}})
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	var reply text
+	if err := client.Call(ctx, "bench.Echo", "Seen", &text{}, &reply); err != nil {
+		fail("a call with %v to go: %v", timeout, err)
+	}
+	deadline, metadata, _ := strings.Cut(reply.String(), "\n")
+	if metadata != "trace: 1\ntrace: \ntrace: größe" {
+		fail("the server saw the metadata %q", metadata)
+	}
+	if timeout == 0 {
+		if deadline != "no deadline" {
+			fail("the server saw a deadline where there is none: %q", deadline)
+		}
+		return
+	}
+	left, err := strconv.ParseFloat(strings.TrimPrefix(deadline, "left "), 64)
+	if most := float64(timeout.Milliseconds()); err != nil || left > most || left < most/2 {
+		fail("the server saw %q of %v", deadline, timeout)
+	}
+}
+
 func runClient(address string) {
 	socket, err := net.Dial("tcp", address)
 	if err != nil {
@@ -77,7 +115,10 @@ func runClient(address string) {
 	// "x" is no number of milliseconds.
 	refused(client, "bench.Echo", "Sleep", 20*time.Second, codes.InvalidArgument, "not milliseconds")
 	echo(client, []byte("after errors"))
-	fmt.Println("3208 echoes, 3 refusals")
+	for _, timeout := range []time.Duration{0, 20 * time.Second, 90 * time.Minute} {
+		seen(client, timeout)
+	}
+	fmt.Println("3208 echoes, 3 refusals, deadlines and metadata")
 }
 
 func runServer() {
@@ -104,7 +145,20 @@ func runServer() {
 		}
 		return nil, status.Error(codes.Code(number), text)
 	}
-	server.Register("bench.Echo", map[string]ttrpc.Method{"Echo": handle, "Fail": refuse})
+	tell := func(ctx context.Context, unmarshal func(interface{}) error) (interface{}, error) {
+		lines := []string{"no deadline"}
+		if deadline, ok := ctx.Deadline(); ok {
+			lines[0] = fmt.Sprintf("left %d", time.Until(deadline).Milliseconds())
+		}
+		metadata, _ := ttrpc.GetMetadata(ctx)
+		for key, values := range metadata {
+			for _, value := range values {
+				lines = append(lines, key+": "+value)
+			}
+		}
+		return &text{[]byte(strings.Join(lines, "\n"))}, unmarshal(&text{})
+	}
+	server.Register("bench.Echo", map[string]ttrpc.Method{"Echo": handle, "Fail": refuse, "Seen": tell})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		fail("%v", err)
