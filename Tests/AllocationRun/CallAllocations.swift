@@ -4,8 +4,8 @@ import NetPoll
 import RPC
 import Synchronization
 
-/// What calls through an `RPCClient` allocate on each side, on real loops and sockets: the client's
-/// thread is the one that its tasks run on, and all others are the server's.
+/// What calls allocate on each side, on real loops and sockets: the client's thread is the one that
+/// its tasks run on, and all others are the server's.
 struct CallAllocations {
     private enum Echo: RPCService {
         static let serviceName = "run.Echo"
@@ -27,6 +27,7 @@ struct CallAllocations {
     private let server: RPCServer
     private let clients: EventLoopGroup
     private let client: RPCClient
+    private let connection: RPCConnection
 
     init() async throws {
         var configuration = EventLoopGroup.Configuration()
@@ -40,9 +41,11 @@ struct CallAllocations {
         server = RPCServer(group: group, handlers: handlers)
         let address = try await server.listen(on: SocketAddress(host: "127.0.0.1", port: 0))
         client = RPCClient(to: .address(address), on: clients.loops)
+        connection = try await RPCConnection.connect(to: address, on: clients.loops[0])
     }
 
     func close() async {
+        connection.close()
         await client.close()
         await clients.shutdown()
         await group.shutdown()
@@ -51,7 +54,16 @@ struct CallAllocations {
     private static let options = CallOptions(
         timeout: .seconds(10), metadata: ["trace": "0123456789abcdef"])
 
-    /// Of calls whose replies are lent, with a deadline and metadata, to a handler within the event.
+    /// As ``inline()``, without a client around the connection.
+    func inlineOnConnection() async throws -> PerCall {
+        try await measure { [connection] request in
+            try await connection.callBytes(Echo.inline, request, options: Self.options) {
+                $0.byteCount
+            }
+        }
+    }
+
+    /// Of calls through a client whose replies are lent, with a deadline and metadata, to a handler within the event.
     func inline() async throws -> PerCall {
         try await measure { [client] request in
             try await client.callBytes(Echo.inline, request, options: Self.options) {
