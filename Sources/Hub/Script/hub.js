@@ -33,7 +33,7 @@
  * @property {Received & { topic: string } & Partial<Position>} publication of a topic, in its order, each once
  * @property {Received} message for this client, or for those it is among
  * @property {Received & { id: number }} request to be answered by `reply`
- * @property {Received & { inbox: string }} inbox of the user; acknowledged when all handlers have returned
+ * @property {Received & { inbox: string }} inbox of the user; acknowledged when all handlers have returned, and their promises resolved
  * @property {Subscribed} subscribed where it has a position and is not `recovered` there may be a gap
  * @property {{ topic: string, failure?: Failure }} unsubscribed by the hub
  * @property {{ topic: string, joined: string[], left: string[], count: number }} presence
@@ -76,7 +76,7 @@ export class HubClient {
 
   #url;
   #options;
-  /** @type {Map<string, Set<(detail: any) => void>>} */
+  /** @type {Map<string, Set<(detail: any) => any>>} */
   #handlers = new Map();
   /** @type {WebSocket | null} */
   #socket = null;
@@ -88,8 +88,10 @@ export class HubClient {
   #calls = new Map();
   /** @type {Map<number, string>} topics that are subscribed to again */
   #renewals = new Map();
-  /** @type {Set<string>} */
+  /** @type {Set<string>} what was taken */
   #inbox = new Set();
+  /** @type {Set<string>} what handlers are at */
+  #atHand = new Set();
   #lastID = 0;
   #loginID = 0;
   #welcome = /** @type {any} */ (null);
@@ -120,9 +122,11 @@ export class HubClient {
 
   /**
    * A handler that throws is in nobody's way, and reported as a browser reports errors. A message of the inbox it threw at, or
-   * that nobody handles, is not acknowledged, and comes again.
+   * that nobody handles, is not acknowledged, and comes again. A handler of the inbox may return a promise: the message is
+   * acknowledged when it resolves, and comes again when it rejects. Handlers are called in the order of the messages, each at
+   * once: none waits for the promises of those before it.
    * @template {keyof Events} Name
-   * @param {Name} name @param {(detail: Events[Name]) => void} handler @returns {() => void} ends it
+   * @param {Name} name @param {(detail: Events[Name]) => unknown} handler @returns {() => void} ends it
    */
   on(name, handler) {
     if (!this.#handlers.has(name)) this.#handlers.set(name, new Set());
@@ -488,14 +492,34 @@ export class HubClient {
 
   /** @param {Events["inbox"]} envelope */
   #inboxed(envelope) {
+    const { inbox } = envelope;
     // What comes again was not acknowledged in time.
-    if (!this.#inbox.has(envelope.inbox)) {
-      if (!this.#handlers.get("inbox")?.size || !this.#tell("inbox", envelope)) return;
-      this.#inbox.add(envelope.inbox);
-      if (this.#inbox.size > INBOX_REMEMBERED) this.#inbox.delete(this.#inbox.values().next().value ?? "");
-    }
-    this.#put({ type: "acknowledge", ids: [envelope.inbox] });
+    if (this.#inbox.has(inbox)) return this.#acknowledge(inbox);
+    if (this.#atHand.has(inbox) || !this.#handlers.get("inbox")?.size) return;
+    /** @type {PromiseLike<unknown>[]} */
+    const promises = [];
+    const isTaken = this.#tell("inbox", envelope, promises);
+    if (!promises.length) return isTaken ? this.#taken(inbox) : undefined;
+    const socket = this.#socket;
+    this.#atHand.add(inbox);
+    Promise.allSettled(promises).then((outcomes) => {
+      this.#atHand.delete(inbox);
+      const failures = outcomes.filter(({ status }) => status === "rejected");
+      for (const failure of failures) report(/** @type {PromiseRejectedResult} */ (failure).reason);
+      // On another connection the session has to be there before; there it comes again, and is acknowledged then.
+      if (isTaken && !failures.length) this.#taken(inbox, socket === this.#socket || this.state === "ready");
+    });
   }
+
+  /** @param {string} inbox @param {boolean} [mayTell] */
+  #taken(inbox, mayTell = true) {
+    this.#inbox.add(inbox);
+    if (this.#inbox.size > INBOX_REMEMBERED) this.#inbox.delete(this.#inbox.values().next().value ?? "");
+    if (mayTell) this.#acknowledge(inbox);
+  }
+
+  /** @param {string} inbox */
+  #acknowledge(inbox) { this.#put({ type: "acknowledge", ids: [inbox] }); }
 
   /** @param {Events["token"]} came */
   #tokenCame({ token, expiry }) {
@@ -550,20 +574,30 @@ export class HubClient {
     this.#tell("state", state);
   }
 
-  /** @param {keyof Events} name @param {any} detail @returns {boolean} whether all handlers returned */
-  #tell(name, detail) {
+  /**
+   * @param {keyof Events} name @param {any} detail @param {PromiseLike<unknown>[]} [promises] takes what handlers promise
+   * @returns {boolean} whether all handlers returned
+   */
+  #tell(name, detail, promises) {
     let isTaken = true;
     for (const handler of this.#handlers.get(name) ?? []) {
       try {
-        handler(detail);
+        const result = handler(detail);
+        if (typeof result?.then === "function") promises?.push(result);
       } catch (error) {
         isTaken = false;
-        (globalThis.reportError ?? console.error)(error);
+        report(error);
       }
     }
     return isTaken;
   }
 }
+
+/**
+ * As a browser reports what nobody catches.
+ * @param {any} error
+ */
+function report(error) { (globalThis.reportError ?? console.error)(error); }
 
 /** @param {any} envelope @returns {Position | null} */
 function position({ epoch, offset }) {

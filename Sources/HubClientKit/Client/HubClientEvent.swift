@@ -22,7 +22,8 @@ public struct HubClientEvent: Sendable {
         case message(HubMessage)
         /// A question, to be answered by ``HubClient/reply(to:with:)``.
         case request(RequestID, HubMessage)
-        /// A message of the user's inbox, acknowledged when the handler has returned.
+        /// A message of the user's inbox, acknowledged when the handler has returned: what has to be
+        /// done with it before it may be forgotten is to be done then, and not in a task that goes on.
         case inbox(InboxID, HubMessage)
         /// Who came to a topic and who left it.
         case presence(topic: String, PresenceChanges)

@@ -273,6 +273,69 @@ test("a handler that throws is in nobody's way, and its message of the inbox com
   }
 });
 
+test("a message of the inbox is acknowledged when what its handler promised is done, and comes again when that failed", async () => {
+  const reported = [];
+  globalThis.reportError = (error) => reported.push(error.message);
+  try {
+    const { client, sockets } = scripted();
+    const promised = [];
+    // Any thenable is a promise.
+    client.on("inbox", ({ text }) => ({ then(resolve, reject) { promised.push({ text, resolve, reject }); } }));
+    const acknowledged = () => sockets.at(-1).said.filter(({ type }) => type === "acknowledge").map(({ ids }) => ids[0]);
+    const come = (...ids) => { for (const inbox of ids) sockets.at(-1).tell({ type: "inbox", inbox, text: inbox }); return turn(); };
+    sockets[0].open();
+    await come("1", "2", "3", "1");
+    // All are called in order, at once, and none again while it is at it.
+    assert.deepEqual([promised.map(({ text }) => text), acknowledged()], [["1", "2", "3"], []]);
+    promised[1].resolve();
+    await turn();
+    assert.deepEqual(acknowledged(), ["2"]);
+    promised[0].reject(new Error("disk full"));
+    await turn();
+    assert.deepEqual([acknowledged(), reported], [["2"], ["disk full"]]);
+    await come("1");
+    assert.equal(promised.length, 4);
+    promised[3].resolve();
+    await turn();
+    assert.deepEqual(acknowledged(), ["2", "1"]);
+    // One that is done between two sessions is acknowledged when it comes again, and not told again.
+    sockets[0].tell({ type: "token", token: "t", expiry: 1 });
+    sockets[0].end();
+    await turn();
+    sockets[1].open();
+    promised[2].resolve();
+    await turn();
+    assert.deepEqual(acknowledged(), []);
+    sockets[1].tell({ type: "welcome", session: "s", resumed: true, max: 1 });
+    await come("3");
+    assert.deepEqual([acknowledged(), promised.length], [["3"], 4]);
+    client.stop();
+  } finally {
+    delete globalThis.reportError;
+  }
+});
+
+test("of several handlers of the inbox each has to be done", async () => {
+  globalThis.reportError = () => {};
+  try {
+    const { client, sockets } = scripted();
+    let isBroken = true;
+    client.on("inbox", async () => {});
+    client.on("inbox", () => { if (isBroken) throw new Error("no"); });
+    sockets[0].open();
+    sockets[0].tell({ type: "inbox", inbox: "1", text: "x" });
+    await turn();
+    assert.equal(sockets[0].last("acknowledge"), undefined);
+    isBroken = false;
+    sockets[0].tell({ type: "inbox", inbox: "1", text: "x" });
+    await turn();
+    assert.deepEqual(sockets[0].last("acknowledge").ids, ["1"]);
+    client.stop();
+  } finally {
+    delete globalThis.reportError;
+  }
+});
+
 test("a message of the inbox that nobody handles is not acknowledged", () => {
   const { client, sockets } = scripted();
   const bare = new HubClient("ws://hub/ws", { WebSocket: sockets[0].constructor });

@@ -5,6 +5,7 @@ const hub = new HubClient(() => new URL("wss://example.com/ws"), { login: { even
 hub.on("publication", ({ topic, text, from, offset }) => [topic.length, text?.length, from?.length, offset?.toFixed()]);
 hub.on("presence", ({ joined, count }) => joined.concat([count.toFixed()]));
 hub.on("inbox", ({ inbox, event }) => [inbox.length, event?.length]);
+hub.on("inbox", async ({ text }) => { await Promise.resolve(text?.length); });
 hub.on("disconnected", ({ retryAfter }) => retryAfter?.toFixed());
 hub.on("state", (state) => state === "ready");
 const { topic, recovered, epoch, offset } = await hub.subscribe("a", { epoch: "e", offset: 1 });
