@@ -38,6 +38,25 @@ struct AsyncWebSocketClientTests {
         }
     }
 
+    @Test func `tasks are given messages whole, whatever the configuration says`() async throws {
+        let bench = try await AsyncBench()
+        bench.serve(AsyncBench.echo)
+        var configuration = WebSocketClient.Configuration()
+        configuration.delivery = .pieces
+        let client = WebSocketClient(group: bench.group, configuration: configuration)
+        let request = try WebSocketRequest(url: "ws://127.0.0.1/path")
+        let long = String(repeating: "in one piece", count: 20_000)
+        let outcome = Self.start(bench) {
+            try await client.withConnection(request, on: bench.loop) { connection in
+                try await connection.send(text: long)
+                for try await message in connection.messages { return message.text }
+                return nil
+            }
+        }
+        let isDone = bench.network.run(within: .seconds(10)) { outcome.value != nil }
+        #expect(isDone && outcome.value == long)
+    }
+
     @Test func `a task opens, talks and closes`() async throws {
         let bench = try await AsyncBench(accept: { _, _, _ in .upgrade(subprotocol: "chat") })
         bench.serve(AsyncBench.echo)

@@ -6,7 +6,7 @@ extension WebSocketClient {
     ///
     /// The caller ends it by ``AsyncWebSocket/close(_:reason:)``, ``AsyncWebSocket/abort()`` or
     /// ``AsyncWebSocket/withLifetime(_:)``; see ``withConnection(_:at:on:_:)``, which does so itself.
-    /// The configuration's `delivery` has to be `whole`.
+    /// Messages are delivered whole, whatever the configuration's `delivery` says.
     ///
     /// - Parameters:
     ///   - request: What to ask for.
@@ -18,8 +18,7 @@ extension WebSocketClient {
     public func connect(
         _ request: WebSocketRequest, at address: SocketAddress? = nil, on loop: EventLoop
     ) async throws(WebSocketClientError) -> AsyncWebSocket {
-        precondition(configuration.delivery == .whole, "tasks are given messages whole")
-        return try await WebSocketDial(self, request, address, loop).connect().get()
+        try await WebSocketDial(self, request, address, loop).connect().get()
     }
 
     /// Opens a WebSocket, runs `body` on its loop and closes it.

@@ -56,7 +56,7 @@ final class WebSocketDial: @unchecked Sendable {
             }
         }
         attempt = client.start(
-            address.map { .address($0) }, request, on: loop, handler: core, completion: told)
+            address.map { .address($0) }, request, on: loop, task: core, completion: told)
     }
 
     private func cancel() {

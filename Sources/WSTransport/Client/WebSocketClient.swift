@@ -24,6 +24,8 @@ public final class WebSocketClient: Sendable {
     public let configuration: Configuration
 
     private let shards: ClientShards
+    /// Those of tasks, which are given messages whole.
+    private let taskShards: ClientShards
     let resolver: any Resolver
 
     /// - Parameters:
@@ -38,6 +40,13 @@ public final class WebSocketClient: Sendable {
         self.configuration = configuration
         self.resolver = resolver
         shards = ClientShards(group: group, configuration: configuration)
+        if configuration.delivery == .whole {
+            taskShards = shards
+        } else {
+            var configuration = configuration
+            configuration.delivery = .whole
+            taskShards = ClientShards(group: group, configuration: configuration)
+        }
     }
 
     /// Opens a WebSocket at the request's host.
@@ -55,7 +64,9 @@ public final class WebSocketClient: Sendable {
         _ request: WebSocketRequest, on loop: EventLoop, handler: any WebSocketHandler,
         completion: @escaping Completion = { _ in }
     ) -> WebSocketAttempt {
-        start(nil, request, on: loop, handler: handler, completion: completion)
+        start(
+            nil, request, on: shards.shard(of: loop), loop, handler: handler,
+            completion: completion)
     }
 
     /// Connects to `address` and opens a WebSocket there, whatever host the request names.
@@ -78,16 +89,28 @@ public final class WebSocketClient: Sendable {
         to address: SocketAddress, _ request: WebSocketRequest, on loop: EventLoop,
         handler: any WebSocketHandler, completion: @escaping Completion = { _ in }
     ) -> WebSocketAttempt {
-        start(.address(address), request, on: loop, handler: handler, completion: completion)
+        start(
+            .address(address), request, on: shards.shard(of: loop), loop, handler: handler,
+            completion: completion)
     }
 
+    /// As ``connect(to:_:on:handler:completion:)``, for a task.
     func start(
         _ destination: Destination?, _ request: WebSocketRequest, on loop: EventLoop,
-        handler: any WebSocketHandler, completion: @escaping Completion
+        task: AsyncWebSocketCore, completion: @escaping Completion
+    ) -> WebSocketAttempt {
+        start(
+            destination, request, on: taskShards.shard(of: loop), loop, handler: task,
+            completion: completion)
+    }
+
+    private func start(
+        _ destination: Destination?, _ request: WebSocketRequest, on shard: ClientShard,
+        _ loop: EventLoop, handler: any WebSocketHandler, completion: @escaping Completion
     ) -> WebSocketAttempt {
         let attempt = ClientExchange(
-            shard: shards.shard(of: loop), destination: destination, request: request,
-            handler: handler, completion: completion)
+            shard: shard, destination: destination, request: request, handler: handler,
+            completion: completion)
         attempt.start(on: loop, resolver)
         return WebSocketAttempt(attempt)
     }
