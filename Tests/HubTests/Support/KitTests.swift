@@ -1,3 +1,4 @@
+import Foundation
 import Hub
 import HubTesting
 import NetPoll
@@ -20,6 +21,17 @@ struct KitTests {
         world.run(for: .seconds(1))
         #expect(bob.takeTexts() == ["hello"])
         #expect(bob.binaries == [[1, 2]])
+    }
+
+    /// The example is built and run with the tests, so what the article shows compiles.
+    @Test func `the article's example is the one of these tests`() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+        let article = folder.appending(
+            path: "../../../Sources/HubTesting/HubTesting.docc/HubTesting.md"
+        ).standardized
+        let example = folder.appending(path: "ChatTests.swift")
+        let shown = try String(contentsOf: article, encoding: .utf8)
+        #expect(shown.contains("```swift\n\(try String(contentsOf: example, encoding: .utf8))```"))
     }
 }
 
