@@ -10,6 +10,36 @@ enum Exemptions {
         "Sources/RPCJSON/RPCJSONMessage.swift": "messages in JSON",
     ]
 
+    /// Where secrets are compared.
+    static let secretComparisons: [String: SecretComparison] = [
+        "Sources/HubHTTP/API/APIKeys.swift": SecretComparison(
+            call: "ConstantTime.firstIndex(of: key.utf8, in: keys)",
+            others: [
+                "guard key.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) "
+                    + "else { throw .invalid }"
+            ]),
+        "Sources/HubTokens/Tokens/ResumeKey.swift": SecretComparison(
+            call: "HMAC<SHA256>.isValidAuthenticationCode(", others: []),
+        "Sources/HubWebhooks/WebhookSignature.swift": SecretComparison(
+            call: "HMAC<SHA256>.isValidAuthenticationCode(",
+            others: [
+                "return codes.contains { code in", "secrets.keys.contains { key in",
+                "guard sides.count == 2 else { return nil }",
+                "guard seconds == nil, let number = Int64(sides[1]), number >= 0,",
+                "number < 1 << 40, sides[1] == \"\\(number)\"",
+                "guard digits.count == 64 else { return nil }",
+            ]),
+        "Sources/WSFrame/Client/BasicCredentials.swift": SecretComparison(
+            call: "ConstantTime.areEqual(token, expected.dropFirst(6))",
+            others: [
+                #"precondition(!user.utf8.contains(UInt8(ascii: ":")), "a user name has no colon")"#,
+                "(user + password).utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F },",
+                #"guard scheme.map(HTTPSyntax.lowercased).elementsEqual("basic ".utf8) "#
+                    + "else { return false }",
+                #"let token = value.utf8.dropFirst(6).drop { $0 == UInt8(ascii: " ") }"#,
+            ]),
+    ]
+
     /// Where sleeping is what is tested.
     static let sleeps: [String: String] = [
         "Tests/HubWebhooksTests/WebhookBench.swift":

@@ -13,6 +13,7 @@ struct Rule: CustomStringConvertible, Sendable {
     static let all: [Rule] = [
         fileLength, folderNames, openEnds, printing, foundation, sendability, discardedErrors,
         platformConditions, imports, sansIO, sleeps, machinePaths, registries,
+        secrets,
     ]
 
     func check(_ file: SourceFile) -> [Finding] {
