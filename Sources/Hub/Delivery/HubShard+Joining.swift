@@ -39,6 +39,7 @@ extension HubShard {
     ) throws(SubscribeError) -> Place {
         guard session.connection != nil, !session.hasEnded else { throw .sessionEnded }
         guard topic.isLoaded else { throw .loading }
+        session.stopReturning(to: topic)
         if let known = session.position(of: topic) {
             let subscription = session.subscriptions[known]
             let (place, cursor, _, _) = attach(false)

@@ -18,7 +18,10 @@ extension HubShard {
 
     /// Gives the session a token of what it is now, where it has any.
     func giveToken(to session: Session) {
-        guard let policy = configuration.resume, let tokens = session.tokens else { return }
+        // One that comes back is told of all its topics first.
+        guard let policy = configuration.resume, let tokens = session.tokens,
+            session.returning.isEmpty
+        else { return }
         let expiry = configuration.calendar() + policy.lifetime
         var state = ResumeState(
             user: session.user, device: session.device, topics: [], expiry: expiry,
@@ -54,14 +57,19 @@ extension HubShard {
         let known = Dictionary(
             resume.positions.map { (ExactName($0.topic), $0.position) },
             uniquingKeysWith: { first, _ in first })
-        let left = TopicCount(state.topics.count)
-        guard !state.topics.isEmpty else { return wasResumed(session.id) }
         for mark in state.topics {
-            let position = known[ExactName(mark.topic)] ?? mark.position
-            goOn(mark.topic, after: position, session, hub) { [self] id in
-                if left.isLast() { wasResumed(id) }
+            guard let topic = hub.topic(mark.topic) else {
+                session.tell(.unsubscribed(nil, topic: mark.topic))
+                continue
             }
+            let position = known[ExactName(mark.topic)] ?? mark.position
+            session.stopReturning(to: topic)
+            session.returning.append(ReturningTopic(topic: topic, position: position))
         }
+        // Asked before anything else happens: topics may have to be read first, and the client may say
+        // something meanwhile.
+        session.handler.resumed(session)
+        goOn(session)
     }
 
     /// Makes the session one of the token's user, or tells why that cannot be.
@@ -97,34 +105,59 @@ extension HubShard {
         }
     }
 
-    /// Follows a topic of the token, as soon as that is read; in any case the client is told.
-    private func goOn(
-        _ name: String, after position: TopicPosition, _ session: Session, _ hub: HubServer,
-        whenDone: @escaping @Sendable (SessionID) -> Void
-    ) {
-        let id = session.id
-        guard let topic = hub.topic(name) else {
-            session.tell(.unsubscribed(nil, topic: name))
-            return whenDone(id)
-        }
-        topic.whenLoaded(on: loop) { [self] in
-            if let session = sessions[id] {
-                do throws(SubscribeError) {
-                    try follow(session, topic, after: position, request: nil)
-                } catch {
-                    session.tell(.unsubscribed(nil, topic: name))
+    /// Follows the topics of the token that the handler has left in, each as soon as it is read; the client
+    /// is told of each, and then given a token.
+    private func goOn(_ session: Session) {
+        let (id, topics) = (session.id, session.returning.map(\.topic))
+        guard !topics.isEmpty else { return hasAll(session) }
+        let left = TopicCount(topics.count)
+        for topic in topics {
+            topic.whenLoaded(on: loop) { [self] in
+                let isLast = left.isLast()
+                guard let session = sessions[id] else { return }
+                // It may have been left meanwhile, or asked for at another position.
+                if let place = session.stopReturning(to: topic) {
+                    do throws(SubscribeError) {
+                        try follow(session, topic, after: place.position, request: nil)
+                    } catch {
+                        session.tell(.unsubscribed(nil, topic: topic.name))
+                    }
                 }
+                if isLast { hasAll(session) }
             }
-            whenDone(id)
         }
     }
 
     /// The session has all its topics again.
-    private func wasResumed(_ id: SessionID) {
-        guard let session = sessions[id] else { return }
-        session.handler.resumed(session)
+    private func hasAll(_ session: Session) {
         tokenIsStale(of: session)
         giveToken(to: session)
+    }
+}
+
+/// A topic of a resume token that is not read yet.
+struct ReturningTopic {
+    let topic: Topic
+    /// Up to where the client knows it.
+    let position: TopicPosition
+}
+
+extension Session {
+    /// The topics of its resume token that it is not subscribed to yet.
+    var returning: [ReturningTopic] {
+        get { extras?.returning ?? [] }
+        set { if !newValue.isEmpty || extras != nil { madeExtras.returning = newValue } }
+    }
+
+    /// Takes a topic out of them.
+    ///
+    /// - Returns: `nil` where it was not among them.
+    @discardableResult
+    func stopReturning(to topic: Topic) -> ReturningTopic? {
+        guard let index = extras?.returning.firstIndex(where: { $0.topic === topic }) else {
+            return nil
+        }
+        return extras?.returning.remove(at: index)
     }
 }
 

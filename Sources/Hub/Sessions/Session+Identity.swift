@@ -15,7 +15,9 @@ extension Session {
     ) throws(IdentifyError) {
         guard !hasEnded else { throw .sessionEnded }
         let isKnown = self.user?.isSameBytes(as: user) ?? false
-        guard isKnown || subscriptions.isEmpty else { throw .hasSubscriptions }
+        guard isKnown || (subscriptions.isEmpty && returning.isEmpty) else {
+            throw .hasSubscriptions
+        }
         guard !shard.directories.bans.isBanned(user, at: shard.configuration.calendar()) else {
             throw .banned
         }

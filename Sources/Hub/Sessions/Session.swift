@@ -192,14 +192,20 @@ public class Session {
     /// - Returns: Whether there was one.
     @discardableResult
     public func unsubscribe(from topic: Topic) -> Bool {
-        guard let position = position(of: topic) else { return false }
+        guard let position = position(of: topic) else {
+            guard stopReturning(to: topic) != nil else { return false }
+            tell(.unsubscribed(nil, topic: topic.name))
+            return true
+        }
         shard.unsubscribe(self, at: position)
         shard.tokenIsStale(of: self)
         return true
     }
 
-    /// What the session is subscribed to.
-    public var topics: [Topic] { subscriptions.map { shard.part(at: $0.slot).topic } }
+    /// What the session is subscribed to, or was by its resume token and will be again.
+    public var topics: [Topic] {
+        subscriptions.map { shard.part(at: $0.slot).topic } + returning.map(\.topic)
+    }
 
     /// The topic of that name, byte for byte, that the session is subscribed to.
     public func topic(named name: String) -> Topic? {

@@ -12,6 +12,8 @@ final class SessionExtras {
     var inbox: SessionInbox?
     /// When it gets its next resume token.
     var tokens: SessionTokens?
+    /// The topics of its resume token that are not read yet.
+    var returning: [ReturningTopic] = []
     /// Who the client was found to be.
     var identity: Identity?
     /// Watches over the time of its credentials.

@@ -22,9 +22,13 @@ public protocol SessionHandler: AnyObject {
     /// ``received(_:kind:from:)``.
     func received(_ message: HubMessage, from session: Session)
 
-    /// The session goes on as the one of the client's resume token: it is of that one's user and
-    /// subscribes to its topics again. What the client may no longer have, the handler ends here,
-    /// before anything of it is sent. By default nothing is done.
+    /// The session goes on as the one of the client's resume token: it is of that one's user, and
+    /// ``Session/topics`` are that one's. What the client may no longer have, the handler ends here by
+    /// ``Session/unsubscribe(from:)``.
+    ///
+    /// Called before anything of these topics is sent, and before anything that the client says
+    /// after its token is handled. The subscriptions begin behind it, each when its topic is read: one
+    /// does not wait for another. By default nothing is done.
     func resumed(_ session: Session)
 
     /// The session has ended, and its subscriptions with it. Called once, after all others. By default

@@ -223,6 +223,49 @@ struct ResumeTests {
         #expect(bench.application.resumed.withLock { $0 } == ["ann a,revoked"])
     }
 
+    @Test func `the handler is asked before topics are read, and none waits for another`()
+        async throws
+    {
+        let store = SlowStore(durability: .durable)
+        let before = try await Self.bench { $0.store = store }
+        let (_, token) = try Self.follower(of: ["a", "b", "revoked"], on: before)
+        let after = try await Self.bench { $0.store = store }
+        let bob = try after.connect("bob")
+        for topic in ["a", "revoked"] { _ = try after.ask(bob, Self.publish(topic, to: topic)) }
+        store.hold()
+        let again = try after.connect()
+        let early = try after.ask(again, .resume(.init(token: token)))
+        // The topic that is read goes on, and the one that the client may no longer have is ended.
+        #expect(early.subscriptions.map(\.topic) == ["a"])
+        #expect(early.texts == ["a"] && early.tokens.isEmpty)
+        #expect(early.contains(.unsubscribed(nil, topic: "revoked")))
+        #expect(after.application.resumed.withLock { $0 } == ["ann a,b,revoked"])
+        _ = try after.ask(again, .message(HubMessage(text: "hello")))
+        #expect(after.application.heard.withLock { $0 } == ["hello"])
+        store.release()
+        after.network.run(for: .seconds(1))
+        let late = try again.take()
+        #expect(late.subscriptions.map(\.topic) == ["b"])
+        #expect(late.texts.isEmpty && late.tokens.count == 1)
+        #expect(after.application.resumed.withLock { $0.count } == 1)
+    }
+
+    @Test func `what the client says behind its token is handled after the handler was asked`()
+        async throws
+    {
+        let store = SlowStore(durability: .durable)
+        let before = try await Self.bench { $0.store = store }
+        let (_, token) = try Self.follower(of: ["b"], on: before)
+        let after = try await Self.bench { $0.store = store }
+        store.hold()
+        let again = try after.connect()
+        again.say(.resume(.init(token: token)))
+        _ = try after.ask(again, .message(HubMessage(text: "hello")))
+        #expect(after.application.heard.withLock { $0 } == ["hello"])
+        #expect(after.application.resumed.withLock { $0 } == ["ann b"])
+        store.release()
+    }
+
     @Test func `tokens are renewed in time, gather changes and are bounded`() async throws {
         let bench = try await Self.bench {
             $0.resume?.lifetime = .seconds(100)
