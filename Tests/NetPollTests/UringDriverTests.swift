@@ -239,7 +239,7 @@ struct UringDriverTests {
         #expect(most == 3)
     }
 
-    @Test func `a listener closed with connections under way resets them and frees its port`()
+    @Test func `a listener closed with connections under way serves them and frees its port`()
         throws
     {
         var configuration = EventLoop.Configuration()
@@ -247,13 +247,63 @@ struct UringDriverTests {
         let setup = try Setup(configuration)
         let clients = (0..<10).compactMap { _ in setup.world.connect(to: setup.listener.address) }
         setup.world.loop.turn(until: setup.world.loop.now)
-        setup.listener.close()
+        var isOver = false
+        setup.listener.close { isOver = true }
+        #expect(!isOver && setup.recorders.all.count < 11)
         let recorders = setup.recorders
         try setup.world.loop.listen(on: setup.listener.address) { recorders.make($0, $1) }
+        for client in clients { client.send([7]) }
+        #expect(setup.world.run { isOver })
+        #expect(recorders.all.count == 11)
+        #expect(setup.world.run { recorders.all.count { $0.received == [7] } == 10 })
         let late = try #require(setup.world.connect(to: setup.listener.address))
-        late.send([7])
-        #expect(setup.world.run { setup.recorders.all.last?.received == [7] })
-        #expect(setup.world.run { clients.filter { $0.isReset || $0.isEnded }.count >= 8 })
+        late.send([8])
+        #expect(setup.world.run { recorders.all.last?.received == [8] })
+        #expect(clients.allSatisfy { !$0.isReset && !$0.isEnded })
+        let stale = setup.world.loop.metrics.staleEvents
+        #expect(stale == 0)
+    }
+
+    @Test func `what the kernel accepts until it learns that a listener is closed is served`()
+        throws
+    {
+        let setup = try Setup()
+        let other = dup(setup.listener.descriptor)
+        defer { close(other) }
+        // Completed by the call that closes the listener, if they are: the others wait for who has the
+        // duplicate.
+        let clients = (0..<10).compactMap { _ in setup.world.connect(to: setup.listener.address) }
+        for client in clients { client.send([7]) }
+        var isOver = false
+        setup.listener.close { isOver = true }
+        #expect(setup.world.run { isOver })
+        let served = setup.recorders.all.count - 1
+        #expect(setup.world.run { setup.recorders.all.count { $0.received == [7] } == served })
+        _ = fcntl(other, F_SETFL, O_NONBLOCK)
+        var waiting: [Int32] = []
+        while case let descriptor = accept(other, nil, nil), descriptor >= 0 {
+            waiting.append(descriptor)
+        }
+        defer { for descriptor in waiting { close(descriptor) } }
+        #expect(served + waiting.count == 10)
+        #expect(clients.allSatisfy { !$0.isReset && !$0.isEnded })
+        #expect(setup.world.loop.registrations == 1 + served)
+    }
+
+    @Test func `a loop that ends with a closing listener's connections under way resets them`()
+        throws
+    {
+        var configuration = EventLoop.Configuration()
+        configuration.acceptsPerTurnMax = 1
+        let setup = try Setup(configuration)
+        let clients = (0..<10).compactMap { _ in setup.world.connect(to: setup.listener.address) }
+        setup.world.loop.turn(until: setup.world.loop.now)
+        var isOver = false
+        setup.listener.close { isOver = true }
+        #expect(!isOver)
+        setup.world.loop.shutDown()
+        #expect(isOver && setup.world.loop.registrations == 0)
+        #expect(clients.count == 10)
     }
 
     @Test(arguments: [false, true])
@@ -280,6 +330,30 @@ struct UringDriverTests {
             let before = recorders.all.count { $0.received == [7] }
             #expect(setup.world.run { recorders.all.count { $0.received == [7] } > before })
         }
+    }
+
+    @Test func `all requests of a turn leave with the one call that waits`() throws {
+        let setup = try Setup()
+        let loop = setup.world.loop
+        for _ in 0..<40 { _ = try #require(setup.world.connect(to: setup.listener.address)) }
+        #expect(setup.world.run { setup.recorders.all.count == 41 })
+        /// Something is done, and then four turns.
+        func cost(_ act: () -> Void) -> [Int] {
+            let before = setup.driver.batches
+            act()
+            for _ in 0..<4 { loop.turn(until: loop.now) }
+            let after = setup.driver.batches
+            return [after.enters - before.enters, after.requests - before.requests]
+        }
+        let connections = setup.recorders.all.compactMap(\.connection)
+        try #require(connections.count == 41)
+        _ = cost {}
+        #expect(cost {} == [4, 0])
+        // Each receive is cancelled, and after it a break awaited.
+        let pausing = cost { for connection in connections { connection.pauseReading() } }
+        #expect(pausing == [4, 82])
+        let resuming = cost { for connection in connections { connection.resumeReading() } }
+        #expect(resuming == [4, 41])
     }
 
     @Test func `a ring the kernel refuses is a typed error`() {

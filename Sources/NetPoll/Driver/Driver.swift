@@ -104,6 +104,13 @@ package protocol Driver: AnyObject {
     /// Stops or resumes accepting without closing the socket.
     func setAccepting(_ accepting: Bool, _ socket: SocketHandle, token: Token)
 
+    /// Closes a listening socket; its address is free when this returns, unless another listens on a
+    /// duplicate.
+    ///
+    /// - Returns: Whether that is all. Where it is not, connections that the kernel had accepted
+    ///   already are still delivered, and ``EventLoop/acceptsEnded(_:)`` is called after the last.
+    func closeListener(_ socket: SocketHandle, token: Token) -> Bool
+
     /// Takes one waiting connection off the listener and closes it at once, although descriptors
     /// are exhausted; `false` where none could be taken.
     func shed(_ socket: SocketHandle) -> Bool
@@ -174,6 +181,12 @@ package protocol Driver: AnyObject {
 extension Driver {
     // Most drivers keep nothing back.
     package func submit() {}
+
+    /// Most drivers deliver what they accept at once.
+    package func closeListener(_ socket: SocketHandle, token: Token) -> Bool {
+        close(socket, reset: false)
+        return true
+    }
 
     /// Descriptors belong to the process, so there is nothing to do.
     package func release(_ socket: SocketHandle) {}

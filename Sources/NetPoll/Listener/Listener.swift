@@ -25,10 +25,13 @@ public final class Listener {
     private let exhaustion: ExhaustionPolicy
     private let removesSocketFile: Bool
     private var resumption: Resumption?
-    private var isClosed = false
+    /// Whether it was told to close; it may have connections to deliver yet.
+    private(set) var isClosed = false
+    /// Whether it is closed and has delivered all that was accepted.
+    private var isOver = false
     /// Whether its user has enough connections for now.
     private var isHeld = false
-    /// Called once, when the listener is closed.
+    /// Called once, when the listener is closed and has delivered all that was accepted.
     var onClose: (() -> Void)?
 
     init(
@@ -55,16 +58,31 @@ public final class Listener {
 
     /// Stops accepting and closes the listening socket; accepted connections live on.
     ///
-    /// Connections still in the kernel's backlog are reset by it.
+    /// Connections still in the kernel's backlog are reset by it, unless another process has a
+    /// duplicate of the socket. Those that the kernel had accepted for this listener are served: with
+    /// ``DriverChoice/ioUring`` they may come to their handlers in the turns that follow.
     public func close() {
         guard !isClosed else { return }
         isClosed = true
         if let timer = resumption?.timer { loop.cancel(timer) }
         resumption = nil
-        driver.close(socket, reset: false)
+        let isAll = driver.closeListener(socket, token: token)
         if removesSocketFile, case .unix(let path) = address, !path.isEmpty, path.first != "\0" {
             Platform.removeFile(path)
         }
+        if isAll { end() }
+    }
+
+    /// As ``close()``; calls `done` when all that was accepted is delivered.
+    package func close(_ done: @escaping () -> Void) {
+        close()
+        if isOver { done() } else { onClose = done }
+    }
+
+    /// Nothing more is accepted or delivered.
+    func end() {
+        guard !isOver else { return }
+        isOver = true
         loop.slots.remove(token)
         onClose?()
         onClose = nil

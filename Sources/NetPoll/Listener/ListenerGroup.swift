@@ -19,12 +19,28 @@ public final class ListenerGroup: Sendable {
         return address
     }
 
-    /// Stops accepting on all loops; accepted connections live on. Returns when it is done.
+    /// Stops accepting on all loops; accepted connections live on. Returns when it is done, and all
+    /// that was accepted has come to its handler, or to the loop that it was placed on.
     public func close() async {
         for loop in loops {
-            await loop.run { [listeners] in
-                for listener in listeners[loop] ?? [] { listener.close() }
-                listeners[loop] = nil
+            await withCheckedContinuation { continuation in
+                let close = { @Sendable [listeners] in
+                    let closing = listeners[loop] ?? []
+                    listeners[loop] = nil
+                    // One that is there for the closing itself, which may be over at once.
+                    var left = closing.count + 1
+                    let ended = {
+                        left -= 1
+                        if left == 0 { continuation.resume() }
+                    }
+                    for listener in closing { listener.close(ended) }
+                    ended()
+                }
+                if loop.isCurrent {
+                    close()
+                } else if !loop.execute(close) {
+                    continuation.resume()
+                }
             }
         }
     }

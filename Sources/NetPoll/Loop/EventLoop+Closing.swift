@@ -97,7 +97,11 @@ extension EventLoop {
     package func shutDown() {
         isStopped = true
         sweeps = []
-        for token in slots.tokens(.listener) { listener(for: token)?.close() }
+        for token in slots.tokens(.listener) {
+            guard let listener = listener(for: token) else { continue }
+            listener.close()
+            listener.end()
+        }
         for token in slots.tokens(.datagram) { datagramSocket(for: token)?.close() }
         for token in slots.tokens(.attempt) {
             let attempt = slots.object(token)?.takeUnretainedValue() as? any Abandonable

@@ -42,6 +42,11 @@ extension EventLoop {
         if !drain.look(on: self) { schedule(every: .milliseconds(10), drain) }
     }
 
+    /// Whether listeners that are closed have connections to deliver yet; O(slots).
+    private var hasEndingListeners: Bool {
+        slots.tokens(.listener).contains { listener(for: $0)?.isClosed ?? false }
+    }
+
     /// Looks now and then whether all is closed, and closes what another loop has accepted for this
     /// one meanwhile.
     private final class Drain: TimerTarget {
@@ -70,8 +75,9 @@ extension EventLoop {
                 left += 1
                 if connection.state == .open { isAnyOpen = true }
             }
-            // Ends that later turns have yet to carry out are waited for, too.
-            guard left > 0 || loop.firstDoomed < loop.doomed.count else {
+            // Ends that later turns have yet to carry out are waited for, too, and connections that
+            // were accepted before.
+            guard left > 0 || loop.firstDoomed < loop.doomed.count || loop.hasEndingListeners else {
                 finish(aborted)
                 return true
             }

@@ -85,6 +85,9 @@ extension EventLoop {
         if connection.state == .open { connection.handler.opened(connection) }
     }
 
+    /// All that was accepted for a listener that is closed is delivered.
+    package func acceptsEnded(_ token: Token) { listener(for: token)?.end() }
+
     /// An accept failed with this `errno`; the driver goes on only when it is told to.
     package func acceptFailed(_ errno: Int32, on token: Token) {
         counters.events += 1

@@ -13,6 +13,12 @@
         private let ring: UnsafeMutablePointer<cnetpoll_ring>
         private var isEnabled = false
 
+        /// How often ``enter(waits:nanoseconds:)`` entered the kernel.
+        private(set) var enters = 0
+
+        /// How many submissions were written.
+        var submissions: Int { Int(ring.pointee.sq_next) }
+
         /// - Throws: ``SystemError``: ENOSYS where the kernel has no io_uring or an older one than
         ///   6.1; what it says where it forbids any of the calls, such as EPERM.
         init(entries: Int, completions: Int) throws(SystemError) {
@@ -46,6 +52,7 @@
                 }
                 isEnabled = true
             }
+            enters += 1
             let result = cnetpoll_ring_enter(
                 ring, waits, nanoseconds == 0 ? 0 : 1, nanoseconds == 0 ? -1 : nanoseconds)
             // EBUSY and EAGAIN pass when completions are taken; nothing is lost.

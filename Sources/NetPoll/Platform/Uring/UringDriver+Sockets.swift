@@ -49,10 +49,7 @@
 
         func accepted(_ completion: Ring.Completion, _ id: RequestID, _ loop: EventLoop) {
             guard sockets.isLive(id) else {
-                if completion.result >= 0 {
-                    loop.counters.staleEvents += 1
-                    Glibc.close(completion.result)
-                }
+                acceptedLate(completion, id, loop)
                 return
             }
             let fd = id.fd
@@ -77,6 +74,35 @@
             }
         }
 
+        /// The kernel had accepted it before it learned that the listener is closed.
+        private func acceptedLate(
+            _ completion: Ring.Completion, _ id: RequestID, _ loop: EventLoop
+        ) {
+            if completion.result >= 0 {
+                if closing[id] == nil {
+                    loop.counters.staleEvents += 1
+                    Glibc.close(completion.result)
+                } else {
+                    arrivals.append(Arrival(fd: completion.result, listener: id))
+                }
+            }
+            if !completion.hasMore { closing[id]?.isArmed = false }
+        }
+
+        /// Ends the closed listeners for which nothing comes any more.
+        func endListeners(on loop: EventLoop) {
+            guard arrivals.isEmpty else { return }
+            for (id, listener) in closing where !listener.isArmed {
+                closing[id] = nil
+                loop.acceptsEnded(listener.token)
+            }
+        }
+
+        /// The listener that is open, or was until all of its arrivals are reported.
+        private func listener(_ id: RequestID, _ loop: EventLoop) -> Token? {
+            sockets.isLive(id) ? token(id.fd, loop) : closing[id]?.token
+        }
+
         /// With descriptors exhausted the kernel fails at once, also where no connection waits: then
         /// nothing is reported, and accepting goes on when one does.
         private func acceptFailed(_ code: Int32, _ id: RequestID, _ loop: EventLoop) {
@@ -95,16 +121,14 @@
                 let arrival = arrivals[firstArrival]
                 firstArrival += 1
                 budget -= 1
-                guard sockets.isLive(arrival.listener),
+                guard let listener = listener(arrival.listener, loop),
                     let address = Socket.peerAddress(arrival.fd)
                 else {
-                    // The listener was closed, or the peer has reset the connection already.
+                    // The loop has ended, or the peer has reset the connection already.
                     Glibc.close(arrival.fd)
                     continue
                 }
-                loop.accepted(
-                    SocketHandle(rawValue: arrival.fd), from: address,
-                    on: token(arrival.listener.fd, loop))
+                loop.accepted(SocketHandle(rawValue: arrival.fd), from: address, on: listener)
             }
             if firstArrival == arrivals.count {
                 arrivals.removeAll(keepingCapacity: true)
@@ -218,15 +242,27 @@
             _ = shutdown(socket.rawValue, Int32(SHUT_WR))
         }
 
+        package func closeListener(_ socket: SocketHandle, token: Token) -> Bool {
+            let fd = socket.rawValue
+            let id = RequestID(.accept, fd, sockets[fd].generation)
+            // The kernel goes on accepting until it learns of this.
+            let isArmed = sockets[fd].flags.contains(.armed)
+            let hasMore = isArmed || arrivals[firstArrival...].contains { $0.listener == id }
+            if hasMore { closing[id] = ClosingListener(token: token, isArmed: isArmed) }
+            close(socket, reset: false)
+            // So that the address is free when this returns.
+            submit()
+            return !hasMore
+        }
+
         /// The kernel's requests keep the socket alive until they are cancelled, which is submitted
         /// with the next wait; the descriptor's number is free at once, and its generation over.
         package func close(_ socket: SocketHandle, reset: Bool) {
             let fd = socket.rawValue
             if reset { Socket.resetOnClose(fd) }
-            let isListener =
-                sockets.isOpen(fd) && Token.kind(ofPlace: sockets[fd].place) == .listener
             if sockets.isOpen(fd) {
                 let entry = sockets[fd]
+                let isListener = Token.kind(ofPlace: entry.place) == .listener
                 disarm(fd, isListener ? .accept : .receive)
                 if entry.flags.contains(.awaitsReadiness) { cancel(.readiness, fd) }
                 if entry.flags.contains(.awaitsBreakage) { cancel(.breakage, fd) }
@@ -234,8 +270,6 @@
                 sockets.close(fd)
             }
             Glibc.close(fd)
-            // So that the address is free when this returns.
-            if isListener { submit() }
         }
 
         // MARK: - Requests

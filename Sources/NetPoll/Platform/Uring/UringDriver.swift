@@ -44,6 +44,13 @@
             let listener: RequestID
         }
 
+        /// A listener that is closed and for which connections may come yet.
+        struct ClosingListener {
+            let token: Token
+            /// Whether the kernel has not yet ended its accepting.
+            var isArmed: Bool
+        }
+
         private static let wakeup = RequestID(.wakeup, 0, 0)
         static let cancellation = RequestID(.cancellation, 0, 0).rawValue
 
@@ -62,10 +69,14 @@
         @exclusivity(unchecked) var firstArrival = 0
         /// Listeners that accept again once all arrivals are reported.
         @exclusivity(unchecked) var held: [RequestID] = []
+        @exclusivity(unchecked) var closing: [RequestID: ClosingListener] = [:]
         @exclusivity(unchecked) var reserve = ReserveDescriptor()
         let datagramBatch = DatagramBatch()
         /// Receives that ended because all buffers were taken, and were made again.
         @exclusivity(unchecked) package private(set) var exhaustions = 0
+        /// Calls of io_uring_enter(2), and requests that left with them or will with the next; modulo
+        /// 2^32.
+        package var batches: (enters: Int, requests: Int) { (ring.enters, ring.submissions) }
         /// Bytes kept for connections whose receiving is paused; O(such connections).
         package var stashedBytes: Int {
             stashes.values.reduce(0) { $0 + $1.bytes.count - $1.first }
@@ -126,6 +137,7 @@
                 }
             }
             if firstArrival < arrivals.count { deliverArrivals(to: loop) }
+            if !closing.isEmpty { endListeners(on: loop) }
         }
 
         /// The registration whose descriptor this is.
