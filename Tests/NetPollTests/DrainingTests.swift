@@ -103,6 +103,32 @@ struct DrainingTests {
         #expect(loop.timers == 0 && loop.registrations == 0)
     }
 
+    @Test func `a shutdown aborts no more connections in a turn than its bound`() async throws {
+        let network = SimulatedNetwork()
+        var configuration = EventLoop.Configuration()
+        configuration.closesPerTurnMax = 10
+        let loop = network.makeLoop(configuration: configuration)
+        let group = EventLoopGroup(loops: [loop])
+        let recorders = Recorders()
+        let address = try loop.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+            recorders.make($0, $1)
+        }.address
+        let peers = try (0..<95).map { _ in try #require(network.connect(to: address)) }
+        network.runUntilIdle()
+        var ends = [0]
+        network.runTurn = { [unowned network] loop in
+            loop.turn(until: network.now)
+            ends.append(recorders.all.count { $0.closeReason == .shutdown })
+        }
+        // Returns at once, for its loops have no threads to wait for.
+        await group.shutdown()
+        network.runUntilIdle()
+        let perTurn = zip(ends, ends.dropFirst()).map { $1 - $0 }
+        #expect(perTurn.max() == 10 && ends.last == 95)
+        #expect(peers.allSatisfy { $0.isReset })
+        #expect(loop.isStopped && loop.registrations == 0 && !loop.hasWork)
+    }
+
     @Test func `a drain that a shutdown overtakes tells who was left`() throws {
         let network = SimulatedNetwork()
         var configuration = EventLoop.Configuration()

@@ -92,8 +92,21 @@ extension EventLoop {
         firstUnmuted = doomed.count
     }
 
-    /// Closes every listener and aborts every connection, telling all handlers; in one turn, which is
-    /// the last.
+    /// Closes every listener and aborts the connections there are, a bounded number a turn; then shuts
+    /// down.
+    package func beginShutDown() {
+        checkCurrent()
+        for token in slots.tokens(.listener) { listener(for: token)?.close() }
+        sweepConnections {
+            self.terminate($0, .shutdown)
+        } done: {
+            // As a job, so that this turn carries out the last of these ends as any other does.
+            self.execute { self.shutDown() }
+        }
+    }
+
+    /// Closes every listener and aborts every connection that is left, telling all handlers; in one
+    /// turn, which is the last.
     package func shutDown() {
         isStopped = true
         sweeps = []

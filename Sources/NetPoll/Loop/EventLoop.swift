@@ -31,8 +31,8 @@ public final class EventLoop: @unchecked Sendable {
         /// The most timers fired, or moved within the loop's timing wheel, per turn, so that very
         /// many that are due at once starve nobody. Default 8,192.
         public var timersPerTurnMax = 8_192
-        /// The most connections whose end is carried out per turn, and that a graceful end closes or
-        /// aborts. Default 512.
+        /// The most connections whose end is carried out per turn, and that the group's shutdown or a
+        /// graceful end closes or aborts. Default 512.
         public var closesPerTurnMax = 512
 
         public init() {}

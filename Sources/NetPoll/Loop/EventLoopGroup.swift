@@ -125,10 +125,12 @@ public final class EventLoopGroup: Sendable {
         return group
     }
 
-    /// Ends every loop: listeners are closed, connections aborted with ``CloseReason/shutdown``, all in
-    /// one turn, threads ended. Returns when all of it is done; later jobs are refused.
+    /// Ends every loop: listeners are closed, connections aborted with ``CloseReason/shutdown``, no more
+    /// of them in a turn than ``EventLoop/Configuration/closesPerTurnMax``, then threads ended. What
+    /// connects meanwhile is aborted in the last turn. Returns when all of it is done; later jobs are
+    /// refused.
     public func shutdown() async {
-        for loop in loops { loop.execute { loop.shutDown() } }
+        for loop in loops { loop.execute { loop.beginShutDown() } }
         await ending.wait()
     }
 
