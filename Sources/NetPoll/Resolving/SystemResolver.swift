@@ -2,7 +2,10 @@ import Synchronization
 
 /// Asks the system's resolver (getaddrinfo(3)) on threads of its own.
 ///
-/// Threads are started when there are questions and end when there are none.
+/// Threads are started when there are questions and end when there are none. getaddrinfo(3) cannot be
+/// given up: where name servers are silent each thread hangs as long as resolv.conf(5) says, 10 s and
+/// more, and other questions wait. Who asks does not: connecting ends by its own timeout, or when it is
+/// cancelled.
 public final class SystemResolver: Resolver {
     /// Resolves for everybody who chooses no other.
     public static let shared = SystemResolver()
@@ -20,6 +23,12 @@ public final class SystemResolver: Resolver {
         var first = 0
     }
 
+    package typealias LookUp =
+        @Sendable (_ host: String, _ port: UInt16, AddressFamily) -> Result<
+            [SocketAddress], ResolveError
+        >
+
+    private let lookUp: LookUp
     private let threadsMax: Int
     private let waitingMax: Int
     private let state = Mutex(State())
@@ -36,6 +45,14 @@ public final class SystemResolver: Resolver {
         precondition(waitingMax >= 0, "a resolver of \(waitingMax) waiting questions")
         self.threadsMax = threadsMax
         self.waitingMax = waitingMax
+        lookUp = { Platform.resolve($0, port: $1, family: $2) }
+    }
+
+    /// One that does `lookUp`, which may take long, in place of asking the system.
+    package init(threadsMax: Int, waitingMax: Int, lookUp: @escaping LookUp) {
+        self.threadsMax = threadsMax
+        self.waitingMax = waitingMax
+        self.lookUp = lookUp
     }
 
     public func resolve(
@@ -68,8 +85,7 @@ public final class SystemResolver: Resolver {
     private func answer(_ first: Question) {
         var next: Question? = first
         while let question = next {
-            question.completion(
-                Platform.resolve(question.host, port: question.port, family: question.family))
+            question.completion(lookUp(question.host, question.port, question.family))
             next = state.withLock { state in
                 guard state.first < state.waiting.count else {
                     state.threads -= 1
