@@ -331,8 +331,8 @@ let package = Package(
         .testTarget(
             name: "NetPollTests",
             dependencies: [
-                "AllocationCounter", "Lifetimes", "LoopbackClient", "NetPoll", "NetPollTesting",
-                "Seeds", "SystemCallFilter",
+                "AllocationCounter", "EchoWorlds", "Lifetimes", "LoopbackClient", "NetPoll",
+                "NetPollTesting", "Seeds", "SystemCallFilter",
             ],
             swiftSettings: settings),
         .testTarget(
@@ -510,7 +510,9 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "allocation-run",
-            dependencies: ["AllocationCounter", "ConnPool", "Conversations", "NetPoll", "RPC"],
+            dependencies: [
+                "AllocationCounter", "ConnPool", "Conversations", "EchoWorlds", "NetPoll", "RPC",
+            ],
             path: "Tests/AllocationRun", swiftSettings: settings),
         .executableTarget(
             name: "store-run", dependencies: ["Hub", "HubSQLite"], path: "Tests/StoreRun",
@@ -519,6 +521,10 @@ let package = Package(
             name: "Conversations",
             dependencies: ["AllocationCounter", "NetPoll", "WSFrame", "WSTransport"],
             path: "Tests/Support/Conversations", swiftSettings: settings),
+        .target(
+            name: "EchoWorlds",
+            dependencies: ["AllocationCounter", "LoopbackClient", "NetPoll", "NetPollTesting"],
+            path: "Tests/Support/EchoWorlds", swiftSettings: settings),
         .target(name: "SystemCallFilter", path: "Tests/Support/SystemCallFilter"),
         .target(name: "AllocationCounter", path: "Tests/Support/AllocationCounter"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: settings),

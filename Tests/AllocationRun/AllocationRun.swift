@@ -1,7 +1,7 @@
 import AllocationCounter
 import ConnPool
 
-/// Leases, calls and messages in an optimised build, and fails where that allocated more memory than is promised:
+/// Leases, echoes, calls and messages in an optimised build, and fails where that allocated more memory than is promised:
 /// what a hot path costs without optimisation says nothing.
 @main
 struct AllocationRun {
@@ -29,6 +29,7 @@ struct AllocationRun {
         for _ in 0..<4 { try await pool.withConnection { _ in } }
         report("lease and return at two endpoints", try await leased(pool))
         await pool.close()
+        failures += try EchoAllocations.failing()
         failures += try await failingCalls()
         failures += try await WebSocketAllocations.failing()
         if failures > 0 { fatalError("\(failures) hot paths allocate") }

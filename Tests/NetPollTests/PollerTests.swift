@@ -1,3 +1,4 @@
+import EchoWorlds
 import Glibc
 import NetPoll
 import Testing

@@ -1,3 +1,4 @@
+import EchoWorlds
 import NetPoll
 import NetPollTesting
 import Testing
