@@ -56,6 +56,7 @@ final class Session: Sendable {
             case .violation(let violation): "the server broke the protocol: \(violation)"
             case .slowConsumer: "the server takes no messages"
             case .heartbeatTimedOut: "the server is silent"
+            case .inputStalled: "the server did not end what it began to send"
             case .closeTimedOut: "the server did not answer the close"
             case .lost(let reason): "the connection ended without a close: \(reason)"
             }

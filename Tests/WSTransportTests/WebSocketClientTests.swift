@@ -240,6 +240,26 @@ struct WebSocketClientTests {
         #expect(visitor.reasons == [.heartbeatTimedOut])
     }
 
+    @Test func `a server that begins a message and brings no more of it is given up`() async throws
+    {
+        let bench = try await Bench()
+        let server = Scripted { Self.isHead($0) ? Scripted.opening($0) : nil }
+        let address = try Self.script(bench, server)
+        let (visitor, _) = Self.connect(bench, to: address)
+        bench.network.runUntilIdle()
+        server.connection?.write(([0x01, 1, 0x61] as [UInt8]).span.bytes)
+        for _ in 0..<59 {
+            bench.network.run(for: .seconds(1))
+            server.connection?.write(([0x89, 0] as [UInt8]).span.bytes)
+        }
+        bench.network.run(for: .milliseconds(950))
+        #expect(visitor.connection?.isOpen == true)
+        bench.network.run(for: .milliseconds(100))
+        #expect(visitor.connection?.isOpen != true)
+        bench.network.run(for: .seconds(6))
+        #expect(visitor.reasons == [.inputStalled])
+    }
+
     @Test func `a server that answers the heartbeat is kept`() async throws {
         let bench = try await Bench()
         let server = Scripted { received in

@@ -158,7 +158,8 @@ final class HubShard: @unchecked Sendable {
     private func log(_ reason: WebSocketCloseReason, of session: Session) {
         switch reason {
         case .peer, .local: return
-        case .violation, .slowConsumer, .heartbeatTimedOut, .closeTimedOut, .lost: break
+        case .violation, .slowConsumer, .heartbeatTimedOut, .inputStalled, .closeTimedOut, .lost:
+            break
         }
         guard logger.logLevel <= .debug, let address = session.remoteAddress else { return }
         var metadata: Logger.Metadata = [

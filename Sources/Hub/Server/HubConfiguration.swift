@@ -154,6 +154,12 @@ public struct HubConfiguration: Sendable {
     /// Default: a ping after 25 s of silence, and
     /// `WebSocketCloseReason.heartbeatTimedOut` after 60 s.
     public var heartbeat: Heartbeat? = Heartbeat()
+    /// How long a message that a client began may bring nothing more before its connection is closed
+    /// with 1001, after which clients come again, and `WebSocketCloseReason.inputStalled`; `nil` for
+    /// ever.
+    ///
+    /// Default 60 s. A client that sends slowly is not cut off, and pings do not count.
+    public var inputStallTimeout: Duration? = .seconds(60)
     /// How long the closing handshake may take.
     ///
     /// Default 5 s.
@@ -256,6 +262,7 @@ extension WebSocketServer.Configuration {
         closeTimeout = hub.closeTimeout
         connection.closeTimeout = hub.closeTimeout
         heartbeat = hub.heartbeat
+        inputStallTimeout = hub.inputStallTimeout
         connectionsMax = hub.connectionsMax
         handshakesMax = hub.handshakesMax
     }

@@ -37,7 +37,7 @@ public struct UpstreamEvent: APIMessage {
                 case .local: .server
                 case .violation: .violation
                 case .slowConsumer: .slow
-                case .heartbeatTimedOut, .closeTimedOut: .silent
+                case .heartbeatTimedOut, .inputStalled, .closeTimedOut: .silent
                 case .lost: .lost
                 }
         }

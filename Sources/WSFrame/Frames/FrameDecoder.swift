@@ -334,10 +334,10 @@ public struct FrameDecoder: Sendable {
 
     /// Whether the frame begun is a control frame.
     var isInsideControlFrame: Bool {
-        if case .awaitingPayload(_, _, let firstByte) = state {
-            firstByte & 0x8 != 0
-        } else {
-            false
+        switch state {
+        case .cutHeader(let prefix): prefix.firstByte & 0x8 != 0
+        case .awaitingPayload(_, _, let firstByte): firstByte & 0x8 != 0
+        case .awaitingHeader, .failed: false
         }
     }
 

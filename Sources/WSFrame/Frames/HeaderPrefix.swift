@@ -4,6 +4,8 @@ struct HeaderPrefix: Sendable {
     private var bytes = InlineArray<14, UInt8>(repeating: 0)
     private(set) var count: UInt8 = 0
 
+    var firstByte: UInt8 { bytes[0] }
+
     /// Appends what there is room for of the bytes at `source`.
     mutating func append(_ source: UnsafeRawPointer, count available: Int) {
         for offset in 0..<min(available, FrameHeader.bytesMax - Int(count)) {

@@ -60,6 +60,9 @@ struct MessageAssembler: ~Copyable {
         return header.isFinal && header.opcode != .continuation
     }
 
+    /// Whether a message is in the making.
+    var isCollecting: Bool { assembly?.messageProgress == .collecting }
+
     /// Whether a compressed message is in the making.
     @inline(__always)
     var isCompressed: Bool { assembly?.isCompressed ?? false }

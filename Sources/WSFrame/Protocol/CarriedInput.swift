@@ -6,6 +6,9 @@ package struct CarriedInput: ~Copyable {
     let deflate: DeflateCodec?
     /// Control frames seen in the current input.
     var controlFrames: UInt32 = 0
+    /// Whether a byte came of what is incomplete since the driver set this to `false`. Control frames
+    /// between the frames of a message bring it no further.
+    package var isAdvanced = false
     /// Whether the driver takes back what is spare.
     private var keepsSpare = false
 
@@ -64,6 +67,7 @@ package struct CarriedInput: ~Copyable {
             }
             return true
         }
+        isAdvanced = true
         let isMessage = try assembler.checked(header, limits: configuration.limits)
         if header.isCompressed, let kind = MessageKind(rawValue: header.opcode.rawValue) {
             deflate?.messageBegan(kind)

@@ -30,6 +30,7 @@ extension ProtocolCore {
         guard let piece = decoder.nextPiece(inputBytes: end, at: &cursor) else {
             return .needsInput
         }
+        carried.isAdvanced = true
         guard let base = input.baseAddress else { preconditionFailure("a piece of no input") }
         // unsafe: the decoder's ranges lie within the input.
         let bytes = base + piece.range.lowerBound

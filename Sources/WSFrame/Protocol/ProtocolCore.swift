@@ -213,9 +213,16 @@ extension ProtocolCore {
                     payloadBytesMax: configuration.limits.framePayloadBytesMax,
                     mayBeCompressed: carried.deflate != nil
                 )
-                guard let header else { return nil }
+                guard let header else {
+                    if !decoder.isBetweenFrames, !decoder.isInsideControlFrame, !input.isEmpty {
+                        carried.isAdvanced = true
+                    }
+                    return nil
+                }
                 let isWhole = try carried.began(header, configuration)
                 if isWhole, input.count - cursor >= header.payloadBytes {
+                    // What is incomplete behind it begins later.
+                    if !carried.assembler.isCollecting { carried.isAdvanced = true }
                     return try whole(
                         header, in: input, at: &cursor, &decoder, &carried, configuration)
                 }
@@ -295,6 +302,7 @@ extension ProtocolCore {
         _ configuration: ProtocolConfiguration
     ) throws(ProtocolViolation) -> Event? {
         guard piece.opcode.isControl else {
+            carried.isAdvanced = true
             if configuration.delivery == .pieces {
                 return try carried.assembler.messagePassed(piece, in: input, role: role)
                     .map { .piece($0) }
@@ -305,6 +313,7 @@ extension ProtocolCore {
         }
         let bytes = carried.assembler.controlReceived(piece, remaining: remaining, in: input)
         guard let bytes else { return nil }
+        if !carried.assembler.isCollecting { carried.isAdvanced = true }
         if piece.opcode == .close {
             carried.assembler.closeCodeRead()
             return try closed(bytes, reason: .kept)

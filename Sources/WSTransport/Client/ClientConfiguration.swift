@@ -23,6 +23,14 @@ extension WebSocketClient {
         public var closeTimeout = Duration.seconds(5)
         /// `nil`: never ping, never give up. Default 25 s and 60 s.
         public var heartbeat: Heartbeat? = Heartbeat()
+        /// How long a frame or message that was begun may bring nothing more before the connection is
+        /// closed with 1001 and ``WebSocketCloseReason/inputStalled``; `nil`: for ever. Default 60 s,
+        /// at most 20 days.
+        ///
+        /// Each byte of it counts, pings and pongs between the frames of a message do not. It stands
+        /// still while reading is paused. Who sends messages in frames with long pauses between
+        /// them needs another; ``/NetPoll/Connection/Limits/inputTimeout`` bounds the whole time.
+        public var inputStallTimeout: Duration? = .seconds(60)
         /// Connect through this HTTP proxy; `nil`, the default, connects directly.
         public var proxy: Proxy?
 

@@ -9,7 +9,9 @@ final class ClientShard: WebSocketShard {
         self.configuration = configuration
         super.init(
             role: .client, framing: framing, heartbeat: configuration.heartbeat,
-            closeTimeout: configuration.closeTimeout, connection: configuration.connect.limits)
+            closeTimeout: configuration.closeTimeout,
+            inputStallTimeout: configuration.inputStallTimeout,
+            connection: configuration.connect.limits)
     }
 }
 
@@ -22,6 +24,7 @@ final class ClientShards: Sendable {
     init(group: EventLoopGroup, configuration: WebSocketClient.Configuration) {
         self.configuration = configuration
         configuration.http.check()
+        WebSocketShard.check(inputStallTimeout: configuration.inputStallTimeout)
         framing = ProtocolConfiguration(
             limits: configuration.limits, delivery: configuration.delivery)
         shards = LoopCells(group.loops)

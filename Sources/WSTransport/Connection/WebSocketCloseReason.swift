@@ -14,6 +14,9 @@ public enum WebSocketCloseReason: Hashable, Sendable {
     case slowConsumer
     /// Nothing was heard for ``Heartbeat/timeout``.
     case heartbeatTimedOut
+    /// A frame or message that the peer began brought nothing more for
+    /// ``WebSocketServer/Configuration/inputStallTimeout``; 1001 was sent, after which peers come again.
+    case inputStalled
     /// The closing handshake was not finished within ``WebSocketServer/Configuration/closeTimeout``.
     case closeTimedOut
     /// The transport ended without a close frame (RFC 6455 §7.1.5, code 1006).

@@ -7,6 +7,8 @@ extension WebSocketConnection {
         var ending: WebSocketCloseReason?
         /// What an input left for the next one.
         var carried = CarriedInput()
+        /// When the message in it last came forward, on the loop's clock of milliseconds.
+        var advanced: UInt32 = 0
         /// Input that was received and not taken.
         var held = HeldInput()
         /// The latest ping of the application's, until its pong.

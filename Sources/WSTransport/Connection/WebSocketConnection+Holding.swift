@@ -18,6 +18,7 @@ extension WebSocketConnection {
 
     /// Receives again.
     func resumeDelivery() {
+        cold?.advanced = loop.nowMilliseconds
         guard let cold, cold.held.isPaused else {
             connection.resumeReading()
             return

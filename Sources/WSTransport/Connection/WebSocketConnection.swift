@@ -28,10 +28,10 @@ public class WebSocketConnection {
     /// so accesses cannot overlap.
     @exclusivity(unchecked) private(set) var framing: ProtocolCore
     /// How often the heartbeat was answered.
-    private var rhythm = HeartbeatRhythm()
+    var rhythm = HeartbeatRhythm()
     /// When bytes last came, on the loop's clock of milliseconds.
-    private(set) var lastReceived: UInt32
-    private var timer = TimerID.none
+    var lastReceived: UInt32
+    var timer = TimerID.none
     private let peer: PeerAddress
 
     init(
@@ -157,7 +157,7 @@ public class WebSocketConnection {
         return made
     }
 
-    private var ending: WebSocketCloseReason? {
+    var ending: WebSocketCloseReason? {
         get { cold?.ending }
         set { coldState.ending = newValue }
     }
@@ -190,11 +190,17 @@ public class WebSocketConnection {
     @inline(__always)
     func take(_ bytes: inout MutableRawSpan, from start: Int, _ isActive: Bool) -> Int {
         var carried = takeCarried()
+        let wasComplete = carried.isEmpty
+        carried.isAdvanced = false
         carried.borrow(&shard.spareAssembly)
         let end = deliver(&bytes, from: start, &carried, isActive)
         carried.giveBack(to: &shard.spareAssembly)
         if shard.hasInputTimeout { connection.inputIsIncomplete = !carried.isEmpty }
-        if !carried.isEmpty, !connection.isEnded { coldState.carried = carried }
+        if !carried.isEmpty, !connection.isEnded {
+            let isAdvanced = wasComplete || carried.isAdvanced
+            coldState.carried = carried
+            if isAdvanced { inputAdvanced(isNew: wasComplete) }
+        }
         return end
     }
 
@@ -263,10 +269,7 @@ public class WebSocketConnection {
                 }
             }
         } catch {
-            ending = .violation(error)
-            stopTimer()
-            if framing.closeRequested() == .send { writeClose(error.closeCode) }
-            connection.close()
+            giveUp(.violation(error), error.closeCode)
         }
         return cursor
     }
@@ -332,35 +335,13 @@ public class WebSocketConnection {
         shard.closed()
     }
 
-    // MARK: - Time
-
-    /// Sends a ping, gives a silent peer up, or ends a closing handshake that took too long.
-    func timerFired() {
-        timer = .none
-        guard framing.maySend, let heartbeat = shard.heartbeat else {
-            if case .local = ending, !framing.isClosed { ending = .closeTimedOut }
-            connection.abort()
-            return
-        }
-        // Who is not read cannot be heard.
-        if connection.isReadingPaused { lastReceived = loop.nowMilliseconds }
-        // The difference is right although the clock wraps: silence ends with the timeout.
-        let silence = Duration.milliseconds(loop.nowMilliseconds &- lastReceived)
-        switch rhythm.beat(after: silence, heartbeat) {
-        case .giveUp:
-            ending = .heartbeatTimedOut
-            connection.abort()
-        case .ping(let next):
-            _ = write(RawSpan(), opcode: .ping)
-            timer = loop.schedule(after: next, timerTarget)
-        case .wait(let next):
-            timer = loop.schedule(after: next, timerTarget)
-        }
-    }
-
-    private func stopTimer() {
-        guard timer != .none else { return }
-        loop.cancel(timer)
-        timer = .none
+    /// Ends the connection for what the peer did, with a close frame where that may still be sent.
+    func giveUp(
+        _ reason: WebSocketCloseReason, _ code: CloseCode, _ text: String = ""
+    ) {
+        ending = reason
+        stopTimer()
+        if framing.closeRequested() == .send { writeClose(code, text) }
+        connection.close()
     }
 }

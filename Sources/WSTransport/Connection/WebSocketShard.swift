@@ -9,6 +9,10 @@ class WebSocketShard {
     let closeTimeout: Duration
     /// Whether frames and messages have to be whole in time.
     let hasInputTimeout: Bool
+    /// How long one that is not whole may bring nothing more.
+    let inputStallTimeout: Duration?
+    /// After what time a heartbeat's timer has to fire where it may come later than that.
+    let earlyBeat: Duration?
     /// Whether a task has ever used one of its WebSockets.
     var servesTasks = false
     /// Memory that incomplete input needed, for the next; short accesses of the loop's.
@@ -22,18 +26,34 @@ class WebSocketShard {
 
     init(
         role: Role, framing: ProtocolConfiguration, heartbeat: Heartbeat?, closeTimeout: Duration,
-        connection: Connection.Limits
+        inputStallTimeout: Duration?, connection: Connection.Limits
     ) {
         self.role = role
         self.framing = framing
         self.heartbeat = heartbeat
         self.closeTimeout = closeTimeout
         hasInputTimeout = connection.inputTimeout != nil
+        self.inputStallTimeout = inputStallTimeout
+        earlyBeat =
+            if let inputStallTimeout, let heartbeat,
+                max(heartbeat.interval, heartbeat.intervalMax ?? .zero) > inputStallTimeout
+            {
+                min(heartbeat.interval, inputStallTimeout)
+            } else {
+                nil
+            }
     }
 
     /// The largest memory of a sent frame that is kept for the next; beyond it, masking costs more
     /// than the allocation.
     static let spareFrameBytesMax = 256 << 10
+
+    /// Traps where the time is outside its range: it is counted in 32 bits of milliseconds.
+    static func check(inputStallTimeout timeout: Duration?) {
+        guard let timeout else { return }
+        precondition(
+            timeout > .zero && timeout <= .seconds(20 * 86_400), "inputStallTimeout of \(timeout)")
+    }
 
     /// A fresh key for a frame of a client.
     func maskingKey() -> MaskingKey { keys.next() }

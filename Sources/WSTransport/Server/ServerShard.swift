@@ -32,7 +32,9 @@ final class ServerShard: WebSocketShard {
         self.counts = counts
         super.init(
             role: .server, framing: framing, heartbeat: configuration.heartbeat,
-            closeTimeout: configuration.closeTimeout, connection: configuration.connection)
+            closeTimeout: configuration.closeTimeout,
+            inputStallTimeout: configuration.inputStallTimeout, connection: configuration.connection
+        )
     }
 
     /// What `Date` says, made anew once a second.

@@ -27,6 +27,7 @@ final class ServerShards: Sendable {
         self.accessLog = accessLog
         self.accept = accept
         configuration.http.check()
+        WebSocketShard.check(inputStallTimeout: configuration.inputStallTimeout)
         counts = ServerCounts(handshakesPerAddressMax: configuration.handshakesPerAddressMax)
         framing = ProtocolConfiguration(
             limits: configuration.limits, delivery: configuration.delivery)

@@ -168,6 +168,22 @@ struct HubServerTests {
         #expect(alive.takeTexts() == ["who a 1 + -silent"])
     }
 
+    @Test func `a client that begins a message and brings no more of it is closed`() async throws {
+        for timeout in [Duration.seconds(60), .seconds(10)] {
+            let bench = try await HubBench {
+                if timeout != $0.inputStallTimeout { $0.inputStallTimeout = timeout }
+            }
+            let client = try bench.join()
+            client.peer.send([0x01, 0x81, 0, 0, 0, 0, 0x61])
+            bench.network.run(for: timeout - .milliseconds(50))
+            #expect(bench.application.reasons.isEmpty && client.closeCode == nil)
+            bench.network.run(for: .seconds(1))
+            #expect(client.closeCode == 1_001)
+            bench.network.run(for: .seconds(6))
+            #expect(bench.application.reasons == [.inputStalled])
+        }
+    }
+
     @Test func `presence counts users, and tells a burst of changes once`() async throws {
         let bench = try await HubBench(loops: 2)
         let watcher = try bench.join()
