@@ -45,6 +45,11 @@ struct StalledInputTests {
         #expect(bench.reasons.isEmpty)
         _ = peer.takeReceived()
         bench.network.run(for: .milliseconds(100))
+        if let heartbeat, heartbeat.timeout <= .seconds(60), each.isEmpty {
+            // Who says nothing else either is gone, and is not told.
+            #expect(bench.reasons == [.heartbeatTimedOut])
+            return
+        }
         #expect(peer.received.starts(with: [0x88, 15, 0x03, 0xE9]))
         peer.close()
         bench.network.run(for: .seconds(1))
@@ -91,7 +96,10 @@ struct StalledInputTests {
     }
 
     @Test func `a compressed message stalls like any other`() async throws {
-        let bench = try await Bench { $0.compression = CompressionConfiguration() }
+        let bench = try await Bench {
+            $0.compression = CompressionConfiguration()
+            $0.heartbeat = nil
+        }
         let peer = try CompressingPeer(bench).peer
         // "Hello" (RFC 7692 §7.2.3.1), cut.
         let hello: [UInt8] = [0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0]

@@ -39,8 +39,8 @@ extension HubShard {
     ) throws(SubscribeError) -> Place {
         guard session.connection != nil, !session.hasEnded else { throw .sessionEnded }
         guard topic.isLoaded else { throw .loading }
-        session.stopReturning(to: topic)
         if let known = session.position(of: topic) {
+            session.stopReturning(to: topic)
             let subscription = session.subscriptions[known]
             let (place, cursor, _, _) = attach(false)
             // What is under way to the others and known to this one is skipped for it.
@@ -51,6 +51,7 @@ extension HubShard {
             throw .tooManySubscriptions
         }
         guard topic.admitSubscriber() else { throw .topicFull }
+        session.stopReturning(to: topic)
         if let user = session.user, topic.userJoined(user) { publishPresenceLater(topic) }
         let known = slot(of: topic)
         let (place, cursor, liveEnd, end) = attach(known == nil)

@@ -83,8 +83,10 @@ extension HubServer {
     /// message on. Sessions that have no room there stay with neither.
     public func move(_ recipients: Recipients, from topic: Topic, to other: Topic) {
         forEach(recipients) { session in
+            // Of a topic that it was about to return to the client is told there.
+            let isSubscribed = session.position(of: topic) != nil
             guard session.unsubscribe(from: topic) else { return }
-            session.tell(.unsubscribed(nil, topic: topic.name))
+            if isSubscribed { session.tell(.unsubscribed(nil, topic: topic.name)) }
             do throws(SubscribeError) {
                 try session.follow(other)
             } catch {

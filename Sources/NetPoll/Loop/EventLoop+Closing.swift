@@ -96,6 +96,7 @@ extension EventLoop {
     /// down.
     package func beginShutDown() {
         checkCurrent()
+        isShuttingDown = true
         for token in slots.tokens(.listener) { listener(for: token)?.close() }
         sweepConnections {
             self.terminate($0, .shutdown)

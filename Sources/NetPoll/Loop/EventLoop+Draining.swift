@@ -69,6 +69,8 @@ extension EventLoop {
 
         /// - Returns: Whether it is over.
         func look(on loop: EventLoop) -> Bool {
+            // What a shutdown ends was left.
+            guard !loop.isShuttingDown else { return false }
             left = 0
             var isAnyOpen = false
             loop.forEachConnection { connection in

@@ -91,6 +91,8 @@ public final class EventLoop: @unchecked Sendable {
     var turnTargets: [any TurnTarget] = []
     var spareTargets: [any TurnTarget] = []
     package internal(set) var isStopped = false
+    /// Whether connections are being aborted, before it stops.
+    var isShuttingDown = false
 
     /// Jobs of tasks that were resumed on this loop.
     @exclusivity(unchecked) var ready = JobRing()

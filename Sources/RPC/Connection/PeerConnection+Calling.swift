@@ -126,7 +126,7 @@ extension PeerConnection {
         } else if envelope.code == 0 {
             call.reply.append(UnsafeRawBufferPointer(rebasing: data[envelope.payload]))
             call.end()
-        } else if isLateRefusal(envelope, call) {
+        } else if isLateRefusal(envelope, of: data, call) {
             call.end()
         } else {
             call.end(RPCError(envelope, of: data))
@@ -134,9 +134,13 @@ extension PeerConnection {
     }
 
     /// Whether a plain server says of data that their call was over, which had ended well.
-    private func isLateRefusal(_ envelope: ResponseEnvelope, _ call: PendingCall) -> Bool {
+    private func isLateRefusal(
+        _ envelope: ResponseEnvelope, of data: UnsafeRawBufferPointer, _ call: PendingCall
+    ) -> Bool {
+        // Go's text is the same. A handler may fail after the end of its replies with the code alone.
         core.peer == nil && envelope.code == StatusCode.invalidArgument.rawValue
             && call.stream?.isEnded == true
+            && RPCError(envelope, of: data).message.contains("no longer active")
     }
 
     /// A call ends without its answer.

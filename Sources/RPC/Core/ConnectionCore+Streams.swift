@@ -92,10 +92,15 @@ extension ConnectionCore {
         return .send(id: entry.pointee.id)
     }
 
-    /// A further piece of a message is sent, which ``mayWrite(_:_:messageBytes:)`` let begin.
+    /// A further piece of a counted stream's message is sent, which ``mayWrite(_:_:messageBytes:)`` let
+    /// begin.
     mutating func wrote(_ side: CallSide, _ key: CallKey, pieceBytes: Int) {
         let found = side == .outgoing ? outgoing.slot(key) : incoming.slot(key)
-        guard let slot = found else { return }
+        guard let slot = found else {
+            // The call ended meanwhile. The peer gives the connection's credit back all the same.
+            sendCredit -= pieceBytes
+            return
+        }
         let entry = table(side, slot)
         guard entry.pointee.flags.contains(.credited) else { return }
         entry.pointee.sendCredit -= pieceBytes

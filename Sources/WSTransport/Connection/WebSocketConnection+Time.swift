@@ -17,25 +17,22 @@ extension WebSocketConnection {
             cold?.advanced = lastReceived
         }
         let stallLeft = timeToStall
-        if let stallLeft, stallLeft <= .zero {
-            giveUp(.inputStalled, .goingAway, "input stalled")
-            return
-        }
-        guard let heartbeat = shard.heartbeat else {
-            if let stallLeft { timer = loop.schedule(after: stallLeft, timerTarget) }
-            return
-        }
+        let isStalled = stallLeft.map { $0 <= .zero } ?? false
         // The difference is right although the clock wraps: silence ends with the timeout.
         let silence = Duration.milliseconds(loop.nowMilliseconds &- lastReceived)
-        switch rhythm.beat(after: silence, heartbeat) {
+        switch shard.heartbeat.map({ rhythm.beat(after: silence, $0) }) {
         case .giveUp:
+            // Nobody is there to be told that the message is incomplete.
             ending = .heartbeatTimedOut
             connection.abort()
+        case _ where isStalled: giveUp(.inputStalled, .goingAway, "input stalled")
         case .ping(let next):
             _ = write(RawSpan(), opcode: .ping)
             timer = loop.schedule(after: min(next, stallLeft ?? next), timerTarget)
         case .wait(let next):
             timer = loop.schedule(after: min(next, stallLeft ?? next), timerTarget)
+        case nil:
+            if let stallLeft { timer = loop.schedule(after: stallLeft, timerTarget) }
         }
     }
 

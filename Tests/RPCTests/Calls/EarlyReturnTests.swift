@@ -110,6 +110,28 @@ struct EarlyReturnTests {
         try expectNothingLeft(world, connection)
     }
 
+    @Test(arguments: [Hasty.read, Hasty.fail])
+    func `pieces that leave when their call is over take the credit that is given back for them`(
+        method: BidirectionalMethod<[UInt8], [UInt8]>
+    ) throws {
+        let (world, connection, _) = try makeWorld(.negotiated)
+        world.network.faults.delayMin = .milliseconds(10)
+        let bytes = 4_000_000
+        _ = world.start {
+            try await connection.call(method) { requests, _ in
+                try await requests.send([1])
+                try await requests.send([UInt8](repeating: 2, count: bytes))
+            }
+        }
+        world.network.run(for: .seconds(5))
+        world.network.runUntilIdle()
+        let server = try #require(world.server.peers(on: world.loop).first)
+        // Of a late piece ten bytes more are given back than it took.
+        let pieces = bytes / RPCConfiguration().pieceBytesMax + 1
+        let more = connection.peer.core.sendCredit - server.peer.core.receiveCredit
+        #expect((0...10 * pieces).contains(more))
+    }
+
     @Test(arguments: Acquaintance.allCases)
     func `a caller that only sends is told what the handler failed with`(
         acquaintance: Acquaintance
