@@ -56,6 +56,21 @@ def hub(case: str, column: str) -> Cell:
     return Cell("hub", f"{case}:", "hub-fanout", column)
 
 
+def codec_rates(what: str, operation: str, column: str, bound: float, scale: str, there: str) -> list[Aim]:
+    """Of what the codec does with 1 KiB, 16 KiB and 1 MiB."""
+    return [
+        Aim(
+            what.format(size),
+            codec(operation, size, column),
+            bound,
+            "GB/s",
+            scale=codec(operation, size, scale),
+            there=there,
+        )
+        for size in ("1,024", "16,384", "1,048,576")
+    ]
+
+
 RATE, SHARE = "messages/s", "of the limit"
 LIMIT, GO = "C, one write a burst", "Go net/rpc"
 AIMS = [
@@ -104,39 +119,9 @@ AIMS = [
         for case, bound in (("a", 0.85), ("b", 0.9))
     ),
     Aim("idle TCP connection", tcp("idle", "tcp-echo, handlers", "bytes per connection"), 100, "B", True),
-    *(
-        Aim(
-            f"unmask {size} B",
-            codec("unmask", size, "WSFrame"),
-            60,
-            "GB/s",
-            scale=codec("unmask", size, "C, AVX2"),
-            there="92–99",
-        )
-        for size in ("1,024", "16,384", "1,048,576")
-    ),
-    *(
-        Aim(
-            f"validate {size} B of ASCII",
-            codec("validate ASCII", size, "WSFrame"),
-            50,
-            "GB/s",
-            scale=codec("validate ASCII", size, "UTF8Span"),
-            there="58–67",
-        )
-        for size in ("1,024", "16,384", "1,048,576")
-    ),
-    *(
-        Aim(
-            f"validate {size} B of CJK",
-            codec("validate CJK", size, "WSFrame"),
-            15,
-            "GB/s",
-            scale=codec("validate CJK", size, "C, AVX2"),
-            there="20",
-        )
-        for size in ("1,024", "16,384", "1,048,576")
-    ),
+    *codec_rates("unmask {} B", "unmask", "WSFrame", 60, scale="C, AVX2", there="92–99"),
+    *codec_rates("validate {} B of ASCII", "validate ASCII", "WSFrame", 50, scale="UTF8Span", there="58–67"),
+    *codec_rates("validate {} B of CJK", "validate CJK", "WSFrame", 15, scale="C, AVX2", there="20"),
     *(
         Aim(
             f"frames of {size} B decoded",
