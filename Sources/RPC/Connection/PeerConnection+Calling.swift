@@ -137,7 +137,7 @@ extension PeerConnection {
     private func isLateRefusal(
         _ envelope: ResponseEnvelope, of data: UnsafeRawBufferPointer, _ call: PendingCall
     ) -> Bool {
-        // Go's text is the same. A handler may fail after the end of its replies with the code alone.
+        // Go says so too, in other words around these. A handler may fail with that code after its replies' end.
         core.peer == nil && envelope.code == StatusCode.invalidArgument.rawValue
             && call.stream?.isEnded == true
             && RPCError(envelope, of: data).message.contains("no longer active")
