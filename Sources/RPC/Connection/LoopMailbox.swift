@@ -53,7 +53,10 @@ final class LoopMailbox: Sendable {
     }
 
     /// No more messages are sent.
-    func finishWrites(of stream: CallStream) { post(.finish(stream)) }
+    func finishWrites(of stream: CallStream) {
+        if loop.isCurrent { return stream.finish() }
+        post(.finish(stream))
+    }
 
     /// A writer's task was cancelled.
     func cancelWrite(_ number: UInt64, of stream: CallStream) {

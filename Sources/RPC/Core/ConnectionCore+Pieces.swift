@@ -204,10 +204,14 @@ extension ConnectionCore {
     private mutating func oversized(_ header: FrameHeader, bytes: Int, cost: Int) -> CoreEvent {
         let isOwn = isOwn(header.stream)
         if cost > 0 { consumed(cost) }
-        if header.flags.contains(.more), header.type == .request || !isOwn {
-            var partial = PartialMessages.Partial(header: header)
-            partial.isDropped = true
-            partials.add(partial)
+        if header.flags.contains(.more) {
+            if header.type == .request || !isOwn {
+                var partial = PartialMessages.Partial(header: header)
+                partial.isDropped = true
+                partials.add(partial)
+            } else if header.type == .data {
+                partials.addLate(header)
+            }
         }
         var whole = header
         whole.dataBytes = bytes

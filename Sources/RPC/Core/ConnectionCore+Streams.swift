@@ -47,6 +47,7 @@ extension ConnectionCore {
         if peer != nil {
             // Nobody consumes them: the connection's credit is given back at once.
             guard cost > 0, isCounted(header.stream) else { return .none }
+            let cost = partials.lateCost(header, cost)
             receiveCredit -= cost
             consumed(cost)
             return .none

@@ -12,7 +12,18 @@ struct PartialMessages {
         var isDropped = false
     }
 
+    /// A message of a stream whose call is over, and whose further pieces are still on their way.
+    private struct Late {
+        let stream: UInt32
+        let isCompressed: Bool
+    }
+
+    /// The most late messages that are remembered; of those whose senders stopped in the middle, nothing
+    /// more comes.
+    static let lateMax = 64
+
     private var partials: [Partial] = []
+    private var late: [Late] = []
 
     var isEmpty: Bool { partials.isEmpty }
     var count: Int { partials.count }
@@ -56,11 +67,37 @@ struct PartialMessages {
     /// - Returns: What it took of the connection's credit.
     mutating func removeAll(of stream: UInt32) -> Int {
         var cost = 0
-        partials.removeAll { partial in
-            guard partial.header.stream == stream else { return false }
+        for partial in partials where partial.header.stream == stream {
             if !partial.isDropped { cost += partial.cost }
-            return true
+            if partial.header.type == .data { addLate(partial.header) }
         }
+        partials.removeAll { $0.header.stream == stream }
         return cost
+    }
+
+    /// More of a message will come when its call is over.
+    ///
+    /// - Parameter first: The header of its first piece.
+    mutating func addLate(_ first: FrameHeader) {
+        if late.count == Self.lateMax { late.removeFirst() }
+        late.append(Late(stream: first.stream, isCompressed: first.flags.contains(.compressed)))
+    }
+
+    /// A frame of data came when its call is over.
+    ///
+    /// - Parameters:
+    ///   - header: The frame's.
+    ///   - cost: What it takes of the connection's credit where it begins a message.
+    /// - Returns: What it takes, be it the first piece of a message or a further one.
+    mutating func lateCost(_ header: FrameHeader, _ cost: Int) -> Int {
+        let isLast = !header.flags.contains(.more)
+        guard let index = late.firstIndex(where: { $0.stream == header.stream }) else {
+            if !isLast { addLate(header) }
+            return cost
+        }
+        // A compressed message took all with its first piece.
+        let further = late[index].isCompressed ? 0 : header.dataBytes
+        if isLast { late.remove(at: index) }
+        return further
     }
 }

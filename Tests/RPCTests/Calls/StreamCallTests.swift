@@ -156,6 +156,22 @@ struct StreamCallTests {
         #expect(left == 0)
     }
 
+    @Test func `what a task on the loop sends after its end is refused`() throws {
+        let (world, connection) = try makeWorld()
+        _ = try world.run { try await connection.call(Numbers.ping, []) }
+        let replies = try world.run {
+            try await connection.call(Numbers.double) { requests, replies in
+                try await requests.send([1])
+                requests.finish()
+                await #expect(throws: RPCError.self) { try await requests.send([2]) }
+                var all: [[UInt8]] = []
+                for try await reply in replies { all.append(reply) }
+                return all
+            }
+        }
+        #expect(replies == [[2]])
+    }
+
     @Test func `a reader that stops early cancels the handler`() throws {
         let (world, connection) = try makeWorld()
         _ = try world.run { try await connection.call(Numbers.ping, []) }

@@ -196,6 +196,52 @@ struct PieceRulesTests {
         #expect(pair.server.receiveCredit + pair.server.consumed == before)
     }
 
+    @Test(arguments: [FrameFlags.more, [.more, .compressed]])
+    func `pieces that come when their call is over cost what they would have cost`(
+        flags: FrameFlags
+    ) throws {
+        var pair = try negotiated {
+            $0.settings.connectionCredit = 1 << 30
+            $0.settings.compressors = PeerSettings.zlib
+        }
+        let isCompressed = flags.contains(.compressed)
+        // What their first four bytes say of a compressed message.
+        let original = 0x0707_0707
+        // Nothing of the call of stream 3 has come when it is over, of stream 5's a piece has.
+        for (stream, first) in [(UInt32(3), 200), (5, 100)] {
+            guard
+                case .call(let slot, _, _) = try pair.server.take(
+                    Sample.request(stream, flags: .remoteOpen))
+            else { return }
+            if stream == 5 { _ = try take(piece(.data, 5, first, flags), &pair.server) }
+            _ = pair.server.answered(slot)
+            let before = pair.server.consumed
+            if stream == 3 { _ = try take(piece(.data, 3, first, flags), &pair.server) }
+            let begun = stream == 3 ? (isCompressed ? original : first) + 10 : 0
+            #expect(pair.server.consumed - before == begun)
+            _ = try take(piece(.data, stream, 200), &pair.server)
+            _ = try pair.server.take(piece(.data, stream, 50, []))
+            let further = isCompressed ? 0 : 250
+            #expect(pair.server.consumed - before == begun + further)
+            // The next message.
+            _ = try pair.server.take(piece(.data, stream, 50, []))
+            #expect(pair.server.consumed - before == begun + further + 60)
+        }
+        #expect(pair.server.receiveCredit + pair.server.consumed == 1 << 30)
+    }
+
+    @Test func `late messages that never end are forgotten in their turn`() throws {
+        var partials = PartialMessages()
+        for stream in 0...UInt32(PartialMessages.lateMax) {
+            partials.addLate(piece(.data, 2 * stream + 1, 0).header)
+        }
+        let costs = [1, 3].map { partials.lateCost(piece(.data, $0, 100).header, 110) }
+        #expect(costs == [110, 110])
+        let last = 2 * UInt32(PartialMessages.lateMax) + 1
+        let cost = partials.lateCost(piece(.data, last, 100).header, 110)
+        #expect(cost == 100)
+    }
+
     @Test func `an answer's pieces are forgotten with its call`() throws {
         var pair = try negotiated()
         let call = try pair.client.sent()
