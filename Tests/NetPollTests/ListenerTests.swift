@@ -1,5 +1,6 @@
 import NetPoll
 import NetPollTesting
+import Synchronization
 import Testing
 
 @Suite("Listener", .timeLimit(.minutes(10)))
@@ -146,6 +147,32 @@ struct ListenerTests {
         await group.shutdown()
     }
 
+    @Test(arguments: [DriverChoice.epoll, .ioUring])
+    func `who closes a group that is being closed waits for that`(
+        driver: DriverChoice
+    ) async throws {
+        var configuration = EventLoopGroup.Configuration()
+        configuration.loops = 1
+        configuration.driver = driver
+        let group = try EventLoopGroup(configuration: configuration)
+        let listener = try await group.listen(on: any) { _, _ in Recorder() }
+        let log = EndingLog()
+        let loop = group.loops[0]
+        // On one thread, so that they end in the order in which they are told to.
+        let closing = await loop.run { () -> [Task<Void, Never>] in
+            (0..<3).map { index in
+                Task(executorPreference: loop) { @Sendable in
+                    await listener.close()
+                    log.ended.withLock { $0.append(index) }
+                }
+            }
+        }
+        for task in try #require(closing) { await task.value }
+        #expect(log.ended.withLock { $0 } == [0, 1, 2])
+        await listener.close()
+        await group.shutdown()
+    }
+
     @Test func `a group serves on every loop and ends with all its threads`() async throws {
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = 2
@@ -161,4 +188,8 @@ struct ListenerTests {
             _ = try await group.listen(on: any) { _, _ in Recorder() }
         }
     }
+}
+
+private final class EndingLog: Sendable {
+    let ended = Mutex<[Int]>([])
 }

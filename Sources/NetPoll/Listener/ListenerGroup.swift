@@ -2,9 +2,17 @@ import Synchronization
 
 /// One listener per loop, all on one port; see ``EventLoopGroup/listen(on:configuration:makeHandler:)``.
 public final class ListenerGroup: Sendable {
+    private enum Closing {
+        case no
+        /// With those that wait for its end beside the one who began it.
+        case begun([CheckedContinuation<Void, Never>])
+        case done
+    }
+
     private let loops: [EventLoop]
     private let listeners: LoopCells<[Listener]>
     private let bound = Mutex<SocketAddress?>(nil)
+    private let closing = Mutex(Closing.no)
 
     init(loops: [EventLoop]) {
         self.loops = loops
@@ -20,8 +28,37 @@ public final class ListenerGroup: Sendable {
     }
 
     /// Stops accepting on all loops; accepted connections live on. Returns when it is done, and all
-    /// that was accepted has come to its handler, or to the loop that it was placed on.
+    /// that was accepted has come to its handler, or to the loop that it was placed on; may be called
+    /// more than once.
     public func close() async {
+        let begins = closing.withLock { closing in
+            guard case .no = closing else { return false }
+            closing = .begun([])
+            return true
+        }
+        guard begins else { return await closed() }
+        await closeAll()
+        let waiting: [CheckedContinuation<Void, Never>] = closing.withLock { closing in
+            defer { closing = .done }
+            guard case .begun(let waiting) = closing else { return [] }
+            return waiting
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    /// Waits until somebody else's ``close()`` is over.
+    private func closed() async {
+        await withCheckedContinuation { continuation in
+            let isDone = closing.withLock { closing in
+                guard case .begun(let waiting) = closing else { return true }
+                closing = .begun(waiting + [continuation])
+                return false
+            }
+            if isDone { continuation.resume() }
+        }
+    }
+
+    private func closeAll() async {
         for loop in loops {
             await withCheckedContinuation { continuation in
                 let close = { @Sendable [listeners] in
