@@ -182,6 +182,32 @@ struct DriverSuite {
         #expect(watched == nil)
     }
 
+    @Test(arguments: DriverKind.kernels, [1 << 20, 16 << 30])
+    func `a payload of more than 4 GiB that is not copied is offered like any other`(
+        driver: DriverKind, bound: Int
+    ) throws {
+        let world = try driver.makeWorld()
+        var limits = Connection.Limits()
+        limits.sendQueueBytesMax = bound
+        let recorders = Recorders()
+        let client = try #require(world.connect(to: try listen(world, limits: limits, recorders)))
+        #expect(world.run { recorders.all.first?.connection != nil })
+        let recorder = try #require(recorders.all.first)
+        let connection = try #require(recorder.connection)
+        let zeros = try #require(Zeros(byteCount: 5 << 30))
+        #expect(connection.write(zeros.bytes, keptAliveBy: zeros) == .accepted)
+        #expect(connection.queuedBytes == 5 << 30)
+        if bound < 5 << 30 {
+            #expect(world.run { recorder.closeReason == .sendQueueOverflow })
+            return
+        }
+        connection.write(zeros.bytes, keptAliveBy: zeros)
+        #expect(connection.queuedBytes <= 10 << 30)
+        #expect(world.run { client.received.count > 1 << 20 })
+        #expect(connection.queuedBytes > 9 << 30)
+        #expect(recorder.events == ["opened", "high"])
+    }
+
     @Test(arguments: DriverKind.allCases)
     func `a queue of more runs than one send carries is sent whole`(driver: DriverKind) throws {
         final class Payload {

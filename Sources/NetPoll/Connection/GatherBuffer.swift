@@ -138,5 +138,5 @@ struct GatheredWrites {
     let connection: Unmanaged<Connection>
     var head = GatherBuffer.none
     var tail = GatherBuffer.none
-    var bytes: UInt32 = 0
+    var bytes = 0
 }

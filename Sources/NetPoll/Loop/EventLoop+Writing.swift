@@ -55,7 +55,7 @@ extension EventLoop {
         }
         append(
             piece: gather.start(.init(segment: segment, owner: .passRetained(owner))), connection)
-        dirty.entry(connection.gathered).pointee.bytes += UInt32(bytes.count)
+        dirty.entry(connection.gathered).pointee.bytes += bytes.count
         return .accepted
     }
 
@@ -81,12 +81,12 @@ extension EventLoop {
             count <= 64 << 10
         {
             let writes = dirty.entry(connection.gathered)
-            let (tail, bytes) = (writes.pointee.tail, Int(writes.pointee.bytes))
+            let (tail, bytes) = (writes.pointee.tail, writes.pointee.bytes)
             if tail != GatherBuffer.none,
                 bytes &+ count <= connection.settings.limits.sendQueueBytesMax,
                 let place = gather.extendIfLast(tail, by: count)
             {
-                writes.pointee.bytes = UInt32(truncatingIfNeeded: bytes &+ count)
+                writes.pointee.bytes = bytes &+ count
                 return place
             }
         }
@@ -107,7 +107,7 @@ extension EventLoop {
         }
         markDirty(connection)
         let writes = dirty.entry(connection.gathered)
-        writes.pointee.bytes += UInt32(count)
+        writes.pointee.bytes += count
         let tail = writes.pointee.tail
         if tail != GatherBuffer.none, gather.isExtensible(tail) {
             return gather.extend(tail, by: count)
@@ -137,7 +137,7 @@ extension EventLoop {
     /// Bytes that this turn gathered for `connection` so far.
     func gatheredBytes(_ connection: Connection) -> Int {
         let index = connection.gathered
-        return index == GatherBuffer.none ? 0 : Int(dirty.entry(index).pointee.bytes)
+        return index == GatherBuffer.none ? 0 : dirty.entry(index).pointee.bytes
     }
 
     /// Takes the chain of pieces gathered for `connection`, of which the caller sees to all.

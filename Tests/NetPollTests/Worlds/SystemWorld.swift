@@ -143,6 +143,20 @@ func makeFile(_ content: [UInt8]) throws -> OpenFile {
     return OpenFile(adopting: descriptor)
 }
 
+/// Very many bytes that are all zero and take no memory.
+final class Zeros {
+    let bytes: UnsafeRawBufferPointer
+
+    init?(byteCount: Int) {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        let memory = mmap(nil, byteCount, PROT_READ, flags, -1, 0)
+        guard let memory, memory != MAP_FAILED else { return nil }
+        bytes = UnsafeRawBufferPointer(start: memory, count: byteCount)
+    }
+
+    deinit { munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count) }
+}
+
 /// The memory that malloc set aside for an object.
 func usableBytes(of object: AnyObject) -> Int {
     mallocUsableSize(Unmanaged.passUnretained(object).toOpaque())
