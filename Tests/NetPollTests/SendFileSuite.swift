@@ -118,6 +118,29 @@ struct SendFileSuite {
         #expect(setup.world.run { setup.client.received.count == 8_000_000 + taken - 1 })
     }
 
+    @Test(arguments: DriverKind.allCases, [false, true])
+    func `a write longer than the queue's bound does not wait behind a file`(
+        driver: DriverKind, isReferenced: Bool
+    ) throws {
+        final class Body {
+            let bytes = [UInt8](repeating: 1, count: 2 << 20)
+        }
+        let file = try makeFile(Self.content(8_000_000))
+        let setup = try Setup(driver)
+        setup.client.stall()
+        setup.connection.send(file, offset: 0, count: 8_000_000)
+        try #require(setup.connection.queuedBytes == 0, "the file alone waits")
+        let body = Body()
+        let outcome = body.bytes.withUnsafeBytes { bytes in
+            isReferenced
+                ? setup.connection.write(bytes, keptAliveBy: body)
+                : setup.connection.write(bytes: body.bytes)
+        }
+        #expect(outcome == .closed)
+        #expect(setup.connection.queuedBytes == 0)
+        #expect(setup.world.run { setup.recorder.closeReason == .sendQueueOverflow })
+    }
+
     @Test func `a file that does not exist is an error`() {
         #expect(throws: SystemError.self) { try OpenFile(path: "/nowhere/at/all") }
     }

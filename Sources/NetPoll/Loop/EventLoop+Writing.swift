@@ -172,8 +172,8 @@ extension EventLoop {
         case .refuse:
             return .refused
         case .close:
-            // A write longer than the whole bound may still fit into the kernel's buffer.
-            if connection.queuedBytes == 0 { return nil }
+            // A write longer than the whole bound may still fit into the kernel's buffer, but not behind a file.
+            if connection.queuedBytes == 0, !isBlocked(connection) { return nil }
             terminate(connection, .sendQueueOverflow)
             return .closed
         }
