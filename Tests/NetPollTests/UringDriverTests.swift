@@ -131,6 +131,26 @@ struct UringDriverTests {
         #expect(stashedMax > 64 && stashedMax <= bytes.count / 2, "at most \(stashedMax) bytes")
     }
 
+    @Test func `a loop that shuts down closes what was accepted and not reported yet`() throws {
+        var configuration = EventLoop.Configuration()
+        configuration.acceptsPerTurnMax = 1
+        let setup = try Setup(configuration)
+        let (world, loop) = (setup.world, setup.world.loop)
+        let clients = (0..<10).compactMap { _ in world.connect(to: setup.listener.address) }
+        try #require(clients.count == 10)
+        // The kernel accepts all of them at once.
+        loop.turn(until: loop.now)
+        try #require(setup.recorders.all.count < 10)
+        loop.shutDown()
+        let end = loop.clockNow + .seconds(5)
+        var isOver = false
+        while !isOver, loop.clockNow < end {
+            for client in clients { (client as? SystemClient)?.act() }
+            isOver = clients.allSatisfy { $0.isEnded || $0.isReset }
+        }
+        #expect(isOver, "\(clients.count { !$0.isEnded && !$0.isReset }) are still open")
+    }
+
     @Test func `pausing and resuming within one turn goes on receiving`() throws {
         let setup = try Setup()
         for round in 1...50 {

@@ -88,6 +88,9 @@ package protocol Driver: AnyObject {
     /// Hands the kernel now what else the next wait would: closes may be among it.
     func submit()
 
+    /// The loop is at its end: closes what was accepted and will not be reported any more.
+    func closeUnreported()
+
     /// Delivers to `loop` what ``wait(until:)`` found, within the loop's bounds per turn.
     func deliver(to loop: EventLoop)
 
@@ -181,6 +184,9 @@ package protocol Driver: AnyObject {
 extension Driver {
     // Most drivers keep nothing back.
     package func submit() {}
+
+    // Most drivers report what they accept at once.
+    package func closeUnreported() {}
 
     /// Most drivers deliver what they accept at once.
     package func closeListener(_ socket: SocketHandle, token: Token) -> Bool {

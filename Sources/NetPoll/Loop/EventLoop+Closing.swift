@@ -137,5 +137,6 @@ extension EventLoop {
         while !ready.isEmpty { runReady() }
         turnTargets = []
         driver.submit()
+        driver.closeUnreported()
     }
 }

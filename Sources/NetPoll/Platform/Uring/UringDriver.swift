@@ -91,8 +91,12 @@
             awaitWakeup()
         }
 
-        deinit {
+        deinit { closeUnreported() }
+
+        package func closeUnreported() {
             for arrival in arrivals[firstArrival...] { Glibc.close(arrival.fd) }
+            arrivals = []
+            firstArrival = 0
             while ring.ready > 0 {
                 let completion = ring.take()
                 let id = RequestID(rawValue: completion.user_data)
