@@ -56,6 +56,28 @@ struct ClosingSuite {
     }
 
     @Test(arguments: DriverKind.allCases)
+    func `where closes are unbounded a connection that ends may end another`(
+        driver: DriverKind
+    ) throws {
+        var configuration = EventLoop.Configuration()
+        configuration.closesPerTurnMax = .max
+        let world = try driver.makeWorld(configuration: configuration)
+        let recorders = Recorders()
+        let address = try world.loop.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+            recorders.make($0, $1)
+        }.address
+        let clients = try (0..<3).map { _ in try #require(world.connect(to: address)) }
+        #expect(world.run { recorders.all.count { $0.connection != nil } == 3 })
+        let all = recorders.all
+        for (one, next) in zip(all, all.dropFirst()) {
+            one.onClose = { next.connection?.abort() }
+        }
+        all.first?.connection?.abort()
+        #expect(world.run { all.allSatisfy { $0.closeReason == .local } })
+        #expect(world.run { clients.allSatisfy { $0.isReset } })
+    }
+
+    @Test(arguments: DriverKind.allCases)
     func `half close lets the peer go on sending`(driver: DriverKind) throws {
         let setup = try Setup(driver)
         setup.connection.write(text: "request")

@@ -17,7 +17,7 @@ final class ConnectionSweep {
     ///
     /// - Returns: Whether it is over.
     func advance(on loop: EventLoop) -> Bool {
-        let end = min(tokens.count, next + loop.configuration.closesPerTurnMax)
+        let end = next + min(tokens.count - next, loop.configuration.closesPerTurnMax)
         while next < end {
             next += 1
             guard let connection = loop.connection(for: tokens[next - 1])?.takeUnretainedValue(),

@@ -53,7 +53,7 @@ extension EventLoop {
     }
 
     func carryOutCloses() {
-        let end = min(doomed.count, firstDoomed + configuration.closesPerTurnMax)
+        let end = firstDoomed + min(doomed.count - firstDoomed, configuration.closesPerTurnMax)
         while firstDoomed < end {
             let (reason, resets) = (doomed[firstDoomed].reason, doomed[firstDoomed].resets)
             // Taken out, so that the memory of very many is given back over turns as well.

@@ -291,7 +291,7 @@ public final class EventLoop: @unchecked Sendable {
             if jobsSince == nil { jobsSince = since }
             nextJob = 0
         }
-        let end = min(jobs.count, nextJob + configuration.jobsPerTurnMax)
+        let end = nextJob + min(jobs.count - nextJob, configuration.jobsPerTurnMax)
         counters.jobs += end - nextJob
         while nextJob < end {
             let job = jobs[nextJob]

@@ -10,6 +10,7 @@ final class Recorder: ConnectionHandler {
     private(set) var closedAt: Instant?
     var onReceive: ((inout MutableRawSpan, Connection) -> Void)?
     var onOpen: ((Connection) -> Void)?
+    var onClose: (() -> Void)?
     var closesAtEnd = true
 
     func opened(_ connection: Connection) {
@@ -37,6 +38,7 @@ final class Recorder: ConnectionHandler {
         closeReason = reason
         closedAt = connection.loop.now
         self.connection = nil
+        onClose?()
     }
 }
 
