@@ -100,6 +100,16 @@ struct PollerTests {
         #expect(try events(poller).isEmpty)
     }
 
+    @Test func `a wait may be as long as a Duration can be`() throws {
+        let poller = try Poller()
+        let pipe = Pair.pipe()
+        try poller.register(pipe.near, .read)
+        pipe.sendFromFar()
+        for limit in [Duration.nanoseconds(Int64.max), .seconds(Int64.max)] {
+            #expect(try poller.wait(for: limit) == 1)
+        }
+    }
+
     @Test(arguments: Queue.allCases)
     func `an edge is told once for each change`(queue: Queue) throws {
         let poller = try queue.makePoller()

@@ -44,7 +44,9 @@
         func wait(nanoseconds: Int64?) throws(SystemError) -> Int {
             var milliseconds: Int32 = -1
             if let nanoseconds {
-                milliseconds = Int32(clamping: (nanoseconds + 999_999) / 1_000_000)
+                // Rounded up, and far from overflowing.
+                let whole = nanoseconds / 1_000_000
+                milliseconds = Int32(clamping: nanoseconds % 1_000_000 > 0 ? whole + 1 : whole)
             }
             let found = epoll_wait(epoll, events, Int32(Self.eventsPerWaitMax), milliseconds)
             guard found >= 0 else {
