@@ -48,6 +48,41 @@ struct AsyncThreadsTests {
         await group.shutdown()
     }
 
+    @Test func `what was on its way to another loop when the listener was closed is still taken`()
+        async throws
+    {
+        let (group, clients) = (try makeGroup(), try makeGroup())
+        var configuration = Listener.Configuration()
+        configuration.balancing = .roundRobin
+        let listener = try await group.listen(
+            on: SocketAddress(host: "127.0.0.1", port: 0), configuration: configuration)
+        let gate = Semaphore()
+        group.loops[1].execute { gate.wait() }
+        // Every second one is for the loop that is held up.
+        var connections: [AsyncConnection] = []
+        for _ in 0..<3 {
+            connections.append(
+                try await Connection.connect(to: listener.address, on: clients.loops[0]))
+        }
+        var iterator = listener.makeAsyncIterator()
+        let taken = [await iterator.next(), await iterator.next()]
+        #expect(taken.map { $0?.loop.index } == [0, 0])
+        listener.close()
+        await group.loops[0].run {}
+        let taking = Task(executorPreference: group.loops[0]) {
+            var iterator = listener.makeAsyncIterator()
+            return await iterator.next()?.loop.index
+        }
+        await group.loops[0].run {}
+        gate.signal()
+        #expect(await taking.value == 1)
+        let further = await iterator.next()
+        #expect(further == nil)
+        for connection in connections { connection.abort() }
+        await clients.shutdown()
+        await group.shutdown()
+    }
+
     @Test func `a task elsewhere may use a connection too`() async throws {
         let group = try makeGroup()
         let listener = try await group.listen(on: SocketAddress(host: "127.0.0.1", port: 0))

@@ -28,13 +28,24 @@ final class ListenerSeat: @unchecked Sendable {
             return core
         }
         openListeners.opened()
+        let others = (listener.targets ?? []).map(\.loop).filter { $0 !== loop }
         listener.onClose = { [self] in
             // The listener's closure holds this seat.
             self.listener = nil
-            if openListeners.closed() { queue.finish() }
+            // What was handed to another loop comes there before what is posted now.
+            for other in others {
+                openListeners.opened()
+                // Weak, as in ``close()``: who iterates holds this seat.
+                if !other.execute({ [weak self] in self?.ended() }) { ended() }
+            }
+            ended()
         }
         self.listener = listener
         return listener.address
+    }
+
+    private func ended() {
+        if openListeners.closed() { queue.finish() }
     }
 
     func close() {

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Counts the listeners of a port that are open: the last one to close ends their sequence.
+/// Counts the listeners of a port that are open, and the loops that may have connections of theirs to take
+/// in yet: the last one to close ends their sequence.
 final class OpenListeners: Sendable {
     private let count = Atomic<Int>(0)
 
