@@ -29,6 +29,30 @@ struct DatagramBackpressureTests {
         #expect(far.received == (0..<100).map { [$0] })
     }
 
+    @Test func `who has one datagram refused that never fits is told that the queue is empty`()
+        throws
+    {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let (near, far) = (Catcher(), Catcher())
+        let server = try loop.openDatagramSocket(
+            on: SocketAddress(host: "10.0.0.1", port: 53), handler: far)
+        var configuration = DatagramSocket.Configuration()
+        configuration.queuedBytesMax = 100
+        let client = try loop.openDatagramSocket(
+            on: SocketAddress(host: "10.0.0.2", port: 0), configuration: configuration,
+            handler: near)
+        let long = [UInt8](repeating: 0, count: 101)
+        #expect(client.send(bytes: long, to: server.address) == .refused)
+        #expect(near.drains == 0, "not from within the call")
+        network.runUntilIdle()
+        #expect(near.drains == 1)
+        #expect(client.send(bytes: [1], to: server.address) == .accepted)
+        #expect(client.send(bytes: long, to: server.address) == .refused)
+        network.runUntilIdle()
+        #expect(near.drains == 2 && far.received == [[1]])
+    }
+
     @Test(arguments: 0..<50 as Range<UInt64>, ["10.0.0.2", ""])
     func `refused datagrams are sent later, in order, each once`(seed: UInt64, host: String) throws
     {

@@ -91,14 +91,19 @@ public final class DatagramSocket {
             queue.bytes + bytes.byteCount <= configuration.queuedBytesMax
         else {
             owesDrained = true
+            // Where one alone exceeds the bound nothing else may be there to be sent.
+            planFlush()
             return .refused
         }
         queue.append(bytes, destination)
-        if !isBlocked, !isFlushPlanned {
-            isFlushPlanned = true
-            loop.runAtEndOfTurn(flusher)
-        }
+        planFlush()
         return .accepted
+    }
+
+    private func planFlush() {
+        guard !isBlocked, !isFlushPlanned else { return }
+        isFlushPlanned = true
+        loop.runAtEndOfTurn(flusher)
     }
 
     /// Joins a multicast group on an interface, 0 for the kernel's choice (ip(7), ipv6(7)).
