@@ -129,7 +129,8 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
         _ body: (Connection) async throws -> Result
     ) async throws -> Result {
         let deadline = deadline ?? now + configuration.pool.leaseTimeout
-        var triesLeft = retry == .onStale ? configuration.pool.staleTriesMax + 1 : 0
+        let triesMax = retry == .onStale ? configuration.pool.staleTriesMax : -1
+        var tries = 0
         while true {
             let lease = try await lease(key: key, deadline: deadline, file: file, line: line)
             do {
@@ -139,10 +140,10 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
                 lease.end(
                     isDead || configuration.isFailure?(error) == true ? .failure : .unknown,
                     discarding: isDead || configuration.pool.afterError == .discard)
-                guard isDead, triesLeft > 0, !Task.isCancelled else { throw error }
-                triesLeft -= 1
+                guard isDead, tries <= triesMax, !Task.isCancelled else { throw error }
                 // The last try is not left to chance.
-                if triesLeft == 0 { driver.distrustIdle() }
+                if tries == triesMax { driver.distrustIdle() }
+                tries += 1
             }
         }
     }

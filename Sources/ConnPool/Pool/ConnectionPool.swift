@@ -136,7 +136,7 @@ public final class ConnectionPool<Connection: Sendable>: Sendable {
                 } else {
                     lease.release()
                 }
-                guard isDead, retry == .onStale, tries <= configuration.staleTriesMax + 1,
+                guard isDead, retry == .onStale, tries - 1 <= configuration.staleTriesMax,
                     !Task.isCancelled
                 else { throw error }
                 // The last try is not left to chance.

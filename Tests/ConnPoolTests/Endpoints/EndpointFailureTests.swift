@@ -176,11 +176,12 @@ struct EndpointFailureTests {
         #expect(try world.entry("a").ejectedFor != nil)
     }
 
-    @Test(arguments: [PoolRetry.never, .onStale])
-    func `a body that may be repeated is, while idle connections are dead`(retry: PoolRetry) throws
-    {
+    @Test(arguments: [PoolRetry.never, .onStale], [2, .max])
+    func `a body that may be repeated is, while idle connections are dead`(
+        retry: PoolRetry, staleTriesMax: Int
+    ) throws {
         struct Cut: Error {}
-        let world = EndpointWorld("ab")
+        let world = EndpointWorld("ab") { $0.pool.staleTriesMax = staleTriesMax }
         // Four idle connections, all dead without anybody's knowing.
         try world.run { pool, _ in
             for _ in 0..<2 {

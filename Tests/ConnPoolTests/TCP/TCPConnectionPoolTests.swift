@@ -115,8 +115,11 @@ struct TCPConnectionPoolTests {
         #expect(world.pool.snapshot.connections == 0)
     }
 
-    @Test func `a request that is safe to repeat survives the death of its connection`() throws {
-        let world = try TCPWorld()
+    @Test(arguments: [2, .max])
+    func `a request that is safe to repeat survives the death of its connection`(
+        staleTriesMax: Int
+    ) throws {
+        let world = try TCPWorld { $0.staleTriesMax = staleTriesMax }
         try world.ask()
         world.script.state.withLock { $0.answers = false }
         let (script, loop) = (world.script, world.loop)
