@@ -155,6 +155,25 @@ struct HandoverTests {
         await new.shutdown()
     }
 
+    @Test func `who connected before the end and asks after it does not wait`() async throws {
+        let (old, new) = (try group(), try group())
+        let handover = try await ListenerHandover.offer(at: path, on: old) { [] }
+        var configuration = ConnectConfiguration()
+        configuration.limits.idleTimeout = .seconds(5)
+        let late = try await Connection.connect(
+            to: .unix(path: path), on: new.loops[0], configuration: configuration)
+        // The second of these turns begins when the connection waits already.
+        for _ in 0..<2 { await old.loops[0].run {} }
+        await handover.end()
+        let question: [UInt8] = [1]
+        try await late.write(question.span.bytes)
+        let answer = try await late.inbound.first { _ in true }
+        #expect(answer == nil, "an end of file, within the time")
+        await late.close()
+        await old.shutdown()
+        await new.shutdown()
+    }
+
     @Test func `who finds nobody at the path inherits nothing`() async throws {
         let group = try group()
         #expect(try await ListenerHandover.inherit(from: path, on: group).isEmpty)

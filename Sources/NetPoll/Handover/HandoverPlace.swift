@@ -20,6 +20,8 @@ final class HandoverPlace: Sendable {
         var held: [OpenFile] = []
         /// The server ends without a successor: who asks now waits for that, and then listens itself.
         var isEnding = false
+        /// The server has let go: nobody need wait for it any more.
+        var isOver = false
     }
 
     /// Tells once that a successor has all sockets.
@@ -36,11 +38,13 @@ final class HandoverPlace: Sendable {
     /// A successor asks; it is told where it is not the only one.
     func asked(_ connection: Connection) {
         let id = connection.id
-        let isFirst = state.withLock { state in
-            guard state.successor == nil else { return false }
+        let (isFirst, isOver) = state.withLock { state in
+            guard !state.isOver, state.successor == nil else { return (false, state.isOver) }
             state.successor = id
-            return true
+            return (true, false)
         }
+        // It connected before the end: `end()` has closed nothing but the successor's connection.
+        if isOver { return connection.close() }
         guard isFirst else { return refuse(connection) }
         let loop = connection.loop
         Task {
@@ -106,7 +110,7 @@ final class HandoverPlace: Sendable {
     /// Lets go of the sockets; returns the successor's connection, for who ends it.
     func end() -> ConnectionID? {
         state.withLock { state in
-            defer { state = State(isEnding: true) }
+            defer { state = State(isEnding: true, isOver: true) }
             return state.successor
         }
     }
