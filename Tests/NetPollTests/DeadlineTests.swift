@@ -157,6 +157,43 @@ struct DeadlineTests {
         #expect(setup.end() == "idleTimedOut after 605000.0")
     }
 
+    @Test func `while reading is paused the time stands still, and does not begin anew`() throws {
+        for sends in [false, true] {
+            let setup = try Setup { $0.idleTimeout = .seconds(5) }
+            setup.world.network.run(for: .seconds(3))
+            setup.recorder.connection?.pauseReading()
+            setup.world.network.run(for: .seconds(50))
+            // Nothing was received, but this is not idleness.
+            if sends { setup.recorder.connection?.write(bytes: [1]) }
+            setup.world.network.run(for: .seconds(50))
+            setup.recorder.connection?.resumeReading()
+            #expect(setup.end() == "idleTimedOut after \(sends ? 108_000.0 : 105_000.0)")
+        }
+    }
+
+    @Test(arguments: [Duration.zero, .milliseconds(500)])
+    func `trickled input ends at its own deadline, although reading pauses at every byte`(
+        pause: Duration
+    ) throws {
+        let setup = try Setup { $0.inputTimeout = .seconds(20) }
+        setup.recorder.onReceive = { _, connection in
+            connection.inputIsIncomplete = true
+            connection.pauseReading()
+            if pause == .zero { connection.resumeReading() }
+        }
+        let end = setup.end(
+            doing: {
+                setup.client.send([1])
+                guard pause > .zero else { return }
+                setup.world.network.run(for: pause)
+                setup.recorder.connection?.resumeReading()
+            }, every: .seconds(1) - pause)
+        #expect(end.hasPrefix("inputTimedOut"))
+        let closed = try #require(setup.recorder.closedAt)
+        let expected = pause == .zero ? Duration.seconds(20) : .seconds(40)
+        #expect(closed - setup.start >= expected && closed - setup.start <= expected + .seconds(1))
+    }
+
     @Test func `outgoing connections keep the same deadlines`() throws {
         let setup = try Setup { _ in }
         let address = try SocketAddress(host: "10.0.0.1", port: 80)

@@ -73,7 +73,8 @@ public final class Connection {
     let settings: ConnectionSettings
     var cold: Cold?
     let socket: SocketHandle
-    /// When it was last heard of or sent something, on the loop's clock of milliseconds.
+    /// When it was last heard of or sent something, on the loop's clock of milliseconds; while reading is
+    /// paused, how long before the pause that was.
     var lastActivity: UInt32
     /// Where the loop keeps what this turn gathered for it; ``GatherBuffer/none`` while it has
     /// nothing to flush.
@@ -162,6 +163,7 @@ public final class Connection {
     public func pauseReading() {
         guard state == .open, !flags.contains(.readingPaused) else { return }
         flags.insert(.readingPaused)
+        stopClock()
         if !flags.contains(.readEnded) { loop.setReceiving(false, self) }
     }
 
@@ -169,7 +171,7 @@ public final class Connection {
     public func resumeReading() {
         guard state == .open, flags.contains(.readingPaused) else { return }
         flags.remove(.readingPaused)
-        lastActivity = loop.nowMilliseconds
+        startClock()
         if !flags.contains(.readEnded) { loop.setReceiving(true, self) }
     }
 

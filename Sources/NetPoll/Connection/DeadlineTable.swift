@@ -3,7 +3,8 @@
 /// A connection stores one instant, when it was last heard of or sent something; receiving costs
 /// that store. When its timer fires, the deadline is computed from the instant, and the timer is
 /// armed again where there is time left. Only an event that brings a deadline nearer moves the
-/// timer at once.
+/// timer at once. While reading is paused the time that has passed stands in place of the instant, and
+/// goes on from there.
 ///
 /// Milliseconds are counted in 32 bits that wrap after 49 days, which is longer than any deadline
 /// may be. Takes 24 bytes a connection beside the timer, and nothing where there are no deadlines.
@@ -97,7 +98,7 @@ extension Connection {
         get { flags.contains(.inputIsIncomplete) }
         set {
             guard newValue != inputIsIncomplete else { return }
-            lastActivity = loop.nowMilliseconds
+            noteActivity()
             if newValue {
                 flags.insert(.inputIsIncomplete)
                 if settings.input > 0 { flags.insert(.awaitsInput) }
@@ -123,7 +124,21 @@ extension Connection {
     /// The kernel took bytes.
     @inline(__always)
     func noteSent() {
-        if flags.isDisjoint(with: .holdsInstant) { lastActivity = loop.nowMilliseconds }
+        if flags.isDisjoint(with: .holdsInstant) { noteActivity() }
+    }
+
+    @inline(__always)
+    private func noteActivity() {
+        lastActivity = flags.contains(.readingPaused) ? 0 : loop.nowMilliseconds
+    }
+
+    /// Deadlines stand still: the instant gives way to the time that has passed since, until reading goes on.
+    func stopClock() { lastActivity = loop.nowMilliseconds &- lastActivity }
+
+    /// They go on where they stood.
+    func startClock() {
+        lastActivity = loop.nowMilliseconds &- lastActivity
+        if settings.hasDeadlines { loop.deadlines.watch(self) }
     }
 
     /// Starts the deadlines of a new connection.
