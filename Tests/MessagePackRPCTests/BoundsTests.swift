@@ -1,6 +1,7 @@
 import MessagePack
 import NetPoll
 import NetPollTesting
+import Synchronization
 import Testing
 
 @testable import MessagePackRPC
@@ -245,5 +246,47 @@ struct BoundsTests {
         case .success(let areRight): #expect(areRight, "seed \(seed)")
         case .failure(let error): #expect(error is ConnectError, "seed \(seed): \(error)")
         }
+    }
+
+    @Test func `a peer that sends no more is called no more`() throws {
+        var configuration = MessagePackRPCConfiguration()
+        configuration.callTimeout = nil
+        let (gate, opened) = AsyncStream<Void>.makeStream()
+        let refused = Mutex<MessagePackRPCError?>(nil)
+        var handlers = MessagePackRPCHandlers()
+        handlers.handle("relay", on: .loop) { _, context in
+            for await _ in gate {}
+            do {
+                try await context.connection.call("nothing")
+            } catch let error as MessagePackRPCError {
+                refused.withLock { $0 = error }
+            }
+        }
+        let world = try PeerWorld(configuration, handlers: handlers)
+        let peer = try #require(world.network.connect(to: world.address))
+        // [0, 1, "relay", []]
+        peer.send([0x94, 0x00, 0x01, 0xa5] + Array("relay".utf8) + [0x90])
+        world.network.runUntilIdle()
+        peer.sendEnd()
+        world.network.runUntilIdle()
+        opened.finish()
+        world.network.run(for: .seconds(3_600))
+        #expect(refused.withLock { $0?.reason } == .closed(.peer))
+        #expect(refused.withLock { $0?.mayHaveRun } == false)
+        // [1, 1, nil, nil]
+        #expect(peer.takeReceived() == [0x94, 0x01, 0x01, 0xc0, 0xc0])
+        #expect(world.server.connections.isEmpty)
+    }
+
+    @Test func `a long message leaves no memory behind on either side`() throws {
+        let world = try world()
+        let client = try world.connect()
+        let text = String(repeating: "a", count: 1 << 20)
+        try world.run { try await client.call("nothing", text) }
+        let server = try #require(world.server.connections.first)
+        #expect(client.peer.heldBytes < 100 << 10 && server.peer.heldBytes < 100 << 10)
+        _ = try world.run { try await client.call("bytes", 1 << 20, returning: [UInt8].self) }
+        #expect(client.peer.heldBytes < 100 << 10 && server.peer.heldBytes < 100 << 10)
+        #expect(try world.run { try await client.call("add", 1, 2, returning: Int.self) } == 3)
     }
 }

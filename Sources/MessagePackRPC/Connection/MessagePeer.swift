@@ -8,6 +8,9 @@ import NetPoll
 ///
 /// `@unchecked Sendable`: everything but constants is touched on the connection's loop only.
 final class MessagePeer: ConnectionHandler, @unchecked Sendable {
+    /// The most memory that is kept for the next message to be sent.
+    private static let keptBytesMax = 16 << 10
+
     let loop: EventLoop
     let configuration: MessagePackRPCConfiguration
     let handlers: MessagePackRPCHandlers
@@ -23,6 +26,8 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
     private(set) var isClosed = false
     /// Takes no more requests, and ends when those that run are answered.
     private(set) var isDraining = false
+    /// The peer sends no more.
+    private var isDeaf = false
     private var violation: MessageViolation?
     private var onClose: ((MessagePeer) -> Void)?
 
@@ -55,7 +60,9 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
 
     func submit(_ call: PendingReply) {
         guard call.submitted() else { return }
-        guard !isClosed else { return call.end(.failure(.lost(nil, mayHaveRun: false))) }
+        guard !isClosed, !isDeaf else {
+            return call.end(.failure(.lost(isDeaf ? .peer : nil, mayHaveRun: false)))
+        }
         guard let id = calls.open(call) else {
             let reason = MessagePackRPCError.Reason.tooManyCalls(limit: calls.callsMax)
             return call.end(.failure(MessagePackRPCError(reason, mayHaveRun: false)))
@@ -123,6 +130,7 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
     /// Sends what the writer holds; gives the error where nothing of it was sent.
     private func send() -> MessagePackRPCError? {
         let bytes = writer.bytes
+        defer { if writer.bytes.capacity > Self.keptBytesMax { writer = MessagePackWriter() } }
         guard bytes.count <= configuration.messageBytesMax else {
             let limit = configuration.messageBytesMax
             return MessagePackRPCError(
@@ -136,6 +144,9 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
     }
 
     // MARK: - What the peer sends
+
+    /// The memory of what is not whole yet, and of the message that was sent last.
+    var heldBytes: Int { kept.capacity + writer.bytes.capacity }
 
     func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         guard !kept.isEmpty else {
@@ -154,8 +165,8 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
         bytes.bytes.withUnsafeBytes { input.append(contentsOf: $0) }
         let used = receive(input.span.bytes)
         guard !isClosed else { return }
-        input.removeFirst(used)
-        kept = input
+        // A long message's memory goes with it.
+        kept = used == 0 ? input : Array(input[used...])
     }
 
     /// Takes every whole message of `input`; gives how many bytes they were.
@@ -195,6 +206,7 @@ final class MessagePeer: ConnectionHandler, @unchecked Sendable {
 
     func receivedEnd(on connection: Connection) {
         // No answer can come any more; those that the peer waits for still go out.
+        isDeaf = true
         loseCalls(.peer)
         drain()
     }
