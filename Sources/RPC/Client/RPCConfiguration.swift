@@ -58,7 +58,8 @@ public struct RPCConfiguration: Hashable, Sendable {
         idle: .seconds(30), interval: .seconds(5), probesMax: 3)
     /// Server: how long a connection may live before its client is told to go elsewhere (GOAWAY) and
     /// calls on it are awaited, so that load is spread anew over servers that come; `nil`: for ever.
-    /// A connection of a peer that does not know the extensions is left alone. Default `nil`.
+    /// A connection of a peer that does not know the extensions is left alone, and one that has called
+    /// nothing yet until that time has passed once more. Default `nil`.
     public var ageMax: Duration?
     /// By what part each connection's age is shortened at most, at random, so that those made together
     /// do not end together. Default 0.1.

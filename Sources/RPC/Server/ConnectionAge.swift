@@ -9,6 +9,10 @@ final class ConnectionAge: TimerTarget {
     /// On the connection's loop.
     init(_ peer: PeerConnection) {
         self.peer = peer
+        arm()
+    }
+
+    private func arm() {
         guard let age = peer.configuration.ageMax else { return }
         var random = peer.loop.random
         let share = 1 - Double.random(in: 0...peer.configuration.ageJitter, using: &random)
@@ -18,8 +22,8 @@ final class ConnectionAge: TimerTarget {
     func timerFired(_ id: TimerID, on loop: EventLoop) {
         timer = nil
         if isOver { return peer.connection.abort() }
-        // Without GOAWAY a client would take the end for a fault.
-        guard peer.core.peer != nil else { return }
+        // Without GOAWAY a client would take the end for a fault. Its first call may still come.
+        guard peer.core.peer != nil else { return arm() }
         isOver = true
         peer.drain()
         guard !peer.isClosed, let grace = peer.configuration.ageGrace else { return }

@@ -102,6 +102,18 @@ struct EndingTests {
         #expect(left() == 0)
     }
 
+    @Test func `a connection that reaches its age before its first call is ended later`() throws {
+        var configuration = RPCConfiguration()
+        configuration.ageMax = .seconds(100)
+        let world = try RPCWorld(configuration: configuration)
+        let connection = try world.connect()
+        world.network.run(for: .seconds(150))
+        try world.negotiate(connection)
+        #expect(world.server.peers(on: world.loop).count == 1)
+        world.network.run(for: .seconds(60))
+        #expect(world.server.peers(on: world.loop).isEmpty)
+    }
+
     @Test func `a client that sends no more is given what was answered, and nothing else`() throws {
         let world = try RPCWorld()
         let peer = try #require(world.network.connect(to: world.address))
