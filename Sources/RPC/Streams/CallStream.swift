@@ -208,7 +208,8 @@ final class CallStream: @unchecked Sendable {
     func discard() -> Int {
         isDiscarded = true
         return inbox.withLock { inbox in
-            var cost = max(0, inbox.consumed)
+            // Below 0 for a message that cost no credit, until that is counted as the others are.
+            var cost = inbox.consumed
             for message in inbox.messages[inbox.first...] {
                 cost += ConnectionCore.cost(message.count)
             }

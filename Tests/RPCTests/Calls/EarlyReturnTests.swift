@@ -204,4 +204,42 @@ struct EarlyReturnTests {
         #expect(call.error?.code == .cancelled)
         try expectNothingLeft(world, connection)
     }
+
+    private enum Unread: RPCService {
+        static let serviceName = "test.Unread"
+        static let add = clientStreaming("Add", [UInt8].self, [UInt8].self)
+        /// The same, of a caller that says all in its request.
+        static let addOnce = serverStreaming("Add", [UInt8].self, [UInt8].self)
+    }
+
+    @Test func `what came in a request or a reply and is not read gives no credit back`() throws {
+        var handlers = RPCHandlers()
+        handlers.handle(Unread.add, on: .loop) { _, _ in Self.message }
+        handlers.handle(Echo.echo, on: .loop) { request, _ in request }
+        let world = try RPCWorld(handlers: handlers)
+        let connection = try world.connect()
+        try world.negotiate(connection)
+        for _ in 0..<3 {
+            _ = try world.run {
+                try await connection.call(Unread.addOnce, Self.message) { replies in
+                    for try await _ in replies {}
+                }
+            }
+        }
+        try expectNothingLeft(world, connection)
+        for _ in 0..<3 {
+            let call = world.start {
+                try await connection.call(Unread.add) { _ in
+                    let (stream, continuation) = AsyncStream<Void>.makeStream()
+                    for await _ in stream {}
+                    withExtendedLifetime(continuation) {}
+                }
+            }
+            world.network.runUntilIdle()
+            call.task?.cancel()
+            world.network.runUntilIdle()
+            #expect(call.error?.code == .cancelled)
+        }
+        try expectNothingLeft(world, connection)
+    }
 }
