@@ -111,6 +111,12 @@ extension PeerConnection {
             pending[Int(slot)] = nil
             send(call, core.outgoing.key(slot))
         }
+        guard core.nextID == 0, core.waitingCount > 0 || !delayed.isEmpty else { return }
+        // The last id was used: those that still wait go elsewhere.
+        onCapacity?(0)
+        delayed = []
+        var cursor: UInt32 = 0
+        while let slot = core.nextNotAccepted(&cursor) { end(slot, Self.error(.draining)) }
     }
 
     /// A call got its answer.
@@ -155,7 +161,7 @@ extension PeerConnection {
         return pending[Int(slot)].take()
     }
 
-    private static func error(_ refusal: OnOpen.Refusal) -> RPCError {
+    static func error(_ refusal: OnOpen.Refusal) -> RPCError {
         switch refusal {
         case .full:
             RPCError(.resourceExhausted, "too many calls in flight", execution: .notRun)

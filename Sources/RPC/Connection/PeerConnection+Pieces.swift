@@ -91,7 +91,7 @@ extension PeerConnection {
 
     /// Sends requests that waited for a place in the outbox.
     private func sendDelayed() {
-        while outbox.activeCount < partialsMax, !delayed.isEmpty, !isClosed {
+        while outbox.activeCount < partialsMax, !delayed.isEmpty, !isClosed, core.nextID != 0 {
             let (call, key) = delayed.removeFirst()
             // It may be over meanwhile, or already be another call.
             guard call.stage == .open(key), core.outgoing.slot(key) != nil else { continue }

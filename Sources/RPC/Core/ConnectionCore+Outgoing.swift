@@ -64,7 +64,7 @@ extension ConnectionCore {
 
     /// The waiting call that may be sent now, if any; it does not wait any longer.
     mutating func nextSendable() -> UInt32? {
-        guard waitingHead != .max, inFlight < outgoingMax else { return nil }
+        guard waitingHead != .max, inFlight < outgoingMax, nextID != 0 else { return nil }
         let slot = waitingHead
         unlink(slot, after: nil)
         return slot
@@ -106,10 +106,11 @@ extension ConnectionCore {
         waitingCount -= 1
     }
 
-    /// A call that the peer's GOAWAY says is not run, or that waits and will not be sent; it is
-    /// over. To be asked with the same `cursor`, 0 at first, until there is none.
+    /// A call that the peer's GOAWAY says is not run, or that waits and will not be sent, as it says so or
+    /// all ids are used; it is over. To be asked with the same `cursor`, 0 at first, until there is none.
     mutating func nextNotAccepted(_ cursor: inout UInt32) -> UInt32? {
-        guard let goneAway else { return nil }
+        guard goneAway != nil || nextID == 0 else { return nil }
+        let lastAccepted = goneAway?.lastAccepted ?? .max
         while cursor < outgoing.used {
             let slot = cursor
             cursor += 1
@@ -117,7 +118,7 @@ extension ConnectionCore {
             let entry = outgoing.entry(slot)
             let isWaiting = entry.pointee.flags.contains(.waiting)
             let wasSent = entry.pointee.id != 0
-            guard !wasSent || entry.pointee.id > goneAway.lastAccepted else { continue }
+            guard !wasSent || entry.pointee.id > lastAccepted else { continue }
             if isWaiting {
                 _ = giveUp(slot, code: .unavailable)
             } else {

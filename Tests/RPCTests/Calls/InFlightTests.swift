@@ -141,4 +141,19 @@ struct InFlightTests {
         setup.world.network.runUntilIdle()
         #expect(call.error?.code == .cancelled)
     }
+
+    @Test func `calls that wait when the last id is used are told that they were not run`() throws {
+        let setup = try Setup(inFlight: 1)
+        let first = setup.call(Echo.wait)
+        let last = setup.call(Echo.echo)
+        let waiting = [setup.call(Echo.echo), setup.call(Echo.echo)]
+        setup.connection.peer.core.nextID = .max
+        first.task?.cancel()
+        setup.world.network.runUntilIdle()
+        #expect(last.value == [7])
+        for call in waiting + [setup.call(Echo.echo)] {
+            #expect(call.error?.code == .unavailable)
+            #expect(call.error?.execution == .notRun)
+        }
+    }
 }

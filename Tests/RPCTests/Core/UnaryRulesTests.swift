@@ -21,6 +21,29 @@ struct UnaryRulesTests {
         #expect(client.opened(.unary) == .refuse(.draining))
     }
 
+    @Test func `a call that waits when the last id is used is not sent, and is over`() throws {
+        var limits = CoreLimits()
+        limits.outgoingMax = 1
+        var client = ConnectionCore(role: .client, limits: limits, now: 0)
+        let first = try client.sent()
+        let waiting = try (0..<2).map { _ in
+            guard case .wait(let key) = client.opened(.unary) else { throw NotSent() }
+            return key
+        }
+        client.nextID = .max
+        _ = try client.take(Sample.response(first.id))
+        let next = client.nextSendable()
+        #expect(next == waiting[0].slot)
+        let last = client.begin(waiting[0].slot, shape: .unary).id
+        _ = try client.take(Sample.response(last))
+        let sendable = client.nextSendable()
+        #expect(last == .max && sendable == nil)
+        var cursor: UInt32 = 0
+        let over = client.nextNotAccepted(&cursor)
+        #expect(over == waiting[1].slot)
+        #expect(client.isIdle && client.waitingCount == 0)
+    }
+
     @Test func `a plain peer's server cannot call`() {
         var server = ConnectionCore(role: .server, limits: .init(), now: 0)
         #expect(server.opened(.unary) == .refuse(.unsupported))
