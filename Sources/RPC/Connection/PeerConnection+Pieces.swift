@@ -197,6 +197,7 @@ extension PeerConnection {
             message.end(wasSent: true)
             sendDelayed()
         }
+        if outbox.isEmpty { closeIfDrained() }
     }
 
     /// What was left of a call's messages is not sent.

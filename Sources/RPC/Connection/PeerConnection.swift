@@ -321,10 +321,16 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     }
 
     func closeIfDrained() {
+        if core.owed != nil {
+            core.tellDraining()
+            if core.hasControl { sendControl() }
+        }
         guard core.isDraining || core.goneAway != nil || core.isClosing, core.isIdle, !isClosed
         else {
             return
         }
+        // The last reply may still be leaving.
+        guard outbox.isEmpty else { return }
         connection.close()
     }
 }

@@ -67,9 +67,7 @@ extension ConnectionCore {
         sendCredit = Int(settings.connectionCredit)
         outgoingMax = max(1, min(limits.outgoingMax, Int(settings.callsMax)))
         if role == .client { control.append(.settings(limits.settings)) }
-        if isDraining {
-            control.append(.goAway(GoAway(lastAccepted: lastAccepted, code: .unavailable)))
-        }
+        if isDraining { oweGoAway() }
         return .negotiated
     }
 

@@ -50,6 +50,8 @@ struct ConnectionCore: ~Copyable {
     var isDraining = false
     /// Calls that came too late to be run, and were not counted elsewhere yet.
     var expiredOnArrival = 0
+    /// What the peer is to be told of that, see ``tellDraining()``.
+    private(set) var owed: GoAway?
     /// The last call that is taken when it drains.
     var lastAccepted: UInt32 = .max
 
@@ -112,8 +114,30 @@ struct ConnectionCore: ~Copyable {
         guard !isDraining else { return }
         isDraining = true
         lastAccepted = lastIncoming
+        oweGoAway(text)
+    }
+
+    /// It drains: a peer that understands is to be told.
+    mutating func oweGoAway(_ text: String = "") {
         guard peer != nil else { return }
-        control.append(.goAway(GoAway(lastAccepted: lastAccepted, code: .unavailable, text: text)))
+        owed = GoAway(lastAccepted: lastAccepted, code: .unavailable, text: text)
+        tellDraining()
+    }
+
+    /// Tells the peer that it drains. A client does so once all its calls were sent: a server that was told
+    /// ends the connection when it has answered what it has.
+    mutating func tellDraining() {
+        guard let goAway = owed, role == .server || !hasUnsent else { return }
+        owed = nil
+        control.append(.goAway(goAway))
+    }
+
+    /// Whether a call waits to be sent. O(slots).
+    private var hasUnsent: Bool {
+        guard waitingCount == 0 else { return true }
+        var isFound = false
+        outgoing.forEach { _, entry in isFound = isFound || entry.pointee.id == 0 }
+        return isFound
     }
 
     /// Whether all calls of both sides are over, and no accepted one is arriving.

@@ -156,4 +156,20 @@ struct InFlightTests {
             #expect(call.error?.execution == .notRun)
         }
     }
+
+    @Test func `calls that wait when their client drains are made before it ends`() throws {
+        let setup = try Setup(inFlight: 1)
+        setup.world.network.faults.delayMin = .milliseconds(10)
+        let calls = (0..<4).map { _ in
+            setup.world.start { [connection = setup.connection] in
+                try await connection.call(Echo.echo, [7])
+            }
+        }
+        setup.world.network.run(for: .milliseconds(5))
+        setup.connection.drain()
+        setup.world.network.run(for: .seconds(1))
+        #expect(calls.map(\.value) == Array(repeating: [7], count: 4))
+        #expect(setup.connection.peer.isClosed)
+        #expect(setup.world.server.peers(on: setup.world.loop).isEmpty)
+    }
 }

@@ -148,6 +148,33 @@ struct LongMessageTests {
         #expect(connection.peer.outbox.bytes <= 1 << 20)
     }
 
+    @Test func `a long reply comes whole although its server drains meanwhile`() throws {
+        let (world, connection) = try world()
+        world.network.faults.bytesPerSecond = 1_000_000
+        let call = world.start { try await connection.call(Echo.inline, text(600_000)) }
+        world.network.run(for: .milliseconds(800))
+        let peer = try #require(world.server.peers(on: world.loop).first).peer
+        #expect(!peer.outbox.isEmpty && peer.core.isIdle)
+        let drain = world.start { [server = world.server] in await server.drain() }
+        world.network.run(for: .seconds(5))
+        #expect(call.value?.count == 600_000)
+        #expect(drain.isOver && peer.isClosed)
+    }
+
+    @Test func `a long one-way request leaves whole before its client has drained`() throws {
+        let world = try RPCWorld()
+        let connection = try world.connect()
+        try world.negotiate(connection)
+        world.network.faults.bytesPerSecond = 1_000_000
+        let sending = world.start { try await connection.send(Echo.echo, text(600_000)) }
+        world.network.run(for: .milliseconds(100))
+        #expect(sending.isSuccess && !connection.peer.outbox.isEmpty)
+        connection.drain()
+        world.network.run(for: .seconds(5))
+        #expect(world.witness.started == 2)
+        #expect(connection.peer.isClosed)
+    }
+
     // MARK: - Compression
 
     /// How long a call of so many bytes takes at a megabyte a second.
