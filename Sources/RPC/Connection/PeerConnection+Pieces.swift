@@ -72,6 +72,10 @@ extension PeerConnection {
         guard head.dataBytes <= configuration.pieceBytesMax || outbox.activeCount < partialsMax
         else {
             keep(call, key)
+            // Those that are over keep their places until their turn comes: not many more than there are calls.
+            if delayed.count >= 2 * core.outgoing.count + 16 {
+                delayed.removeAll { core.outgoing.slot($0.key) == nil }
+            }
             delayed.append((call, key))
             return
         }
@@ -94,7 +98,7 @@ extension PeerConnection {
         while outbox.activeCount < partialsMax, !delayed.isEmpty, !isClosed, core.nextID != 0 {
             let (call, key) = delayed.removeFirst()
             // It may be over meanwhile, or already be another call.
-            guard call.stage == .open(key), core.outgoing.slot(key) != nil else { continue }
+            guard core.outgoing.slot(key) != nil, call.stage == .open(key) else { continue }
             pending[Int(key.slot)] = nil
             send(call, key)
         }

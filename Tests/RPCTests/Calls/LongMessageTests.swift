@@ -175,6 +175,26 @@ struct LongMessageTests {
         #expect(connection.peer.isClosed)
     }
 
+    @Test func `long calls whose time is over before their turn do not pile up`() throws {
+        let (world, connection) = try world { $0.partialMessagesMax = 1 }
+        world.network.faults.bytesPerSecond = 1_000
+        let patient = CallOptions(timeout: .seconds(3_600))
+        let first = world.start {
+            try await connection.call(Echo.inline, text(1_000_000), options: patient)
+        }
+        world.network.run(for: .milliseconds(50))
+        for _ in 0..<200 {
+            let late = world.start {
+                let options = CallOptions(timeout: .milliseconds(10))
+                return try await connection.call(Echo.inline, text(5_000), options: options)
+            }
+            world.network.run(for: .milliseconds(20))
+            #expect(late.error?.code == .deadlineExceeded)
+        }
+        #expect(!first.isOver)
+        #expect(connection.peer.delayed.count < 30)
+    }
+
     // MARK: - Compression
 
     /// How long a call of so many bytes takes at a megabyte a second.
