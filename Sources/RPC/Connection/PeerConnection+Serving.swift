@@ -99,6 +99,20 @@ extension PeerConnection {
         Int(slot) < served.count ? served[Int(slot)] : nil
     }
 
+    /// Nobody waits for a call of the peer's any more; see ``abandon(_:_:)``.
+    func abandon(_ slot: UInt32, _ error: RPCError) {
+        if let call = serving(slot) { abandon(call, error) }
+    }
+
+    /// A call of the peer's is over: its handler is cancelled, and whoever reads or sends for it is told,
+    /// in tasks that the handler's does not cancel too.
+    func abandon(_ call: ServedCall, _ error: RPCError) {
+        call.cancel()
+        guard let stream = call.stream else { return }
+        stream.end(error)
+        close(stream, error)
+    }
+
     private func refuse(_ slot: UInt32, _ error: RPCError) {
         guard let id = core.answered(slot) else { return }
         write(id, error, .init(start: nil, count: 0))

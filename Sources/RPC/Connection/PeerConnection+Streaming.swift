@@ -28,9 +28,7 @@ extension PeerConnection {
             end(slot, error)
         case .incoming:
             if let id = core.answeredEarly(slot) { write(id, error, .init(start: nil, count: 0)) }
-            serving(slot)?.cancel()
-            stream.end(error)
-            close(stream, error)
+            abandon(slot, error)
         }
         if core.hasControl { sendControl() }
     }

@@ -9,6 +9,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     static let noConnection = RPCError(.unavailable, "there is no connection", execution: .notRun)
     private static let broken = RPCError(
         .internal, "the answer broke the protocol", execution: .answered)
+    private static let givenUp = RPCError(.cancelled, "the call was cancelled")
+    private static let expired = RPCError(.deadlineExceeded, "the deadline passed")
 
     let loop: EventLoop
     let connection: Connection
@@ -137,7 +139,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         case .broken(let slot): end(slot, Self.broken)
         case .data(let side, let slot, let hasMessage, let isEnd, let isOver):
             receive(side, slot, hasMessage ? data : nil, isEnd: isEnd, isOver: isOver)
-        case .cancelled(let slot): serving(slot)?.cancel()
+        case .cancelled(let slot): abandon(slot, Self.givenUp)
         case .credit: flushStreams()
         case .negotiated:
             noteLongMessages()
@@ -159,12 +161,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                 execution: wasSent ? .unknown : .notRun)
             end(slot, error)
         }
-        for call in served {
-            call?.cancel()
-            guard let stream = call?.stream else { continue }
-            stream.end(Self.noConnection)
-            close(stream, Self.noConnection)
-        }
+        for call in served { call.map { abandon($0, Self.noConnection) } }
         served = []
         outbox.clear()
         delayed = []
@@ -270,7 +267,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                     .deadlineExceeded, "the deadline passed",
                     execution: expired.wasSent ? .unknown : .notRun)
                 end(expired.slot, error)
-            case .incoming: serving(expired.slot)?.cancel()
+            case .incoming: abandon(expired.slot, Self.expired)
             }
         }
         let next = core.tick(now)

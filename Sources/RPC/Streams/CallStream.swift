@@ -154,12 +154,11 @@ final class CallStream: @unchecked Sendable {
     /// - Returns: Whether it was taken.
     func deliver(_ message: UnsafeRawBufferPointer, isReply: Bool = false) -> Bool {
         if isDiscarded {
-            if isCounted, !isReply {
-                peer.consumed(ConnectionCore.cost(message.count), of: self)
-            }
+            if !isReply { peer.consumed(ConnectionCore.cost(message.count), of: self) }
             return true
         }
         let isBounded = isCounted || isReply
+        var isLate = false
         let (reader, isTaken) = inbox.withLock { inbox in
             guard
                 isBounded || inbox.bytes == 0
@@ -167,7 +166,8 @@ final class CallStream: @unchecked Sendable {
             else {
                 return (nil as UnsafeContinuation<Void, Never>?, false)
             }
-            guard !inbox.isEnded else { return (nil, true) }
+            isLate = inbox.isEnded
+            guard !isLate else { return (nil, true) }
             inbox.messages.append(Array(message))
             inbox.bytes += message.count
             // What cost no credit gives none back.
@@ -175,6 +175,8 @@ final class CallStream: @unchecked Sendable {
             return (inbox.reader.take(), true)
         }
         reader?.resume()
+        // It came after its call's deadline: nobody reads it.
+        if isLate, !isReply { peer.consumed(ConnectionCore.cost(message.count), of: self) }
         return isTaken
     }
 

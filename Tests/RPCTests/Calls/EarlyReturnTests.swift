@@ -242,4 +242,63 @@ struct EarlyReturnTests {
         }
         try expectNothingLeft(world, connection)
     }
+
+    private enum Detached: RPCService {
+        static let serviceName = "test.Detached"
+        /// Sends in a task that is not its handler's.
+        static let send = bidirectional("Send", [UInt8].self, [UInt8].self)
+        /// Reads in one.
+        static let read = bidirectional("Read", [UInt8].self, [UInt8].self)
+    }
+
+    private final class Ends: Sendable {
+        let codes = Mutex<[StatusCode]>([])
+    }
+
+    @Test(arguments: [Detached.send, Detached.read], [true, false])
+    func `tasks that a handler awaits end with a call that is given up, or late`(
+        method: BidirectionalMethod<[UInt8], [UInt8]>, isLate: Bool
+    ) throws {
+        let witness = Witness()
+        let ends = Ends()
+        @Sendable func wait(
+            _ context: RPCContext, _ body: @escaping @Sendable () async throws -> Void
+        ) async {
+            let task = Task(executorPreference: context.connection.loop) {
+                do {
+                    try await body()
+                } catch let error as RPCError {
+                    ends.codes.withLock { $0.append(error.code) }
+                }
+            }
+            _ = await task.result
+            witness.note { $0.cancelled += 1 }
+        }
+        var handlers = RPCWorld.handlers(witness)
+        handlers.handle(Detached.send, on: .loop) { _, replies, context in
+            await wait(context) { while true { try await replies.send(Self.message) } }
+        }
+        handlers.handle(Detached.read, on: .loop) { requests, _, context in
+            await wait(context) { for try await _ in requests {} }
+        }
+        let world = try RPCWorld(witness: witness, handlers: handlers)
+        let connection = try world.connect()
+        try world.negotiate(connection)
+        let call = world.start {
+            let options = CallOptions(timeout: isLate ? .seconds(1) : .seconds(60))
+            try await connection.call(method, options: options) { requests, _ in
+                for _ in 0..<3 { try await requests.send(Self.message) }
+                let (stream, continuation) = AsyncStream<Void>.makeStream()
+                for await _ in stream {}
+                withExtendedLifetime(continuation) {}
+            }
+        }
+        world.network.run(for: .milliseconds(500))
+        if !isLate { call.task?.cancel() }
+        world.network.run(for: .seconds(2))
+        #expect(witness.cancelled == 1)
+        #expect(ends.codes.withLock { $0 } == [isLate ? .deadlineExceeded : .cancelled])
+        call.task?.cancel()
+        try expectNothingLeft(world, connection)
+    }
 }
