@@ -285,7 +285,6 @@ export class HubClient {
     if (FINAL_CODES.includes(code)) return this.#end("refused", code, reason);
     const hint = /^retry-after=(\d{1,10})(;|$)/.exec(reason);
     if (hint) this.#advised = Number(hint[1]);
-    this.#set("offline");
     this.#renewals.clear();
     for (const [id, call] of this.#calls) {
       if (call.again || !call.sent) continue;
@@ -297,7 +296,9 @@ export class HubClient {
     this.#advised = -1;
     this.#failures += 1;
     this.#retryTimer = setTimeout(() => this.#connect(), delay);
-    this.#tell("disconnected", { code, reason, retryAfter: delay });
+    // Told last: a handler may stop or start the client.
+    this.#set("offline");
+    if (this.state !== "stopped") this.#tell("disconnected", { code, reason, retryAfter: delay });
   }
 
   /** @param {string} why @param {number} [code] @param {string} [reason] */
@@ -308,9 +309,9 @@ export class HubClient {
     this.#drop();
     this.#listening?.abort();
     this.#listening = null;
-    this.#set("stopped");
     for (const call of this.#calls.values()) call.settle(new HubError("stopped"));
     this.#calls.clear();
+    this.#set("stopped");
     this.#tell("disconnected", { why, code, reason, retryAfter: null });
   }
 
@@ -388,18 +389,19 @@ export class HubClient {
     this.#awaitsToken = resumed;
     for (const known of this.#topics.values()) known.told = false;
     this.#readySince = Date.now();
-    this.#set("ready");
     if (!resumed) {
       this.#left.clear();
       // What the hub decided it decides anew.
       for (const [topic, known] of this.#topics) if (!known.wanted) this.#topics.delete(topic);
+      this.#renew();
     }
-    this.#tell("connected", { ...this.#welcome, login });
-    if (!resumed) this.#renew();
     for (const call of this.#calls.values()) {
       call.sent = true;
       this.#put(call.envelope);
     }
+    // Told last: what handlers ask is said at once, and they may stop the client.
+    this.#set("ready");
+    if (this.state === "ready") this.#tell("connected", { ...this.#welcome, login });
   }
 
   /** Subscribes to what the hub does not know of. */

@@ -470,3 +470,55 @@ test("a topic that the hub cannot take now is asked for again in the next sessio
   assert.deepEqual(events.filter(([name]) => name === "unsubscribed").map(([, { topic }]) => topic), ["b"]);
   client.stop();
 });
+
+test("what is asked while a session begins is said once", async () => {
+  const { client, sockets } = scripted();
+  const begun = [];
+  client.on("state", (state) => { if (state === "ready") begun.push(client.request({ event: "first" })); });
+  client.on("connected", () => begun.push(client.publish("a", { text: "hi" }, "transient")));
+  const waiting = client.history("a");
+  sockets[0].open();
+  assert.deepEqual(sockets[0].said.map(({ type }) => type).sort(), ["history", "publish", "request"]);
+  sockets[0].tell({ type: "history", id: sockets[0].last("history").id, epoch: "e", offset: 0, recovered: true, more: false, messages: [] });
+  await waiting;
+  // What is asked again on the next connection is said there, also where it was said before.
+  const again = client.members("a");
+  sockets[0].end();
+  await assert.rejects(begun[0], { kind: "disconnected" });
+  await assert.rejects(begun[1], { kind: "disconnected" });
+  await turn();
+  sockets[1].open();
+  assert.deepEqual(sockets[1].said.map(({ type }) => type).sort(), ["members", "publish", "request"]);
+  for (const call of begun.slice(2)) call.catch(() => {});
+  again.catch(() => {});
+  client.stop();
+});
+
+test("a client that is stopped or started while it hears of a lost connection keeps to that", async () => {
+  const stopped = scripted();
+  stopped.client.on("state", (state) => { if (state === "offline") stopped.client.stop(); });
+  stopped.sockets[0].open();
+  stopped.sockets[0].end();
+  await turn();
+  assert.equal(stopped.client.state, "stopped");
+  assert.equal(stopped.sockets.length, 1);
+  assert.deepEqual(stopped.events.filter(([name]) => name === "disconnected").map(([, { why }]) => why), ["stopped"]);
+
+  const restarted = scripted();
+  let times = 0;
+  restarted.client.on("state", (state) => { if (state === "offline" && times++ === 0) restarted.client.start(); });
+  restarted.sockets[0].open();
+  restarted.sockets[0].end();
+  await turn();
+  assert.equal(restarted.sockets.length, 2);
+  restarted.client.stop();
+});
+
+test("a client that is stopped while it hears that its session is there says nothing more", async () => {
+  const { client, sockets, events } = scripted();
+  client.on("state", (state) => { if (state === "ready") client.stop(); });
+  sockets[0].open();
+  await turn();
+  assert.equal(client.state, "stopped");
+  assert.deepEqual(events.map(([name]) => name), ["disconnected"]);
+});
