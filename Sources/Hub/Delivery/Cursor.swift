@@ -16,6 +16,9 @@ struct Cursor: Hashable {
 
     private static let historyBit: UInt64 = 1 << 63
     static let live = Cursor(.live)
+    /// It has messages of an earlier epoch only, and what it lacks of that is gone: no topic has as many
+    /// messages, so that a gap is found.
+    static let lost = Cursor(.catchingUp(1 << 62))
 
     private var bits: UInt64
 

@@ -26,7 +26,10 @@ extension HubShard {
             part.window.append(entry, bytes: entry.bytes, key: entry.key, conflates: conflates)
         }
         if !batch.isEmpty { fanOut(part, from: taken.start) }
-        if let last = batch.last { part.taken = last.position }
+        if let last = batch.last {
+            if last.position.epoch != part.taken.epoch { part.loseTrack() }
+            part.taken = last.position
+        }
         batch.removeAll(keepingCapacity: batch.capacity <= 1_024)
         keepBounds(of: part)
         part.tidy()
@@ -196,16 +199,17 @@ extension HubShard {
         let session = part.subscribers[index].session.takeUnretainedValue()
         guard let connection = session.connection else { return 0 }
         let read = part.topic.read(after: offset, bytesMax: bytesMax)
+        // In another epoch the offset says nothing; this turn's pass finds that out.
+        guard read.position.epoch == part.taken.epoch else { return 0 }
         if !read.isGapless {
-            let skipped = read.offset - offset - UInt64(read.messages.count)
             part.metrics.gaps += 1
-            part.metrics.skipped += skipped
+            part.metrics.skipped += read.gone
             session.note {
                 $0.gaps += 1
-                $0.skipped += skipped
+                $0.skipped += read.gone
             }
-            let known = TopicPosition(
-                epoch: part.topic.epoch, offset: read.offset - UInt64(read.messages.count))
+            var known = read.position
+            known.offset -= UInt64(read.messages.count)
             guard tellGap(session, part.topic, known) else {
                 connection.close(.tryAgainLater, reason: "too slow")
                 return 0
@@ -218,7 +222,8 @@ extension HubShard {
         }
         part.metrics.caughtUp += UInt64(read.messages.count)
         part.move(
-            index, to: Cursor(read.continuesAt.map { .waiting($0) } ?? .catchingUp(read.offset)))
+            index,
+            to: Cursor(read.continuesAt.map { .waiting($0) } ?? .catchingUp(read.position.offset)))
         return max(bytes, 1)
     }
 
@@ -284,7 +289,8 @@ extension HubShard {
         case .catchUp:
             let first = part.window[part.window.index(of: place)].message
             let known = first.isStored ? first.position.offset - 1 : first.position.offset
-            part.move(index, to: Cursor(.catchingUp(known)))
+            let isKnown = first.position.epoch == part.taken.epoch
+            part.move(index, to: isKnown ? Cursor(.catchingUp(known)) : .lost)
         case .skipToOldest, .conflate:
             skip(index, of: part, from: place, to: start, session)
         case .skipToLatest:

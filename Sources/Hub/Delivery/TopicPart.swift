@@ -103,6 +103,13 @@ final class TopicPart {
         behind += cursor.isLive ? -1 : 1
     }
 
+    /// The topic's offsets begin anew: they say nothing of where those who catch up were.
+    func loseTrack() {
+        for index in subscribers.indices {
+            if case .catchingUp = subscribers[index].cursor.state { move(index, to: .lost) }
+        }
+    }
+
     /// Lets go of what nobody lacks.
     func tidy() {
         if behind == 0 { window.removeAll() }

@@ -90,6 +90,14 @@ public struct Publication: Sendable {
         key = nil
     }
 
+    /// Creates a notice that messages before the one at `position` are missing.
+    init(gapBefore position: TopicPosition, in topic: String) {
+        let known = TopicPosition(epoch: position.epoch, offset: position.offset - 1)
+        body = .notice(.subscribed(.init(topic: topic, position: known, isRecovered: false)))
+        durability = .transient
+        key = nil
+    }
+
     /// Whether the hub itself says it.
     var isNotice: Bool {
         if case .notice = body { return true }

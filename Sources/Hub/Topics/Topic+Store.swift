@@ -86,9 +86,12 @@ extension Topic {
         kept.messagesMax = limits.historyMessagesMax
         kept.bytesMax = limits.historyBytesMax
         kept.age = limits.historyAge
+        // A store that does not know a topic with messages has forgotten it: its offsets begin anew, and
+        // must not be taken for those that clients know.
         return HistoryAppend(
-            topic: name, message: publication.stored(offset: offset), epochIfNew: epoch,
-            limits: kept, idempotencyKey: publication.idempotencyKey)
+            topic: name, message: publication.stored(offset: offset),
+            epochIfNew: offset > 1 ? .random() : epoch, limits: kept,
+            idempotencyKey: publication.idempotencyKey)
     }
 
     /// Gives a publication to the store, and to the subscribers once that has it.
@@ -132,14 +135,22 @@ extension Topic {
         _ publication: Publication, at position: TopicPosition, _ time: Timestamp,
         _ state: inout State
     ) -> (wake: LoopSet, isHeard: Bool) {
+        var wake = LoopSet()
+        let isGap = state.log.isGap(before: position)
         state.log.expect(position)
+        if isGap {
+            // Those who hear the topic lack what came before, and are told so at this place of its order.
+            let notice = Publication(gapBefore: position, in: name)
+            let entry = TopicEntry(
+                notice, topic: name, position: state.position, time: time, protocols: protocols)
+            wake = state.log.announce(entry, bytes: notice.bytes)
+        }
         let entry = TopicEntry(
             publication, topic: name, position: position, time: time, protocols: protocols)
         state.metrics.published += 1
         defer { count(&state) }
-        return (
-            state.log.appendStored(entry, bytes: publication.bytes), state.note(entry)
-        )
+        for loop in state.log.appendStored(entry, bytes: publication.bytes) { wake.insert(loop) }
+        return (wake, state.note(entry))
     }
 
     /// Publishes, and waits until the store has it, where the hub's store is durable.

@@ -29,8 +29,10 @@ struct TopicLog<Message> {
         let messages: [Message]
         /// Whether they are exactly those after the offset asked for.
         let isGapless: Bool
-        /// The offset of the last of them.
-        let offset: UInt64
+        /// How many of them are gone that came after the offset asked for, where that is known.
+        let gone: UInt64
+        /// Just after the last of them.
+        let position: TopicPosition
         /// The place in the live sequence from which on a reader that has them all continues; `nil`
         /// where more are stored.
         let continuesAt: UInt64?
@@ -130,6 +132,17 @@ struct TopicLog<Message> {
         historyBytes = 0
     }
 
+    /// Whether there were messages before that position, in its epoch, that were not appended here.
+    func isGap(before position: TopicPosition) -> Bool {
+        position.offset > (position.epoch == epoch ? offset + 1 : 1)
+    }
+
+    /// Appends something about the topic that comes at this place for every reader, however far the
+    /// slowest loop is behind.
+    mutating func announce(_ message: Message, bytes: Int) -> LoopSet {
+        makeLive(Entry(message: message, bytes: bytes))
+    }
+
     /// As ``append(_:bytes:stored:)``, however far the slowest loop is behind: a store has it already.
     mutating func appendStored(_ message: Message, bytes: Int) -> LoopSet {
         let entry = Entry(message: message, bytes: bytes)
@@ -226,7 +239,9 @@ struct TopicLog<Message> {
             next += 1
         }
         return OnRead(
-            messages: messages, isGapless: isGapless, offset: next - 1,
+            messages: messages, isGapless: isGapless,
+            gone: known + 1 < first ? first - known - 1 : 0,
+            position: TopicPosition(epoch: epoch, offset: next - 1),
             continuesAt: next > offset ? liveEnd : nil)
     }
 

@@ -15,12 +15,14 @@ struct NodesTests {
         let one: LineBench
         let other: LineBench
 
-        init() async throws {
+        init(isCut: Bool = false, historyMessagesMax: Int = 100) async throws {
             let (broker, store) = (broker, store)
+            if isCut { broker.cut() }
             let configure: (inout HubConfiguration) -> Void = {
                 $0.broker = broker
                 $0.store = store
                 $0.inbox = InboxPolicy()
+                $0.topic.historyMessagesMax = historyMessagesMax
             }
             one = try await LineBench(configure)
             other = try await LineBench(seed: 1, configure)
@@ -137,6 +139,31 @@ struct NodesTests {
             return
         }
         #expect(ann.takeTexts() == ["inbox \(id) one"])
+    }
+
+    @Test func `who missed more than the store keeps is told so, and goes on from there`()
+        async throws
+    {
+        let nodes = try await Nodes(historyMessagesMax: 2)
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.other.join("bob")
+        ann.say("sub 1 a")
+        bob.say("sub 1 a")
+        nodes.settle()
+        ann.say("pub 1 a stored - m1")
+        nodes.settle()
+        let epoch = try #require(nodes.one.hub.existingTopic("a")?.epoch)
+        _ = (ann.takeTexts(), bob.takeTexts())
+        nodes.broker.cut()
+        for number in 2...6 {
+            ann.say("pub \(number) a stored - m\(number)")
+            nodes.settle()
+        }
+        nodes.broker.mend()
+        nodes.settle()
+        let gap = "sub a \(epoch) 4 false"
+        #expect(bob.takeTexts() == [gap, "pub a 5 ann m5", "pub a 6 ann m6"])
+        #expect(messages(ann.takeTexts()) == (2...6).map { "pub a \($0) ann m\($0)" })
     }
 }
 

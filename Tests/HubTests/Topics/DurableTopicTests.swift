@@ -102,4 +102,64 @@ struct DurableTopicTests {
         store.fails = false
         #expect(bench.ask(ann, "pub 3 a stored - kept").contains("pub a 1 ann kept"))
     }
+
+    @Test func `a topic that its store was told to forget begins anew, in another epoch`()
+        async throws
+    {
+        let store = SlowStore()
+        let bench = try await LineBench { $0.store = store }
+        let ann = try bench.join("ann")
+        let epoch = bench.ask(ann, "sub 1 a")[0].split(separator: " ").map(String.init)[2]
+        for number in 1...3 { _ = bench.ask(ann, "pub \(number) a stored - m\(number)") }
+        try await bench.wait { try await store.removeHistory(of: "a") }
+        for number in 4...7 {
+            let texts = bench.ask(ann, "pub \(number) a stored - m\(number)")
+            #expect(texts.contains("pub a \(number - 3) ann m\(number)"))
+        }
+        let bob = try bench.join("bob")
+        let texts = bench.ask(bob, "sub 1 a \(epoch) 3").prefix(5)
+        let words = try #require(texts.first).split(separator: " ").map(String.init)
+        #expect(words[2] != epoch)
+        #expect(words[3...] == ["0", "false"])
+        #expect(
+            texts.dropFirst()
+                == ["1 ann m4", "2 ann m5", "3 ann m6", "4 ann m7"].map { "pub a \($0)" }[...])
+    }
+
+    @Test(arguments: [1, 150])
+    func `who catches up while the store forgets the topic is told of the gap`(
+        since: Int
+    ) async throws {
+        let store = SlowStore()
+        let bench = try await LineBench(loops: 1) {
+            $0.store = store
+            $0.topic.historyMessagesMax = 1_000
+        }
+        let hub = bench.hub
+        let opened = try await bench.wait { await hub.openTopic("a") }
+        let topic = try #require(opened)
+        let filling = String(repeating: "x", count: 1_000)
+        func publish(_ numbers: ClosedRange<Int>) {
+            for number in numbers {
+                topic.publish(Publication(HubMessage(text: "\(number) \(filling)")))
+                bench.network.run(for: .milliseconds(1))
+            }
+            bench.network.run(for: .milliseconds(100))
+        }
+        publish(1...200)
+        let epoch = topic.epoch
+        let bob = try bench.join("bob", windowBytes: 4 << 10)
+        bob.peer.stall()
+        bob.say("sub 1 a \(epoch) 0")
+        bench.network.run(for: .milliseconds(100))
+        try await bench.wait { try await store.removeHistory(of: "a") }
+        publish(201...200 + since)
+        bob.peer.resume()
+        bench.network.run(for: .seconds(5))
+        let texts = bob.takeTexts().filter { !$0.hasPrefix("who ") }
+        let gap = try #require(texts.firstIndex(of: "sub a \(topic.epoch) 0 false"))
+        #expect(topic.epoch != epoch)
+        let offsets = texts[(gap + 1)...].map { $0.split(separator: " ")[2] }
+        #expect(offsets == (1...since).map { "\($0)" })
+    }
 }
