@@ -12,6 +12,13 @@ final class HubNode: BrokerNode {
         case unfollow(String)
     }
 
+    /// What other nodes, or all, have to do.
+    private enum Order: Sendable {
+        case all(BrokerCommand)
+        /// Send it; this node has done so.
+        case others(HubMessage, Recipients)
+    }
+
     private struct Link {
         weak var hub: HubServer?
         var id: NodeID?
@@ -23,7 +30,7 @@ final class HubNode: BrokerNode {
     private let link = Mutex(Link())
     private let publications: BatchWriter<BrokerPublication, Void>
     private let changes: BatchWriter<Change, Bool>
-    private let commands: BatchWriter<BrokerCommand, Void>
+    private let commands: BatchWriter<Order, Void>
     private let relay = Relay()
 
     /// Lets the queues' tasks, which are made before the node is, find it.
@@ -56,7 +63,7 @@ final class HubNode: BrokerNode {
             return answers
         }
         commands = BatchWriter(waitingMax: waitingMax, on: loop) { batch throws(StoreError) in
-            for command in batch { await relay.node?.send(command) }
+            for order in batch { await relay.node?.send(order) }
             return Array(repeating: (), count: batch.count)
         }
         relay.node = self
@@ -140,9 +147,16 @@ final class HubNode: BrokerNode {
 
     /// Has every node do it, this one among them.
     func command(_ command: BrokerCommand) {
-        commands.submit(command) { result in
+        commands.submit(.all(command)) { result in
             if case .failure = result { self.hub?.obey(command, on: self.id) }
         }
+    }
+
+    /// Has every other node send it. What this one is called they learn when it goes out: it may not have
+    /// joined yet.
+    func sendElsewhere(_ message: HubMessage, to recipients: Recipients) {
+        // Where the queue is full it goes nowhere else: it is best effort.
+        commands.submit(.others(message, recipients)) { _ in }
     }
 
     /// Follows a topic; returns when what is published from now on arrives, or when that failed and is
@@ -185,12 +199,18 @@ final class HubNode: BrokerNode {
         }
     }
 
-    private func send(_ command: BrokerCommand) async {
+    private func send(_ order: Order) async {
         do throws(BrokerError) {
-            try await broker.command(command, from: try await join())
+            let id = try await join()
+            switch order {
+            case .all(let command):
+                try await broker.command(command, from: id)
+            case .others(let message, let recipients):
+                try await broker.command(.send(message, to: recipients, notBy: id), from: id)
+            }
         } catch {
             complain("a command went to this node only", error)
-            hub?.obey(command, on: id)
+            if case .all(let command) = order { hub?.obey(command, on: id) }
         }
     }
 
@@ -231,6 +251,7 @@ final class HubNode: BrokerNode {
         case .connected:
             logger.notice("other nodes can be heard again")
             for topic in hub?.topics ?? [] { topic.catchUp() }
+            hub?.inboxesMayHaveChanged()
         }
     }
 }

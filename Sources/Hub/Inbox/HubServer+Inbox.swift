@@ -1,3 +1,5 @@
+import NetPoll
+
 extension HubServer {
     /// Puts a message into a user's inbox: it is stored before it is sent, and sent again, to all of
     /// the user's sessions, until one of them has acknowledged it.
@@ -47,6 +49,14 @@ extension HubServer {
             node.command(.inboxChanged(user: user))
         } else {
             forEach(sessions(of: user)) { $0.shard.inboxChanged($0) }
+        }
+    }
+
+    /// Other nodes may have deposited something that this one was not told of.
+    func inboxesMayHaveChanged() {
+        guard directories.inboxes != nil else { return }
+        for shard in shards {
+            shard.loop.execute { shard.inboxesMayHaveChanged(fromSlot: 0) }
         }
     }
 

@@ -2,6 +2,9 @@ import NetPoll
 
 // The users' inboxes: read from the store, sent, and sent again until they are acknowledged.
 extension HubShard {
+    /// Inboxes that are read anew in one turn where all are.
+    private static let inboxesPerTurn = 256
+
     /// A session is of a user now.
     func identified(_ session: Session) {
         guard let writer = directories.inboxes,
@@ -16,6 +19,16 @@ extension HubShard {
     func inboxChanged(_ session: Session) {
         session.inbox?.delivery.changed()
         readInbox(session)
+    }
+
+    /// Every inbox here may have something new; a turn looks at a bounded number of them.
+    func inboxesMayHaveChanged(fromSlot slot: Int) {
+        let end = min(sessions.slotCount, slot + Self.inboxesPerTurn)
+        for slot in slot..<max(slot, end) {
+            if let session = sessions.session(inSlot: slot) { inboxChanged(session) }
+        }
+        guard end < sessions.slotCount else { return }
+        loop.execute { self.inboxesMayHaveChanged(fromSlot: end) }
     }
 
     /// Reads what the session was not given yet, if there is room and the network takes it.

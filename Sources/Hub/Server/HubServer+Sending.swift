@@ -20,7 +20,7 @@ extension HubServer {
         } else {
             // Sessions are of one node: it sends by itself, and the others to all that are meant.
             sendHere(message, to: recipients, except: except)
-            node.command(.send(message, to: recipients, notBy: node.id))
+            node.sendElsewhere(message, to: recipients)
         }
     }
 

@@ -141,6 +141,52 @@ struct NodesTests {
         #expect(ann.takeTexts() == ["inbox \(id) one"])
     }
 
+    @Test func `a message for an inbox that came without the broker is given when that is back`()
+        async throws
+    {
+        let nodes = try await Nodes()
+        let ann = try nodes.other.join("ann")
+        nodes.settle()
+        nodes.broker.cut()
+        let hub = nodes.one.hub
+        let deposited = try await nodes.one.wait {
+            try await hub.deposit(HubMessage(text: "one"), for: "ann")
+        }
+        nodes.settle()
+        guard case .stored(let id) = deposited else {
+            Issue.record("\(deposited)")
+            return
+        }
+        #expect(ann.takeTexts() == [])
+        nodes.broker.mend()
+        nodes.settle()
+        #expect(ann.takeTexts() == ["inbox \(id) one"])
+    }
+
+    @Test func `a node that could not join yet sends once, and not to who is not meant`()
+        async throws
+    {
+        let nodes = try await Nodes(isCut: true)
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.one.join("bob")
+        let eve = try nodes.other.join("eve")
+        eve.say("sub 1 a")
+        nodes.settle()
+        _ = eve.takeTexts()
+        let ids = nodes.one.hub.sessions(of: "ann")
+        nodes.one.hub.send(HubMessage(text: "hi"), to: Recipients(.everyone), except: ids)
+        nodes.settle()
+        #expect(ann.takeTexts() == [])
+        #expect(bob.takeTexts() == ["msg - hi"])
+        nodes.broker.mend()
+        nodes.settle()
+        nodes.one.hub.send(HubMessage(text: "ho"), to: Recipients(.everyone), except: ids)
+        nodes.settle()
+        #expect(ann.takeTexts() == [])
+        #expect(bob.takeTexts() == ["msg - ho"])
+        #expect(eve.takeTexts() == ["msg - ho"])
+    }
+
     @Test func `who missed more than the store keeps is told so, and goes on from there`()
         async throws
     {
