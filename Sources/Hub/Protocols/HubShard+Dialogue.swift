@@ -60,9 +60,9 @@ extension HubShard {
         case .reply(let id, let payload):
             session.answered(id, .success(payload))
         case .subscribe(let id, let topic, let position):
-            follow(topic, after: position, id, for: session)
+            inOrder(topic, id, session) { $0.shard.follow(topic, after: position, id, for: $0) }
         case .unsubscribe(let id, let topic):
-            leave(topic, id, for: session)
+            inOrder(topic, id, session) { $0.shard.leave(topic, id, for: $0) }
         case .publish(let publish):
             self.publish(publish, for: session)
         case .acknowledge(let ids):
@@ -140,6 +140,18 @@ extension HubShard {
     }
 
     // MARK: - Topics
+
+    /// Lets a subscription begin or end, after what was asked about the topic before: whether the client
+    /// may subscribe is perhaps not decided yet.
+    private func inOrder(
+        _ topic: String, _ id: RequestID, _ session: Session, _ body: @escaping (Session) -> Void
+    ) {
+        guard let tasks = session.tasks, tasks.isAsked(about: topic) else { return body(session) }
+        guard tasks.waiting < configuration.tasksPerSessionMax else {
+            return session.fail(id, .overloaded)
+        }
+        tasks.wait(for: topic, body)
+    }
 
     private func follow(
         _ name: String, after position: TopicPosition?, _ id: RequestID, for session: Session
@@ -256,8 +268,10 @@ extension HubShard {
                 case .deny(let reason): session.fail(id, EventFailure(.forbidden, reason))
                 case .refuse(let failure): session.fail(id, failure)
                 }
+                if case .subscribe(let topic) = action { session.tasks?.goOn(with: topic, session) }
             }
-            if !isBegun { session.fail(id, .overloaded) }
+            guard isBegun else { return session.fail(id, .overloaded) }
+            if case .subscribe(let topic) = action { session.tasks?.asks(about: topic) }
         }
     }
 
@@ -292,12 +306,6 @@ extension HubShard {
         else { return }
         whenDone(session, value)
     }
-}
-
-/// What a session's tasks have to tell when they are done.
-final class SessionTasks {
-    var last: UInt32 = 0
-    var open: [UInt32: (Session, any Sendable) -> Void] = [:]
 }
 
 extension Session {

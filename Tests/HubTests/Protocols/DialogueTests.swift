@@ -68,6 +68,39 @@ struct DialogueTests {
         #expect(ann.closeCode == CloseCode.protocolError.rawValue)
     }
 
+    @Test
+    func `who leaves, or comes again, while it is asked whether it may subscribe has done so`()
+        async throws
+    {
+        let bench = try await LineBench(loops: 1)
+        let ann = try bench.join("ann")
+        ann.say("sub 1 asked")
+        ann.say("unsub 2 asked")
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts().map { String($0.prefix(5)) } == ["sub a", "unsub"])
+        #expect(bench.ask(ann, "pub 3 asked stored - hi") == ["published 3 1"])
+        for line in ["sub 4 asked", "unsub 5 asked", "sub 6 asked", "unsub 7 denied"] {
+            ann.say(line)
+        }
+        bench.network.run(for: .seconds(1))
+        let texts = ann.takeTexts().filter { !$0.hasPrefix("who ") }
+        #expect(texts[0] == "unsub denied")
+        #expect(texts[1...].map { String($0.prefix(5)) } == ["sub a", "unsub", "sub a"])
+        #expect(bench.ask(ann, "pub 8 asked stored - ho").contains("pub asked 2 ann ho"))
+    }
+
+    @Test func `what waits for an answer about a topic is bounded`() async throws {
+        let bench = try await LineBench(loops: 1) { $0.tasksPerSessionMax = 2 }
+        let ann = try bench.join("ann")
+        for line in ["sub 1 asked", "unsub 2 asked", "unsub 3 asked", "unsub 4 asked"] {
+            ann.say(line)
+        }
+        bench.network.run(for: .seconds(1))
+        #expect(
+            ann.takeTexts().map { $0.split(separator: " ").prefix(2).joined(separator: " ") }
+                == ["fail 4", "sub asked", "unsub asked", "unsub asked"])
+    }
+
     @Test func `events reach their handlers with their values`() async throws {
         let bench = try await LineBench()
         let moves = Mutex<[Int]>([])
