@@ -45,7 +45,7 @@ public final class Campaign: Sendable {
         var progress = Progress()
         var rate: Int
         var waiting: [Aim] = []
-        /// Inboxes that have not answered yet.
+        /// Inboxes that have not answered yet, and sessions that were not found or missed yet.
         var unanswered = 0
         /// Parts of a message that the rate has allowed and that were not sent.
         var allowance = 0.0
@@ -167,7 +167,7 @@ public final class Campaign: Sendable {
             let next = Array(course.waiting.suffix(count).reversed())
             course.waiting.removeLast(count)
             let inboxes = next.count { if case .inbox = $0 { true } else { false } }
-            course.unanswered += inboxes
+            course.unanswered += count
             course.progress.sent += count - inboxes
             return (next, course.waiting.isEmpty)
         }
@@ -183,13 +183,14 @@ public final class Campaign: Sendable {
 
     private func send(to id: SessionID) {
         hub.withSessionIfAny(id) { session in
-            guard let session else {
-                self.course.withLock { $0.progress.missed += 1 }
-                return
-            }
-            if let frame = self.envelope.frame(for: session.protocolIndex) {
+            if let session, let frame = self.envelope.frame(for: session.protocolIndex) {
                 session.send(frame)
             }
+            self.course.withLock { course in
+                course.unanswered -= 1
+                if session == nil { course.progress.missed += 1 }
+            }
+            self.endIfAnswered()
         }
     }
 
@@ -209,7 +210,7 @@ public final class Campaign: Sendable {
         }
     }
 
-    /// Ends it where all that was to be sent was, and no inbox is waited for.
+    /// Ends it where all that was to be sent was, and no session and no inbox is waited for.
     private func endIfAnswered() {
         let isOver = course.withLock { course in
             course.waiting.isEmpty && course.unanswered == 0

@@ -119,6 +119,12 @@ struct CampaignTests {
         bench.network.run(for: .seconds(5))
         #expect(heard(clients) == 5)
         #expect(campaign.progress.missed == 5)
+        // Those of its last share are counted before it is finished.
+        let left = clients[..<5].indices.map { "u\($0)" }
+        let quick = bench.hub.campaign(news, to: Recipients(.users(left)), rate: 1_000)
+        for client in clients[2..<5] { client.peer.reset() }
+        let progress = try await bench.wait { await quick.finished() }
+        #expect((progress.sent, progress.missed) == (5, 3))
         let nobody = bench.hub.campaign(news, to: Recipients(.users(["eve"])), rate: 1)
         bench.network.run(for: .milliseconds(100))
         #expect(nobody.progress.state == .finished)
