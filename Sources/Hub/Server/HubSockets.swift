@@ -103,6 +103,20 @@ public final class HubSockets: Sendable {
     /// from then on; and tells the service manager that it is ready, and then that it lives, where that
     /// watches (`ServiceNotification.keepAlive(on:)`).
     ///
+    /// Of a predecessor's sockets the hub takes those of one port, its first. One that listens on more
+    /// takes the others by ``share(port:descriptors:)`` before, without sockets of its own to pass on, for
+    /// the hub's are passed on in any case:
+    ///
+    /// ```swift
+    /// let more = sockets.share(port: 8081) { [] }
+    /// let bound = try await sockets.listen(hub, on: address)
+    /// if more.isEmpty {
+    ///     try await hub.listen(on: other)
+    /// } else {
+    ///     try await hub.listen(adopting: more)
+    /// }
+    /// ```
+    ///
     /// - Returns: The address in force.
     /// - Throws: `SystemError`, for example EADDRINUSE.
     public func listen(

@@ -88,6 +88,41 @@ struct HubSocketsTests {
     }
 
     @Test(.timeLimit(.minutes(1)))
+    func `a hub that listens on two ports passes both on, and its successor takes both`()
+        async throws
+    {
+        let path = "/tmp/hub-sockets-\(UInt64.random(in: 0...(.max)))"
+        let any = try SocketAddress(host: "127.0.0.1", port: 0)
+        let (old, new) = (try makeGroup(), try makeGroup())
+        let first = try await HubSockets.take(handover: path, on: old)
+        let hub = makeHub(on: old)
+        let bound = try await first.listen(hub, on: any)
+        let other = try await hub.listen(on: any)
+        let never = AsyncStream<Void>.makeStream()
+        async let isSucceeded = {
+            let isSucceeded = await first.serve(hub, drainingWithin: .seconds(5)) {
+                for await _ in never.stream {}
+            }
+            await first.letGo()
+            return isSucceeded
+        }()
+        let second = try await HubSockets.take(handover: path, on: new)
+        let hasHeir = await isSucceeded
+        #expect(hasHeir)
+        let more = second.share(port: try #require(other.port)) { [] }
+        let heir = makeHub(on: new)
+        let again = try await second.listen(heir, on: any)
+        let otherAgain = try await heir.listen(adopting: more)
+        #expect([again, otherAgain] == [bound, other])
+        let served = await heir.listenerDescriptors()
+        #expect(served.count == 4)
+        await second.letGo()
+        await heir.drain(deadline: .seconds(5))
+        await old.shutdown()
+        await new.shutdown()
+    }
+
+    @Test(.timeLimit(.minutes(1)))
     func `of a service manager's sockets the hub has all that nobody else takes`() async throws {
         let any = try SocketAddress(host: "127.0.0.1", port: 0)
         let (manager, group) = (try makeGroup(), try makeGroup())
