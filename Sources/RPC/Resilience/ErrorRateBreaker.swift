@@ -13,7 +13,8 @@ public struct ErrorRateBreaking: Hashable, Sendable {
     public var window = Duration.seconds(10)
     /// How long nothing is called then. Default 2 s.
     public var openTime = Duration.seconds(2)
-    /// How many calls are let through after that; all of them must succeed. Default 3.
+    /// How many calls are let through after that, and must succeed; none may fail. As many more are let
+    /// through where these take longer than ``openTime``, as streams do. Default 3.
     public var probes = 3
 
     public init() {}
@@ -53,6 +54,8 @@ struct ErrorRateBreaker: Sendable {
     private let partNanoseconds: Int64
     private let openNanoseconds: Int64
     private(set) var state = State.closed
+    /// When the probes that were let through have taken so long that others are.
+    private var probesUntil: Int64 = .max
     /// Rises with each change of the state: what began before says nothing about now.
     private var generation: UInt32 = 0
     /// Of the parts of the window, by their numbers modulo ``parts``.
@@ -74,7 +77,12 @@ struct ErrorRateBreaker: Sendable {
         case .open(let until):
             guard now >= until else { return nil }
             enter(.halfOpen(toBegin: configuration.probes - 1, toSucceed: configuration.probes))
-        case .halfOpen(let toBegin, let toSucceed):
+            probesUntil = openEnd(from: now)
+        case .halfOpen(var toBegin, let toSucceed):
+            if now >= probesUntil {
+                toBegin = configuration.probes
+                probesUntil = openEnd(from: now)
+            }
             guard toBegin > 0 else { return nil }
             state = .halfOpen(toBegin: toBegin - 1, toSucceed: toSucceed)
         }
@@ -96,7 +104,7 @@ struct ErrorRateBreaker: Sendable {
         case .halfOpen(let toBegin, let toSucceed):
             switch succeeded {
             case nil: state = .halfOpen(toBegin: toBegin + 1, toSucceed: toSucceed)
-            case false?: enter(.open(until: now + openNanoseconds))
+            case false?: enter(.open(until: openEnd(from: now)))
             case true? where toSucceed > 1:
                 state = .halfOpen(toBegin: toBegin, toSucceed: toSucceed - 1)
             case true?: enter(.closed)
@@ -115,7 +123,12 @@ struct ErrorRateBreaker: Sendable {
         guard calls >= configuration.callsMin,
             Double(failures) >= configuration.failureShare * Double(calls)
         else { return }
-        enter(.open(until: now + openNanoseconds))
+        enter(.open(until: openEnd(from: now)))
+    }
+
+    private func openEnd(from now: Int64) -> Int64 {
+        let (end, overflow) = now.addingReportingOverflow(openNanoseconds)
+        return overflow ? .max : end
     }
 
     private mutating func advance(to next: Int64) {

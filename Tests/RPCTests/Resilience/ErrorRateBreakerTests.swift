@@ -94,6 +94,30 @@ struct ErrorRateBreakerTests {
         #expect(more.count == 1)
     }
 
+    @Test func `probes that take their time, as streams do, hold up no others for ever`() throws {
+        var breaker = opened()
+        let streams = permits(5, of: &breaker, at: 10 * second)
+        #expect(streams.count == 3)
+        let early = permits(5, of: &breaker, at: 12 * second - 1)
+        #expect(early.isEmpty)
+        let calls = permits(5, of: &breaker, at: 12 * second)
+        try #require(calls.count == 3)
+        for call in calls { breaker.ended(call, succeeded: true, at: 12 * second) }
+        #expect(breaker.state == .closed)
+        breaker.ended(streams[0], succeeded: false, at: 13 * second)
+        #expect(breaker.state == .closed)
+    }
+
+    @Test func `the longest open time is for ever`() throws {
+        var configuration = ErrorRateBreaking()
+        configuration.openTime = .seconds(Int64.max)
+        var breaker = ErrorRateBreaker(configuration)
+        calls(20, on: &breaker, succeed: false, at: second)
+        #expect(breaker.state == .open(until: .max))
+        let probes = permits(1, of: &breaker, at: .max - 1)
+        #expect(probes.isEmpty)
+    }
+
     private func opened() -> ErrorRateBreaker {
         var breaker = ErrorRateBreaker(ErrorRateBreaking())
         calls(20, on: &breaker, succeed: false, at: second)
