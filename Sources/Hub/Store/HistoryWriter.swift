@@ -8,7 +8,8 @@ final class HistoryWriter: Sendable {
     }
 
     let store: any MessageStore
-    let batches: BatchWriter<Item, HistoryAppended>
+    /// What became of each; one whose topic cannot be read fails alone.
+    let batches: BatchWriter<Item, Result<HistoryAppended, StoreError>>
 
     init(
         store: any MessageStore, waitingMax: Int, on loop: EventLoop,
@@ -20,14 +21,24 @@ final class HistoryWriter: Sendable {
             // under way.
             var offsets: [ObjectIdentifier: UInt64] = [:]
             var entries: [HistoryAppend] = []
-            for item in items {
-                await item.topic.loaded()
+            var failures: [Int: StoreError] = [:]
+            for (index, item) in items.enumerated() {
+                if let failure = await item.topic.attempted() {
+                    failures[index] = failure
+                    continue
+                }
                 let id = ObjectIdentifier(item.topic)
                 let offset = (offsets[id] ?? item.topic.position.offset) + 1
                 offsets[id] = offset
                 entries.append(item.topic.entry(for: item.publication, offset: offset))
             }
-            return try await store.append(entries, at: calendar())
+            var appended: ArraySlice<HistoryAppended> = []
+            if !entries.isEmpty { appended = try await store.append(entries, at: calendar())[...] }
+            return items.indices.map { index -> Result<HistoryAppended, StoreError> in
+                if let failure = failures[index] { return .failure(failure) }
+                return appended.popFirst().map { .success($0) }
+                    ?? .failure(StoreError(.damaged, detail: "the store gave no answer"))
+            }
         }
     }
 }

@@ -17,12 +17,13 @@ extension Topic {
         Task(executorPreference: loop) {
             await node?.follow(self)
             while true {
-                do {
+                do throws(StoreError) {
                     let page = try await store.history(
                         of: self.name, after: nil, limit: self.pageLimit,
                         at: self.shards[0].configuration.calendar())
                     return self.wasLoaded(page)
                 } catch {
+                    self.attemptEnded(error)
                     self.shards[0].logger.warning(
                         "a topic could not be read", metadata: ["error": "\(error)"])
                 }
@@ -54,6 +55,31 @@ extension Topic {
         }
     }
 
+    /// Waits until what the store knows has been read, or an attempt has failed; where the last one has,
+    /// nobody waits for the next.
+    ///
+    /// - Returns: Why it failed; `nil` where the topic is loaded.
+    func attempted() async -> StoreError? {
+        await withCheckedContinuation { continuation in
+            let answer = state.withLock { state -> StoreError?? in
+                if state.isLoaded { return .some(nil) }
+                if let failure = state.loadFailure { return .some(failure) }
+                state.awaitingAttempt.append(continuation)
+                return nil
+            }
+            if let answer { continuation.resume(returning: answer) }
+        }
+    }
+
+    private func attemptEnded(_ failure: StoreError?) {
+        let waiting = state.withLock { state in
+            state.loadFailure = failure
+            defer { state.awaitingAttempt = [] }
+            return state.awaitingAttempt
+        }
+        for continuation in waiting { continuation.resume(returning: failure) }
+    }
+
     private var pageLimit: PageLimit {
         PageLimit(
             messagesMax: max(limits.historyMessagesMax, 1), bytesMax: limits.historyBytesMax)
@@ -77,6 +103,7 @@ extension Topic {
             return (state.waiting, state.isBehind)
         }
         for body in waiting { body() }
+        attemptEnded(nil)
         if isBehind { catchUp() }
     }
 
@@ -104,7 +131,7 @@ extension Topic {
             return .overloaded
         }
         writer.batches.submit(.init(topic: self, publication: publication)) { result in
-            switch result {
+            switch result.flatMap({ $0 }) {
             case .success(.appended(let position)):
                 if let node = self.shards[0].directories.node {
                     node.publish(publication, to: self, at: position)

@@ -12,6 +12,10 @@ public final class Topic: Sendable {
         var isLoaded = true
         /// Whoever waits for that.
         var waiting: [@Sendable () -> Void] = []
+        /// Why the last attempt to read it failed; `nil` while the first is under way.
+        var loadFailure: StoreError?
+        /// Whoever waits for the end of that.
+        var awaitingAttempt: [CheckedContinuation<StoreError?, Never>] = []
         var log: TopicLog<TopicEntry>
         /// What the hub's ledger counts of it.
         var countedBytes = 0

@@ -162,4 +162,20 @@ struct DurableTopicTests {
         let offsets = texts[(gap + 1)...].map { $0.split(separator: " ")[2] }
         #expect(offsets == (1...since).map { "\($0)" })
     }
+
+    @Test func `a topic that cannot be read holds up no other, and who publishes there is told`()
+        async throws
+    {
+        let store = SlowStore()
+        store.unreadable = "bad"
+        let bench = try await LineBench { $0.store = store }
+        let ann = try bench.join("ann")
+        #expect(bench.ask(ann, "pub 1 bad stored - lost") == ["fail 1 9"])
+        #expect(bench.ask(ann, "pub 2 good stored - kept") == ["published 2 1"])
+        ann.say("pub 3 bad stored - lost")
+        #expect(Set(bench.ask(ann, "pub 4 good stored - kept")) == ["fail 3 9", "published 4 2"])
+        store.unreadable = nil
+        bench.network.run(for: .seconds(2))
+        #expect(bench.ask(ann, "pub 5 bad stored - kept") == ["published 5 1"])
+    }
 }

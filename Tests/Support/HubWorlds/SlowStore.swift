@@ -6,6 +6,7 @@ package final class SlowStore: MessageStore {
     private struct State {
         var isHeld = false
         var fails = false
+        var unreadable: String?
         var batches = 0
         var sweeps = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -20,6 +21,12 @@ package final class SlowStore: MessageStore {
     package var fails: Bool {
         get { state.withLock { $0.fails } }
         set { state.withLock { $0.fails = newValue } }
+    }
+
+    /// A topic whose history cannot be read.
+    package var unreadable: String? {
+        get { state.withLock { $0.unreadable } }
+        set { state.withLock { $0.unreadable = newValue } }
     }
 
     package init(durability: StoreDurability = .durable) {
@@ -60,6 +67,7 @@ package final class SlowStore: MessageStore {
         of topic: String, after position: TopicPosition?, limit: PageLimit, at now: Timestamp
     ) async throws(StoreError) -> HistoryPage? {
         try await pass()
+        if topic == unreadable { throw StoreError(.damaged, detail: "told to") }
         return try await store.history(of: topic, after: position, limit: limit, at: now)
     }
 
