@@ -169,7 +169,7 @@ struct StreamCallTests {
                 return all
             }
         }
-        #expect(replies == [[2]])
+        #expect(replies == [[1, 1]])
     }
 
     @Test func `a reader that stops early cancels the handler`() throws {
