@@ -88,6 +88,22 @@ struct HubClientTests {
         #expect(hears.subscriptions.dropFirst().allSatisfy { $0.isRecovered })
     }
 
+    @Test func `a topic that is asked for again without a connection goes on where it was`()
+        async throws
+    {
+        let bench = try await ClientBench { $0.resume = nil }
+        let (ann, hears) = bench.client("ann")
+        try bench.wait { try await ann.subscribe(to: "a") }
+        let topic = try #require(bench.world.hub.topic("a"))
+        bench.cutOff()
+        _ = bench.world.network.run(within: .seconds(5)) { topic.subscriberCount == 0 }
+        bench.start { try await ann.subscribe(to: "a") }
+        for number in 1...3 { topic.publish(Publication(HubMessage(text: "\(number)"))) }
+        bench.world.run(for: .seconds(5))
+        #expect(hears.texts == ["1", "2", "3"])
+        #expect(hears.subscriptions.map(\.isRecovered) == [false, true])
+    }
+
     @Test func `without tokens it subscribes again by itself, and hears of a gap`() async throws {
         let bench = try await ClientBench {
             $0.resume = nil

@@ -397,7 +397,10 @@ export class HubClient {
     }
     for (const call of this.#calls.values()) {
       call.sent = true;
-      this.#put(call.envelope);
+      const { type, topic } = /** @type {any} */ (call.envelope);
+      // A topic that was known before goes on from there; a token's topics do by themselves.
+      const known = type === "subscribe" && !resumed ? this.#topics.get(topic)?.position : null;
+      this.#put({ ...known, ...call.envelope });
     }
     // Told last: what handlers ask is said at once, and they may stop the client.
     this.#set("ready");

@@ -65,7 +65,7 @@ public final class HubClient: Sendable {
     /// - Parameters:
     ///   - topic: Its name.
     ///   - position: Up to where the client knows it; what came after follows as events. Without one,
-    ///     from now on.
+    ///     from now on, or from where the client followed the topic to before its connection was lost.
     /// - Returns: Where the topic is.
     /// - Throws: ``HubClientError``. After ``HubClientError/timedOut`` the client goes on trying.
     @discardableResult

@@ -170,7 +170,9 @@ struct ClientCore {
         if let welcome { actions.append(.tell(.connected(welcome))) }
         actions += renew(subscriptions.began(isResumed: isResumed))
         for (_, call) in calls.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            actions.append(.send(call.envelope))
+            // A token's topics go on by themselves.
+            let envelope = isResumed ? call.envelope : subscriptions.placed(call.envelope)
+            actions.append(.send(envelope))
         }
         for id in calls.keys { calls[id]?.isSent = true }
         return actions

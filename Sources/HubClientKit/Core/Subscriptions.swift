@@ -74,6 +74,12 @@ struct Subscriptions {
         return missing
     }
 
+    /// A subscription that was asked for without a position, from where the topic is known.
+    func placed(_ envelope: ClientEnvelope) -> ClientEnvelope {
+        guard case .subscribe(let id, let topic, nil) = envelope else { return envelope }
+        return .subscribe(id, topic: topic, after: followed[ExactName(topic)]?.position)
+    }
+
     /// What the hub does not know of.
     var missing: [Missing] {
         followed.filter { $0.value.isWanted && !$0.value.isTold }

@@ -522,3 +522,24 @@ test("a client that is stopped while it hears that its session is there says not
   assert.equal(client.state, "stopped");
   assert.deepEqual(events.map(([name]) => name), ["disconnected"]);
 });
+
+test("a topic that is asked for again without a connection goes on where it was", async () => {
+  const { client, sockets, heard } = scripted();
+  sockets[0].open();
+  const wish = client.subscribe("a");
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 5, false));
+  await wish;
+  sockets[0].end();
+  const again = client.subscribe("a");
+  const other = client.subscribe("b", { epoch: "f", offset: 1 });
+  await turn();
+  sockets[1].open();
+  const said = sockets[1].said.filter(({ type }) => type === "subscribe").map(({ topic, epoch, offset }) => ({ topic, epoch, offset }));
+  assert.deepEqual(said, [{ topic: "a", epoch: "e", offset: 5 }, { topic: "b", epoch: "f", offset: 1 }]);
+  for (const { id, topic, offset } of sockets[1].said) sockets[1].tell(subscribed(id, topic, offset));
+  await again;
+  await other;
+  sockets[1].tell(publication("a", 6));
+  assert.deepEqual(heard(), ["6"]);
+  client.stop();
+});
