@@ -18,11 +18,14 @@ extension Session {
         guard isKnown || (subscriptions.isEmpty && returning.isEmpty) else {
             throw .hasSubscriptions
         }
-        guard !shard.directories.bans.isBanned(user, at: shard.configuration.calendar()) else {
-            throw .banned
-        }
+        guard !isBanned(user) else { throw .banned }
         guard shard.directories.sessions.add(id, of: user, on: device) else {
             throw .tooManySessions
+        }
+        // Once more: a ban by another thread finds the session from now on, one before that is found here.
+        guard !isBanned(user) else {
+            if !isKnown { shard.directories.sessions.remove(id, of: user) }
+            throw .banned
         }
         if let known = self.user, !isKnown { shard.directories.sessions.remove(id, of: known) }
         self.user = user
@@ -30,6 +33,10 @@ extension Session {
         self.attributes = attributes
         shard.identified(self)
         shard.tokenIsStale(of: self)
+    }
+
+    private func isBanned(_ user: String) -> Bool {
+        shard.directories.bans.isBanned(user, at: shard.configuration.calendar())
     }
 }
 
