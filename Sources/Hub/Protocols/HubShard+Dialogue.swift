@@ -161,11 +161,9 @@ extension HubShard {
                 session.fail(id, .limitReached)
                 return
             }
-            let (shard, name) = (session.shard, session.id)
-            topic.whenLoaded(on: shard.loop) {
-                guard let session = shard.sessions[name] else { return }
+            session.shard.whenLoaded(topic, id, session) { session in
                 do throws(SubscribeError) {
-                    try shard.follow(session, topic, after: position, request: id)
+                    try session.shard.follow(session, topic, after: position, request: id)
                 } catch {
                     session.fail(id, .limitReached)
                 }
@@ -184,25 +182,42 @@ extension HubShard {
             return
         }
         let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
-        let (shard, sessionID) = (session.shard, session.id)
-        topic.whenLoaded(on: loop) {
-            guard let session = shard.sessions[sessionID] else { return }
+        whenLoaded(topic, id, session) { session in
             session.tell(.history(id, topic: name, topic.history(after: position, limit: limit)))
         }
     }
 
     private func leave(_ name: String, _ id: RequestID, for session: Session) {
-        let (shard, sessionID) = (session.shard, session.id)
-        let end: @Sendable () -> Void = {
-            guard let session = shard.sessions[sessionID] else { return }
+        let end: @Sendable (Session) -> Void = { session in
             if let known = session.topic(named: name) { session.unsubscribe(from: known) }
             session.tell(.unsubscribed(id, topic: name))
         }
         // The subscription may still wait until its topic is read; its end comes after it.
         if let topic = directories.hub?.existingTopic(name) {
-            topic.whenLoaded(on: shard.loop, end)
+            whenLoaded(topic, id, session, then: end)
         } else {
-            end()
+            end(session)
+        }
+    }
+
+    /// Goes on once what the store knows of the topic is read. As much of a session's may wait for that as it
+    /// may have subscriptions.
+    private func whenLoaded(
+        _ topic: Topic, _ id: RequestID, _ session: Session,
+        then body: @escaping @Sendable (Session) -> Void
+    ) {
+        guard !topic.isLoaded else { return body(session) }
+        let tasks = session.tasks ?? SessionTasks()
+        session.tasks = tasks
+        guard tasks.awaitingTopics < configuration.subscriptionsPerSessionMax else {
+            return session.fail(id, .overloaded)
+        }
+        tasks.awaitingTopics += 1
+        let sessionID = session.id
+        topic.whenLoaded(on: loop) { [self] in
+            guard let session = sessions[sessionID] else { return }
+            session.tasks?.awaitingTopics -= 1
+            body(session)
         }
     }
 

@@ -229,7 +229,8 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 60 s.
     public var topicIdleTimeout = Duration.seconds(60)
-    /// Subscriptions of one session; beyond, ``SubscribeError/tooManySubscriptions``.
+    /// Subscriptions of one session; beyond, ``SubscribeError/tooManySubscriptions``. As many of its client's
+    /// questions may wait until a store has been read; beyond, ``FailureCode/overloaded``.
     ///
     /// Default 100.
     public var subscriptionsPerSessionMax = 100

@@ -6,6 +6,8 @@ final class SessionTasks {
     private var asked: [ExactName: [(Session) -> Void]] = [:]
     /// How much waits for such an answer.
     private(set) var waiting = 0
+    /// How much waits until the store has said what it knows of a topic.
+    var awaitingTopics = 0
 
     func isAsked(about topic: String) -> Bool { asked[ExactName(topic)] != nil }
 

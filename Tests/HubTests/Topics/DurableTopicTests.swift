@@ -178,4 +178,24 @@ struct DurableTopicTests {
         bench.network.run(for: .seconds(2))
         #expect(bench.ask(ann, "pub 5 bad stored - kept") == ["published 5 1"])
     }
+
+    @Test func `of one session only so much waits for a topic that cannot be read`() async throws {
+        let store = SlowStore()
+        store.unreadable = "bad"
+        let bench = try await LineBench {
+            $0.store = store
+            $0.subscriptionsPerSessionMax = 3
+        }
+        let ann = try bench.join("ann")
+        for number in 1...5 { ann.say("sub \(number) bad") }
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == [4, 5].map { "fail \($0) \(FailureCode.overloaded.rawValue)" })
+        store.unreadable = nil
+        bench.network.run(for: .seconds(2))
+        let texts = ann.takeTexts().filter { $0.hasPrefix("sub bad ") }
+        #expect(texts.count == 3)
+        // There is room again.
+        store.unreadable = "worse"
+        #expect(bench.ask(ann, "sub 6 worse") == [])
+    }
 }
