@@ -131,16 +131,20 @@ public final class RPCActorSystem: DistributedActorSystem, Sendable {
     }
 
     public func actorReady<Act: DistributedActor>(_ actor: Act) where Act.ID == ActorID {
-        actors.withLock { actors in
-            precondition(actors[actor.id]?.actor == nil, "two actors are named \(actor.id)")
-            actors[actor.id] = Entry(actor: actor)
+        let namesake = actors.withLock { actors in
+            let found = actors[actor.id]?.actor
+            if found == nil { actors[actor.id] = Entry(actor: actor) }
+            return found
         }
+        precondition(namesake == nil, "two actors are named \(actor.id)")
     }
 
     public func resignID(_ id: ActorID) {
-        actors.withLock { actors in
-            // One of that name may have been made since.
-            if actors[id]?.actor == nil { actors[id] = nil }
+        // One of that name may have been made since. It outlives the lock, which its end takes.
+        _ = actors.withLock { actors in
+            let namesake = actors[id]?.actor
+            if namesake == nil { actors[id] = nil }
+            return namesake
         }
     }
 
