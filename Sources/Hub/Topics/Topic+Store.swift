@@ -164,12 +164,14 @@ extension Topic {
     ) -> (wake: LoopSet, isHeard: Bool) {
         var wake = LoopSet()
         let isGap = state.log.isGap(before: position)
+        let before = state.position
         state.log.expect(position)
         if isGap {
-            // Those who hear the topic lack what came before, and are told so at this place of its order.
+            // Those who hear the topic lack what came before, and are told so at this place of its order. Who
+            // has not got there knows it up to before the gap.
             let notice = Publication(gapBefore: position, in: name)
             let entry = TopicEntry(
-                notice, topic: name, position: state.position, time: time, protocols: protocols)
+                notice, topic: name, position: before, time: time, protocols: protocols)
             wake = state.log.announce(entry, bytes: notice.bytes)
         }
         let entry = TopicEntry(

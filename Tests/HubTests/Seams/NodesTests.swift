@@ -1,5 +1,6 @@
 import Hub
 import HubTesting
+import HubTokens
 import HubWorlds
 import NetPollTesting
 import Synchronization
@@ -15,7 +16,10 @@ struct NodesTests {
         let one: LineBench
         let other: LineBench
 
-        init(isCut: Bool = false, historyMessagesMax: Int = 100) async throws {
+        init(
+            isCut: Bool = false, historyMessagesMax: Int = 100,
+            _ further: @escaping (inout HubConfiguration) -> Void = { _ in }
+        ) async throws {
             let (broker, store) = (broker, store)
             if isCut { broker.cut() }
             let configure: (inout HubConfiguration) -> Void = {
@@ -23,6 +27,7 @@ struct NodesTests {
                 $0.store = store
                 $0.inbox = InboxPolicy()
                 $0.topic.historyMessagesMax = historyMessagesMax
+                further(&$0)
             }
             one = try await LineBench(configure)
             other = try await LineBench(seed: 1, configure)
@@ -210,6 +215,72 @@ struct NodesTests {
         let gap = "sub a \(epoch) 4 false"
         #expect(bob.takeTexts() == [gap, "pub a 5 ann m5", "pub a 6 ann m6"])
         #expect(messages(ann.takeTexts()) == (2...6).map { "pub a \($0) ann m\($0)" })
+    }
+
+    /// A topic of which the other node misses messages, more than the store keeps: 21 to 30 are left.
+    private func miss(_ ann: SimulatedClient, on nodes: Nodes) {
+        nodes.broker.cut()
+        for number in 2...30 { ann.say("pub \(number) a stored - m\(number)") }
+        nodes.settle()
+        nodes.broker.mend()
+        nodes.settle()
+    }
+
+    @Test func `a slow one that falls behind where messages are missing is told of that`()
+        async throws
+    {
+        let nodes = try await Nodes(historyMessagesMax: 10) { $0.topic.waitingMessagesMax = 3 }
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.other.join("bob", windowBytes: 4 << 10)
+        ann.say("sub 1 a")
+        bob.say("sub 1 a")
+        nodes.settle()
+        _ = bob.takeTexts()
+        bob.peer.stall()
+        let filling = String(repeating: "x", count: 20_000)
+        ann.say("pub 1 a stored - \(filling)")
+        nodes.settle()
+        miss(ann, on: nodes)
+        let epoch = try #require(nodes.other.hub.existingTopic("a")?.epoch)
+        bob.peer.resume()
+        nodes.settle()
+        let kept = (21...30).map { "pub a \($0) ann m\($0)" }
+        #expect(
+            bob.takeTexts() == ["pub a 1 ann \(filling)", "sub a \(epoch) 20 false"] + kept)
+    }
+
+    @Test func `one that goes before it was told of a gap is told when it comes back by its token`()
+        async throws
+    {
+        let key = ResumeKey(secret: Array(repeating: 7, count: 32))
+        let nodes = try await Nodes(historyMessagesMax: 10) {
+            $0.resume = ResumePolicy(SignedResumeTokens(keys: [key]))
+            $0.resume?.lifetime = .seconds(20)
+        }
+        let id = RequestID(rawValue: 1)
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.other.connect("bob", windowBytes: 2_000)
+        ann.say("sub 1 a")
+        bob.say(.subscribe(id, topic: "a", after: nil))
+        nodes.settle()
+        _ = try bob.take()
+        bob.client.peer.stall()
+        ann.say("pub 1 a stored - \(String(repeating: "x", count: 3_000))")
+        nodes.settle()
+        miss(ann, on: nodes)
+        // Its token is renewed while what was missed waits.
+        nodes.other.network.run(for: .seconds(12))
+        bob.client.peer.resume()
+        var token: String?
+        for _ in 0..<100 where token == nil {
+            nodes.other.network.run(for: .milliseconds(1))
+            token = try bob.take().tokens.last
+        }
+        bob.client.peer.reset()
+        let again = try nodes.other.connect()
+        let heard = try nodes.other.ask(again, .resume(.init(token: try #require(token))))
+        #expect(heard.subscriptions.map(\.isRecovered) == [false])
+        #expect(heard.texts == (21...30).map { "m\($0)" })
     }
 }
 
