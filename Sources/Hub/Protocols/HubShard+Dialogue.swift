@@ -60,9 +60,9 @@ extension HubShard {
         case .reply(let id, let payload):
             session.answered(id, .success(payload))
         case .subscribe(let id, let topic, let position):
-            inOrder(topic, id, session) { $0.shard.follow(topic, after: position, id, for: $0) }
+            subscribe(to: topic, after: position, id, for: session)
         case .unsubscribe(let id, let topic):
-            inOrder(topic, id, session) { $0.shard.leave(topic, id, for: $0) }
+            unsubscribe(from: topic, id, for: session)
         case .publish(let publish):
             self.publish(publish, for: session)
         case .acknowledge(let ids):
@@ -141,16 +141,33 @@ extension HubShard {
 
     // MARK: - Topics
 
-    /// Lets a subscription begin or end, after what was asked about the topic before: whether the client
-    /// may subscribe is perhaps not decided yet.
-    private func inOrder(
-        _ topic: String, _ id: RequestID, _ session: Session, _ body: @escaping (Session) -> Void
+    /// How much of a session's may wait for topics.
+    private var waitingMax: Int {
+        configuration.subscriptionsPerSessionMax + configuration.tasksPerSessionMax
+    }
+
+    /// Lets a subscription begin, after what the client said of the topic before.
+    private func subscribe(
+        to topic: String, after position: TopicPosition?, _ id: RequestID, for session: Session
     ) {
-        guard let tasks = session.tasks, tasks.isAsked(about: topic) else { return body(session) }
-        guard tasks.waiting < configuration.tasksPerSessionMax else {
-            return session.fail(id, .overloaded)
+        guard let tasks = session.tasks, tasks.isHeld(topic) else {
+            return follow(topic, after: position, id, for: session)
         }
-        tasks.wait(for: topic, body)
+        guard tasks.waiting < waitingMax else { return session.fail(id, .overloaded) }
+        tasks.begin(topic) { $0.shard.follow(topic, after: position, id, for: $0) }
+    }
+
+    /// Lets a subscription end, after what the client said of the topic before.
+    private func unsubscribe(from topic: String, _ id: RequestID, for session: Session) {
+        guard let tasks = session.tasks, tasks.isHeld(topic) else {
+            return leave(topic, id, for: session)
+        }
+        // One end is enough.
+        guard !tasks.isEndLast(of: topic) else {
+            session.tell(.unsubscribed(id, topic: topic))
+            return
+        }
+        tasks.end(topic) { $0.shard.leave(topic, id, for: $0) }
     }
 
     private func follow(
@@ -161,7 +178,7 @@ extension HubShard {
                 session.fail(id, .limitReached)
                 return
             }
-            session.shard.whenLoaded(topic, id, session) { session in
+            session.shard.whenLoaded(topic, .subscription, id, session) { session in
                 do throws(SubscribeError) {
                     try session.shard.follow(session, topic, after: position, request: id)
                 } catch {
@@ -182,42 +199,44 @@ extension HubShard {
             return
         }
         let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
-        whenLoaded(topic, id, session) { session in
+        whenLoaded(topic, .question, id, session) { session in
             session.tell(.history(id, topic: name, topic.history(after: position, limit: limit)))
         }
     }
 
     private func leave(_ name: String, _ id: RequestID, for session: Session) {
-        let end: @Sendable (Session) -> Void = { session in
-            if let known = session.topic(named: name) { session.unsubscribe(from: known) }
-            session.tell(.unsubscribed(id, topic: name))
-        }
-        // The subscription may still wait until its topic is read; its end comes after it.
-        if let topic = directories.hub?.existingTopic(name) {
-            whenLoaded(topic, id, session, then: end)
-        } else {
-            end(session)
-        }
+        if let known = session.topic(named: name) { session.unsubscribe(from: known) }
+        session.tell(.unsubscribed(id, topic: name))
     }
 
-    /// Goes on once what the store knows of the topic is read. As much of a session's may wait for that as it
-    /// may have subscriptions.
+    /// What waits until a topic is read.
+    private enum Waiter {
+        /// What the client says of the topic from now on comes after it.
+        case subscription
+        case question
+    }
+
+    /// Goes on once what the store knows of the topic is read.
     private func whenLoaded(
-        _ topic: Topic, _ id: RequestID, _ session: Session,
+        _ topic: Topic, _ waiter: Waiter, _ id: RequestID, _ session: Session,
         then body: @escaping @Sendable (Session) -> Void
     ) {
         guard !topic.isLoaded else { return body(session) }
-        let tasks = session.tasks ?? SessionTasks()
-        session.tasks = tasks
-        guard tasks.awaitingTopics < configuration.subscriptionsPerSessionMax else {
+        guard session.tasks?.waiting ?? 0 < waitingMax else {
             return session.fail(id, .overloaded)
         }
-        tasks.awaitingTopics += 1
+        let tasks = session.madeTasks
+        tasks.waiting += 1
+        if waiter == .subscription { tasks.hold(topic.name) }
         let sessionID = session.id
         topic.whenLoaded(on: loop) { [self] in
-            guard let session = sessions[sessionID] else { return }
-            session.tasks?.awaitingTopics -= 1
-            body(session)
+            guard let session = sessions[sessionID], let tasks = session.tasks else { return }
+            tasks.waiting -= 1
+            switch waiter {
+            case .subscription: tasks.goOn(with: topic.name, session, body)
+            case .question: body(session)
+            }
+            session.dropIdleTasks()
         }
     }
 
@@ -278,15 +297,21 @@ extension HubShard {
                 while case .ask(let next) = permission { permission = await next() }
                 return permission
             } whenDone: { session, permission in
-                switch permission {
-                case .allow, .ask: body(session, hub)
-                case .deny(let reason): session.fail(id, EventFailure(.forbidden, reason))
-                case .refuse(let failure): session.fail(id, failure)
+                let obey: (Session) -> Void = { session in
+                    switch permission {
+                    case .allow, .ask: body(session, hub)
+                    case .deny(let reason): session.fail(id, EventFailure(.forbidden, reason))
+                    case .refuse(let failure): session.fail(id, failure)
+                    }
                 }
-                if case .subscribe(let topic) = action { session.tasks?.goOn(with: topic, session) }
+                if case .subscribe(let topic) = action, let tasks = session.tasks {
+                    tasks.goOn(with: topic, session, obey)
+                } else {
+                    obey(session)
+                }
             }
             guard isBegun else { return session.fail(id, .overloaded) }
-            if case .subscribe(let topic) = action { session.tasks?.asks(about: topic) }
+            if case .subscribe(let topic) = action { session.tasks?.hold(topic) }
         }
     }
 
@@ -300,8 +325,7 @@ extension HubShard {
         of session: Session, _ work: @escaping @Sendable () async -> Value,
         whenDone: @escaping (Session, Value) -> Void
     ) -> Bool {
-        let tasks = session.tasks ?? SessionTasks()
-        session.tasks = tasks
+        let tasks = session.madeTasks
         guard tasks.open.count < configuration.tasksPerSessionMax else { return false }
         tasks.last &+= 1
         let (key, id) = (tasks.last, session.id)
@@ -320,6 +344,7 @@ extension HubShard {
             let whenDone = session.tasks?.open.removeValue(forKey: key)
         else { return }
         whenDone(session, value)
+        session.dropIdleTasks()
     }
 }
 

@@ -180,7 +180,8 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 64.
     public var requestsPerSessionMax = 64
-    /// Tasks that work for one client at a time; beyond, ``FailureCode/overloaded``.
+    /// Tasks that work for one client at a time; beyond, ``FailureCode/overloaded``. See also
+    /// ``subscriptionsPerSessionMax``.
     ///
     /// Default 16.
     public var tasksPerSessionMax = 16
@@ -230,7 +231,9 @@ public struct HubConfiguration: Sendable {
     /// Default 60 s.
     public var topicIdleTimeout = Duration.seconds(60)
     /// Subscriptions of one session; beyond, ``SubscribeError/tooManySubscriptions``. As many of its client's
-    /// questions may wait until a store has been read; beyond, ``FailureCode/overloaded``.
+    /// subscriptions and questions, and ``tasksPerSessionMax`` more, may wait until a store has been read, or
+    /// until it is known whether the client may; beyond, ``FailureCode/overloaded``. The end of a subscription
+    /// is never refused.
     ///
     /// Default 100.
     public var subscriptionsPerSessionMax = 100

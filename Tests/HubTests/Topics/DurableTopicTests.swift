@@ -1,4 +1,3 @@
-import Hub
 import HubTesting
 import HubWorlds
 import NetPollTesting
@@ -6,6 +5,8 @@ import Synchronization
 import Testing
 import WSFrame
 import WSTransport
+
+@testable import Hub
 
 @Suite("Topics of a durable store, on the simulated network")
 struct DurableTopicTests {
@@ -184,18 +185,75 @@ struct DurableTopicTests {
         store.unreadable = "bad"
         let bench = try await LineBench {
             $0.store = store
-            $0.subscriptionsPerSessionMax = 3
+            $0.subscriptionsPerSessionMax = 2
+            $0.tasksPerSessionMax = 1
         }
         let ann = try bench.join("ann")
-        for number in 1...5 { ann.say("sub \(number) bad") }
+        for number in 1...4 { ann.say("sub \(number) bad") }
+        ann.say("hist 5 bad x x 2")
+        ann.say("unsub 6 bad")
         bench.network.run(for: .milliseconds(100))
         #expect(ann.takeTexts() == [4, 5].map { "fail \($0) \(FailureCode.overloaded.rawValue)" })
         store.unreadable = nil
         bench.network.run(for: .seconds(2))
-        let texts = ann.takeTexts().filter { $0.hasPrefix("sub bad ") }
-        #expect(texts.count == 3)
+        #expect(
+            ann.takeTexts().filter { !$0.hasPrefix("who ") }.map { String($0.prefix(5)) }
+                == ["sub b", "sub b", "sub b", "unsub"])
         // There is room again.
         store.unreadable = "worse"
-        #expect(bench.ask(ann, "sub 6 worse") == [])
+        #expect(bench.ask(ann, "sub 7 worse") == [])
+    }
+
+    @Test func `who waits for as many topics as it may have may still ask, and leave`()
+        async throws
+    {
+        let store = SlowStore()
+        store.hold()
+        let bench = try await LineBench(loops: 1) {
+            $0.store = store
+            $0.subscriptionsPerSessionMax = 3
+        }
+        let ann = try bench.join("ann")
+        for number in 1...3 { ann.say("sub \(number) t\(number)") }
+        for line in ["hist 4 other x x 2", "unsub 5 t1", "unsub 6 t2"] { ann.say(line) }
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts() == [])
+        store.release()
+        bench.network.run(for: .seconds(1))
+        let texts = ann.takeTexts().filter { !$0.hasPrefix("who ") }
+        #expect(
+            texts.map { $0.split(separator: " ").prefix(2).joined(separator: " ") }.sorted()
+                == ["hist other", "sub t1", "sub t2", "sub t3", "unsub t1", "unsub t2"])
+        let id = try #require(bench.hub.sessions(of: "ann").first)
+        let isIdle = Mutex(false)
+        bench.hub.withSession(id) { session in isIdle.withLock { $0 = session.tasks == nil } }
+        bench.network.run(for: .milliseconds(1))
+        #expect(isIdle.withLock { $0 })
+    }
+
+    @Test func `who leaves a topic that has been read while its loop does not know that has left`()
+        async throws
+    {
+        let store = SlowStore()
+        store.hold()
+        let bench = try await LineBench(loops: 1) { $0.store = store }
+        let ann = try bench.join("ann")
+        ann.say("sub 1 a")
+        bench.network.run(for: .seconds(1))
+        let topic = try #require(bench.hub.existingTopic("a"))
+        // As where another loop has read it, and has not told this one yet.
+        let waiting = topic.state.withLock { state in
+            state.isLoaded = true
+            defer { state.waiting = [] }
+            return state.waiting
+        }
+        ann.say("unsub 2 a")
+        bench.network.run(for: .seconds(1))
+        for body in waiting { body() }
+        bench.network.run(for: .seconds(1))
+        let texts = ann.takeTexts().filter { !$0.hasPrefix("who ") }
+        #expect(texts.map { String($0.prefix(5)) } == ["sub a", "unsub"])
+        store.release()
+        bench.network.run(for: .seconds(1))
     }
 }
