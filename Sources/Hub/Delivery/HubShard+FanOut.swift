@@ -20,16 +20,14 @@ extension HubShard {
     func deliver(_ part: TopicPart) {
         let taken = part.topic.take(
             for: loop.index, into: &batch, bytesMax: Self.deliveredBytesPerTurn)
+        part.enter(taken.epoch)
         if part.window.count == 0 { part.window.restart(at: taken.start) }
         let conflates = part.topic.limits.slowSubscribers == .conflate
         for entry in batch {
             part.window.append(entry, bytes: entry.bytes, key: entry.key, conflates: conflates)
         }
         if !batch.isEmpty { fanOut(part, from: taken.start) }
-        if let last = batch.last {
-            if last.position.epoch != part.taken.epoch { part.loseTrack() }
-            part.taken = last.position
-        }
+        if let last = batch.last { part.taken = last.position }
         batch.removeAll(keepingCapacity: batch.capacity <= 1_024)
         keepBounds(of: part)
         part.tidy()
@@ -200,7 +198,7 @@ extension HubShard {
         guard let connection = session.connection else { return 0 }
         let read = part.topic.read(after: offset, bytesMax: bytesMax)
         // In another epoch the offset says nothing; this turn's pass finds that out.
-        guard read.position.epoch == part.taken.epoch else { return 0 }
+        guard read.position.epoch == part.epoch else { return 0 }
         if !read.isGapless {
             part.metrics.gaps += 1
             part.metrics.skipped += read.gone
@@ -289,7 +287,7 @@ extension HubShard {
         case .catchUp:
             let first = part.window[part.window.index(of: place)].message
             let known = first.isStored ? first.position.offset - 1 : first.position.offset
-            let isKnown = first.position.epoch == part.taken.epoch
+            let isKnown = first.position.epoch == part.epoch
             part.move(index, to: isKnown ? Cursor(.catchingUp(known)) : .lost)
         case .skipToOldest, .conflate:
             skip(index, of: part, from: place, to: start, session)

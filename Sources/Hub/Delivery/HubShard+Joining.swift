@@ -42,9 +42,11 @@ extension HubShard {
         if let known = session.position(of: topic) {
             session.stopReturning(to: topic)
             let subscription = session.subscriptions[known]
-            let (place, cursor, _, _) = attach(false)
+            let (place, cursor, _, end) = attach(false)
+            let part = self.part(at: subscription.slot)
+            part.enter(end.epoch)
             // What is under way to the others and known to this one is skipped for it.
-            part(at: subscription.slot).move(Int(subscription.index), to: cursor)
+            part.move(Int(subscription.index), to: cursor)
             return place
         }
         guard session.subscriptions.count < configuration.subscriptionsPerSessionMax else {
@@ -57,6 +59,7 @@ extension HubShard {
         let (place, cursor, liveEnd, end) = attach(known == nil)
         let part =
             known.map { self.part(at: $0) } ?? makePart(of: topic, end: liveEnd, at: end)
+        part.enter(end.epoch)
         let index = part.append(session, from: cursor, position: session.subscriptions.count)
         session.subscriptions.append(
             Session.Subscription(slot: part.slot, index: UInt32(index)))

@@ -26,6 +26,8 @@ final class TopicPart {
     var behind = 0
     /// The topic's position after the last message that the loop has taken of it.
     var taken: TopicPosition
+    /// The epoch of the offsets of those who catch up; perhaps later than that of ``taken``.
+    private(set) var epoch: Epoch
     /// What the hub's ledger counts of the window.
     var countedBytes = 0
     /// What its topic has not been told yet.
@@ -34,6 +36,7 @@ final class TopicPart {
     init(topic: Topic, slot: UInt32, end: UInt64, at position: TopicPosition) {
         self.topic = topic
         taken = position
+        epoch = position.epoch
         self.slot = slot
         window = CursorWindow(end: end)
     }
@@ -71,7 +74,7 @@ final class TopicPart {
     func position(of index: Int) -> TopicPosition {
         switch subscribers[index].cursor.state {
         case .live: return taken
-        case .catchingUp(let offset): return TopicPosition(epoch: taken.epoch, offset: offset)
+        case .catchingUp(let offset): return TopicPosition(epoch: epoch, offset: offset)
         case .waiting(let place):
             let slot = window.index(of: place)
             guard slot < window.indices.upperBound else { return taken }
@@ -103,8 +106,11 @@ final class TopicPart {
         behind += cursor.isLive ? -1 : 1
     }
 
-    /// The topic's offsets begin anew: they say nothing of where those who catch up were.
-    func loseTrack() {
+    /// What the topic stores is of that epoch. Where that is a new one its offsets begin anew, and say nothing
+    /// of where those who catch up were.
+    func enter(_ epoch: Epoch) {
+        guard epoch != self.epoch else { return }
+        self.epoch = epoch
         for index in subscribers.indices {
             if case .catchingUp = subscribers[index].cursor.state { move(index, to: .lost) }
         }

@@ -50,6 +50,8 @@ struct TopicLog<Message> {
         let start: UInt64
         /// Whether there is more.
         let hasMore: Bool
+        /// The epoch of what is stored now; messages taken may be of one before.
+        let epoch: Epoch
     }
 
     struct Entry {
@@ -194,7 +196,9 @@ struct TopicLog<Message> {
     /// A loop that did not get all counts as woken: it has to come again by itself.
     mutating func take(for loop: Int, into batch: inout [Message], bytesMax: Int) -> OnTake {
         readers[loop].isWoken = false
-        guard readers[loop].isAttached else { return OnTake(start: liveEnd, hasMore: false) }
+        guard readers[loop].isAttached else {
+            return OnTake(start: liveEnd, hasMore: false, epoch: epoch)
+        }
         let start = readers[loop].cursor
         var index = Int(start - liveStart)
         var bytes = 0
@@ -207,7 +211,7 @@ struct TopicLog<Message> {
         readers[loop].isWoken = hasMore
         readers[loop].cursor = liveStart + UInt64(index)
         dropRead()
-        return OnTake(start: start, hasMore: hasMore)
+        return OnTake(start: start, hasMore: hasMore, epoch: epoch)
     }
 
     /// Stored messages after `position`, oldest first, and whether they are all there were.

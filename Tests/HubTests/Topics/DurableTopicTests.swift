@@ -256,4 +256,40 @@ struct DurableTopicTests {
         store.release()
         bench.network.run(for: .seconds(1))
     }
+
+    @Test func `who goes on in an epoch that its loop has yet to reach stays where it is`()
+        async throws
+    {
+        let bench = try await LineBench(loops: 1) { $0.store = SlowStore() }
+        let (ann, bob) = (try bench.join("ann"), try bench.join("bob"))
+        _ = bench.ask(ann, "sub 1 a")
+        for number in 1...2 { _ = bench.ask(ann, "pub \(number) a stored - m\(number)") }
+        bench.network.run(for: .seconds(1))
+        _ = (ann.takeTexts(), bob.takeTexts())
+        let topic = try #require(bench.hub.existingTopic("a"))
+        let id = try #require(bench.hub.sessions(of: "bob").first)
+        let epoch = Epoch.random()
+        bench.hub.withSession(id) { session in
+            topic.state.withLock { state in
+                for offset in 1...3 as ClosedRange<UInt64> {
+                    _ = topic.commit(
+                        Publication(HubMessage(text: "n\(offset)")),
+                        at: TopicPosition(epoch: epoch, offset: offset),
+                        Timestamp(milliseconds: 0), &state)
+                }
+            }
+            let known = TopicPosition(epoch: epoch, offset: 2)
+            do throws(SubscribeError) {
+                try session.shard.follow(session, topic, after: known, request: nil)
+            } catch {
+                Issue.record("\(error)")
+            }
+            session.shard.post(topic)
+        }
+        bench.network.run(for: .seconds(1))
+        let texts = bob.takeTexts().filter { !$0.hasPrefix("who ") }
+        #expect(texts == ["sub a \(epoch) 2 true", "pub a 3 - n3"])
+        let live = ann.takeTexts().filter { $0.hasPrefix("pub ") }
+        #expect(live == (1...3).map { "pub a \($0) - n\($0)" })
+    }
 }

@@ -104,11 +104,11 @@ struct TopicLogTests {
         var messages: [Int] = []
         let first = log.take(for: 0, into: &messages, bytesMax: 100)
         #expect(messages == [0, 1, 2, 3])
-        #expect(first == TopicLog<Int>.OnTake(start: 0, hasMore: true))
+        #expect(first == TopicLog<Int>.OnTake(start: 0, hasMore: true, epoch: log.epoch))
         #expect(woken(log.append(10, bytes: 30, stored: false)) == [])
         let rest = log.take(for: 0, into: &messages, bytesMax: 1_000)
         #expect(messages == Array(0...10))
-        #expect(rest == TopicLog<Int>.OnTake(start: 4, hasMore: false))
+        #expect(rest == TopicLog<Int>.OnTake(start: 4, hasMore: false, epoch: log.epoch))
         #expect(woken(log.append(11, bytes: 30, stored: false)) == [0])
     }
 
