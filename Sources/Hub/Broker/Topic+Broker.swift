@@ -75,13 +75,18 @@ extension Topic {
         var isHeard = false
         state.withLock { state in
             if !page.isRecovered, page.end != state.position { state.metrics.gaps += 1 }
+            // Of an epoch that the store has forgotten nobody knows how much of it was missed.
+            var isAfterGap =
+                !page.isRecovered && page.end.epoch != state.log.epoch && state.log.offset > 0
             for stored in page.messages {
                 let position = TopicPosition(epoch: page.end.epoch, offset: stored.offset)
                 let isKnown =
                     position.epoch == state.log.epoch && position.offset <= state.log.offset
                 guard !isKnown else { continue }
                 let (loops, hears) = commit(
-                    Publication(stored.message), at: position, stored.time, &state)
+                    Publication(stored.message), at: position, stored.time, &state,
+                    isAfterGap: isAfterGap)
+                isAfterGap = false
                 for loop in loops { wake.insert(loop) }
                 isHeard = isHeard || hears
             }

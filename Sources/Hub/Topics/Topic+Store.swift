@@ -157,13 +157,14 @@ extension Topic {
         if isHeard { letHear() }
     }
 
-    /// Gives a message the place that it has in the store.
+    /// Gives a message the place that it has in the store; `isAfterGap` where messages before it, of another
+    /// epoch perhaps, are known to be missing.
     func commit(
         _ publication: Publication, at position: TopicPosition, _ time: Timestamp,
-        _ state: inout State
+        _ state: inout State, isAfterGap: Bool = false
     ) -> (wake: LoopSet, isHeard: Bool) {
         var wake = LoopSet()
-        let isGap = state.log.isGap(before: position)
+        let isGap = isAfterGap || state.log.isGap(before: position)
         let before = state.position
         state.log.expect(position)
         if isGap {

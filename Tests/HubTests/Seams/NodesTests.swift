@@ -282,6 +282,31 @@ struct NodesTests {
         #expect(heard.subscriptions.map(\.isRecovered) == [false])
         #expect(heard.texts == (21...30).map { "m\($0)" })
     }
+
+    @Test func `who missed what the store was told to forget is told so`() async throws {
+        let nodes = try await Nodes()
+        let ann = try nodes.one.join("ann")
+        let bob = try nodes.other.join("bob")
+        ann.say("sub 1 a")
+        bob.say("sub 1 a")
+        nodes.settle()
+        for number in 1...3 { ann.say("pub \(number) a stored - m\(number)") }
+        nodes.settle()
+        let epoch = try #require(nodes.other.hub.existingTopic("a")?.epoch)
+        _ = bob.takeTexts()
+        nodes.broker.cut()
+        for number in 4...6 { ann.say("pub \(number) a stored - m\(number)") }
+        nodes.settle()
+        let store = nodes.store
+        try await nodes.one.wait { try await store.removeHistory(of: "a") }
+        ann.say("pub 7 a stored - m7")
+        nodes.settle()
+        nodes.broker.mend()
+        nodes.settle()
+        let later = try #require(nodes.other.hub.existingTopic("a")?.epoch)
+        #expect(later != epoch)
+        #expect(bob.takeTexts() == ["sub a \(later) 0 false", "pub a 1 ann m7"])
+    }
 }
 
 /// A broker in the process that can be out of reach, or lose what it is given.
