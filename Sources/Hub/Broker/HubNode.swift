@@ -22,11 +22,14 @@ final class HubNode: BrokerNode {
     private struct Link {
         weak var hub: HubServer?
         var id: NodeID?
+        /// Users of whose inboxes the other nodes could not be told, as many as may wait for the broker.
+        var untold: Set<ExactName> = []
     }
 
     private let broker: any Broker
     private let loop: EventLoop
     private let logger: Logger
+    private let untoldMax: Int
     private let link = Mutex(Link())
     private let publications: BatchWriter<BrokerPublication, Void>
     private let changes: BatchWriter<Change, Bool>
@@ -51,6 +54,7 @@ final class HubNode: BrokerNode {
         self.broker = broker
         self.loop = loop
         self.logger = logger
+        untoldMax = waitingMax
         let relay = relay
         publications = BatchWriter(waitingMax: waitingMax, on: loop) {
             batch throws(StoreError) in
@@ -148,8 +152,18 @@ final class HubNode: BrokerNode {
     /// Has every node do it, this one among them.
     func command(_ command: BrokerCommand) {
         commands.submit(.all(command)) { result in
-            if case .failure = result { self.hub?.obey(command, on: self.id) }
+            if case .failure = result { self.obeyAlone(command) }
         }
+    }
+
+    /// Does it on this node only; what inboxes have is told to the others when they can be reached again.
+    private func obeyAlone(_ command: BrokerCommand) {
+        if case .inboxChanged(let user) = command {
+            link.withLock { link in
+                if link.untold.count < untoldMax { link.untold.insert(ExactName(user)) }
+            }
+        }
+        hub?.obey(command, on: id)
     }
 
     /// Has every other node send it. What this one is called they learn when it goes out: it may not have
@@ -210,7 +224,7 @@ final class HubNode: BrokerNode {
             }
         } catch {
             complain("a command went to this node only", error)
-            if case .all(let command) = order { hub?.obey(command, on: id) }
+            if case .all(let command) = order { obeyAlone(command) }
         }
     }
 
@@ -252,6 +266,11 @@ final class HubNode: BrokerNode {
             logger.notice("other nodes can be heard again")
             for topic in hub?.topics ?? [] { topic.catchUp() }
             hub?.inboxesMayHaveChanged()
+            let untold = link.withLock { link in
+                defer { link.untold = [] }
+                return link.untold
+            }
+            for user in untold { command(.inboxChanged(user: user.string)) }
         }
     }
 }

@@ -307,6 +307,27 @@ struct NodesTests {
         #expect(later != epoch)
         #expect(bob.takeTexts() == ["sub a \(later) 0 false", "pub a 1 ann m7"])
     }
+
+    @Test func `a node that was cut off tells the others of inboxes when it is back`() async throws
+    {
+        let nodes = try await Nodes()
+        let ann = try nodes.other.join("ann")
+        nodes.settle()
+        nodes.broker.cut(noticedBy: 0..<1)
+        let hub = nodes.one.hub
+        let deposited = try await nodes.one.wait {
+            try await hub.deposit(HubMessage(text: "one"), for: "ann")
+        }
+        nodes.settle()
+        guard case .stored(let id) = deposited else {
+            Issue.record("\(deposited)")
+            return
+        }
+        #expect(ann.takeTexts() == [])
+        nodes.broker.mend(noticedBy: 0..<1)
+        nodes.settle()
+        #expect(ann.takeTexts() == ["inbox \(id) one"])
+    }
 }
 
 /// A broker in the process that can be out of reach, or lose what it is given.
@@ -320,18 +341,18 @@ private final class FragileBroker: Broker {
     private let broker = InProcessBroker()
     private let state = Mutex(State())
 
-    func cut() {
+    func cut(noticedBy noticing: Range<Int> = 0..<2) {
         let nodes = state.withLock { state in
             state.isCut = true
-            return state.nodes
+            return state.nodes.indices.filter(noticing.contains).map { state.nodes[$0] }
         }
         for node in nodes { node.linkChanged(to: .lost) }
     }
 
-    func mend() {
+    func mend(noticedBy noticing: Range<Int> = 0..<2) {
         let nodes = state.withLock { state in
             state.isCut = false
-            return state.nodes
+            return state.nodes.indices.filter(noticing.contains).map { state.nodes[$0] }
         }
         for node in nodes { node.linkChanged(to: .connected) }
     }
