@@ -51,6 +51,31 @@ public final class Campaign: Sendable {
         var allowance = 0.0
         var lastStep: Instant?
         var whenDone: [CheckedContinuation<Progress, Never>] = []
+
+        /// Whether all that was to be sent was, and no session and no inbox is waited for.
+        var isAnswered: Bool {
+            waiting.isEmpty && unanswered == 0 && progress.sent == progress.total
+        }
+
+        /// Ends it, and gives who is to be told.
+        mutating func end(_ state: State) -> Ended {
+            switch progress.state {
+            case .finished, .cancelled: break
+            case .running, .paused: progress.state = state
+            }
+            waiting = []
+            defer { whenDone = [] }
+            return Ended(waiting: whenDone, progress: progress)
+        }
+    }
+
+    private struct Ended {
+        let waiting: [CheckedContinuation<Progress, Never>]
+        let progress: Progress
+
+        func tell() {
+            for continuation in waiting { continuation.resume(returning: progress) }
+        }
     }
 
     /// How often it sends its share.
@@ -178,7 +203,7 @@ public final class Campaign: Sendable {
             }
         }
         guard isOver else { return schedule() }
-        endIfAnswered()
+        note { _ in }
     }
 
     private func send(to id: SessionID) {
@@ -186,11 +211,10 @@ public final class Campaign: Sendable {
             if let session, let frame = self.envelope.frame(for: session.protocolIndex) {
                 session.send(frame)
             }
-            self.course.withLock { course in
+            self.note { course in
                 course.unanswered -= 1
                 if session == nil { course.progress.missed += 1 }
             }
-            self.endIfAnswered()
         }
     }
 
@@ -198,7 +222,7 @@ public final class Campaign: Sendable {
         hub.deposit(
             message, for: user, idempotencyKey: idempotencyKey, timeToLive: nil
         ) { result in
-            self.course.withLock { course in
+            self.note { course in
                 course.unanswered -= 1
                 course.progress.sent += 1
                 switch result {
@@ -206,31 +230,20 @@ public final class Campaign: Sendable {
                 case .success(.refused), .failure: course.progress.missed += 1
                 }
             }
-            self.endIfAnswered()
         }
     }
 
-    /// Ends it where all that was to be sent was, and no session and no inbox is waited for.
-    private func endIfAnswered() {
-        let isOver = course.withLock { course in
-            course.waiting.isEmpty && course.unanswered == 0
-                && course.progress.sent == course.progress.total
+    /// Notes what became of it, and ends it where that was all.
+    private func note(_ body: (inout Course) -> Void) {
+        let ended = course.withLock { course -> Ended? in
+            body(&course)
+            return course.isAnswered ? course.end(.finished) : nil
         }
-        if isOver { end(.finished) }
+        ended?.tell()
     }
 
     private func end(_ state: State) {
-        let (waiting, progress) = course.withLock {
-            course -> ([CheckedContinuation<Progress, Never>], Progress) in
-            switch course.progress.state {
-            case .finished, .cancelled: break
-            case .running, .paused: course.progress.state = state
-            }
-            course.waiting = []
-            defer { course.whenDone = [] }
-            return (course.whenDone, course.progress)
-        }
-        for continuation in waiting { continuation.resume(returning: progress) }
+        course.withLock { $0.end(state) }.tell()
     }
 }
 
