@@ -24,7 +24,12 @@ extension Session {
         }
         // Once more: a ban by another thread finds the session from now on, one before that is found here.
         guard !isBanned(user) else {
-            if !isKnown { shard.directories.sessions.remove(id, of: user) }
+            if isKnown {
+                // Back to where it was, for which there is room.
+                _ = shard.directories.sessions.add(id, of: user, on: self.device)
+            } else {
+                shard.directories.sessions.remove(id, of: user)
+            }
             throw .banned
         }
         if let known = self.user, !isKnown { shard.directories.sessions.remove(id, of: known) }

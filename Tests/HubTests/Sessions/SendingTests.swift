@@ -1,4 +1,3 @@
-import Hub
 import HubTesting
 import HubWorlds
 import NetPoll
@@ -7,6 +6,8 @@ import Synchronization
 import Testing
 import WSFrame
 import WSTransport
+
+@testable import Hub
 
 @Suite("Sessions of users, on the simulated network")
 struct SendingTests {
@@ -74,6 +75,41 @@ struct SendingTests {
         #expect([phone, other].map(\.closeCode) == [4_403, 4_403])
         bench.network.run(for: .seconds(10))
         #expect(try bench.join("ann").closeCode == nil)
+    }
+
+    /// What happens as the hub asks for the time, once each.
+    private final class Hooks: Sendable {
+        let next = Mutex<[@Sendable () -> Void]>([])
+
+        func run() {
+            let hook = next.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+            hook?()
+        }
+    }
+
+    @Test func `who is banned while it is identified again stays on the device where it was`()
+        async throws
+    {
+        let hooks = Hooks()
+        let bench = try await LineBench(loops: 1) {
+            let calendar = $0.calendar
+            $0.calendar = {
+                hooks.run()
+                return calendar()
+            }
+        }
+        let directories = bench.hub.directories
+        bench.hub.on("move") { message, session in
+            let ban: @Sendable () -> Void = {
+                directories.bans.ban("ann", until: nil, at: Timestamp(milliseconds: 0))
+            }
+            // The second time that is asked for is that of the second look at the bans.
+            hooks.next.withLock { $0 = [{}, ban] }
+            try session.identify(as: "ann", device: message.payload.text)
+        }
+        let ann = try bench.join("ann/phone")
+        #expect(bench.ask(ann, "msg move desk") == ["fail 0 10"])
+        #expect(directories.sessions.sessions(of: "ann").map(\.device) == ["phone"])
     }
 
     @Test func `who subscribes does not become another user, and nothing is changed`() async throws
