@@ -8,7 +8,8 @@ final class HistoryWriter: Sendable {
     }
 
     let store: any MessageStore
-    /// What became of each; one whose topic cannot be read fails alone.
+    /// What became of each. One whose topic could not be read when that was tried last fails alone; the first
+    /// reading of a topic is waited for.
     let batches: BatchWriter<Item, Result<HistoryAppended, StoreError>>
 
     init(
