@@ -34,6 +34,8 @@ final class HubShard: @unchecked Sendable {
     var inboxTotals = InboxTotals()
     /// How often an inbox was read from the store.
     var inboxReads: UInt64 = 0
+    /// The reading of all inboxes anew, where that is under way.
+    var inboxWalk: InboxWalk?
 
     /// Topics that other threads published to.
     private let inbox = Mutex<[Topic]>([])

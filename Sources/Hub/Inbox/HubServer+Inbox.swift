@@ -56,7 +56,7 @@ extension HubServer {
     func inboxesMayHaveChanged() {
         guard directories.inboxes != nil else { return }
         for shard in shards {
-            shard.loop.execute { shard.inboxesMayHaveChanged(fromSlot: 0) }
+            shard.loop.execute { shard.inboxesMayHaveChanged() }
         }
     }
 

@@ -2,9 +2,6 @@ import NetPoll
 
 // The users' inboxes: read from the store, sent, and sent again until they are acknowledged.
 extension HubShard {
-    /// Inboxes that are read anew in one turn where all are.
-    private static let inboxesPerTurn = 256
-
     /// A session is of a user now.
     func identified(_ session: Session) {
         guard let writer = directories.inboxes,
@@ -21,14 +18,15 @@ extension HubShard {
         readInbox(session)
     }
 
-    /// Every inbox here may have something new; a turn looks at a bounded number of them.
-    func inboxesMayHaveChanged(fromSlot slot: Int) {
-        let end = min(sessions.slotCount, slot + Self.inboxesPerTurn)
-        for slot in slot..<max(slot, end) {
-            if let session = sessions.session(inSlot: slot) { inboxChanged(session) }
+    /// Every inbox here may have something new: all are read anew, some at a time.
+    func inboxesMayHaveChanged() {
+        if let walk = inboxWalk {
+            walk.isAgain = true
+        } else {
+            let walk = InboxWalk(self)
+            inboxWalk = walk
+            walk.goOn()
         }
-        guard end < sessions.slotCount else { return }
-        loop.execute { self.inboxesMayHaveChanged(fromSlot: end) }
     }
 
     /// Reads what the session was not given yet, if there is room and the network takes it.
@@ -89,6 +87,7 @@ extension HubShard {
                 result = .failure(error)
             }
             self.loop.execute {
+                self.inboxWalk?.ended(number)
                 // It may have been identified again, and its new inbox reads for itself.
                 guard let session = self.sessions[name], session.inbox?.read == number else {
                     return

@@ -1,10 +1,11 @@
-import Hub
 import HubTesting
 import HubWorlds
 import NetPollTesting
 import Testing
 import WSFrame
 import WSTransport
+
+@testable import Hub
 
 @Suite("Inboxes, on the simulated network")
 struct InboxTests {
@@ -39,6 +40,32 @@ struct InboxTests {
             ids.append(id)
         }
         return ids
+    }
+
+    @Test func `inboxes that may have changed are read some at a time, however often that is said`()
+        async throws
+    {
+        let store = SlowStore()
+        let bench = try await LineBench(loops: 1) {
+            $0.store = store
+            $0.inbox = InboxPolicy()
+        }
+        for number in 0..<300 { _ = try bench.join("u\(number)") }
+        bench.network.run(for: .seconds(1))
+        let before = store.inboxReads
+        #expect(before == 300)
+        store.hold()
+        for _ in 0..<5 {
+            bench.hub.inboxesMayHaveChanged()
+            bench.network.run(for: .milliseconds(20))
+        }
+        #expect(store.inboxReads - before == 256)
+        // A store that does not answer does not hold up the others for ever.
+        bench.network.run(for: .seconds(2))
+        #expect(store.inboxReads - before == 300)
+        store.release()
+        bench.network.run(for: .seconds(2))
+        #expect(store.inboxReads - before == 600)
     }
 
     @Test func `a message waits for its user and comes until it is acknowledged`() async throws {

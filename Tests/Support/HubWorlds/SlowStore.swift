@@ -9,6 +9,7 @@ package final class SlowStore: MessageStore {
         var unreadable: String?
         var batches = 0
         var sweeps = 0
+        var inboxReads = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -18,6 +19,8 @@ package final class SlowStore: MessageStore {
     package let durability: StoreDurability
     package var batches: Int { state.withLock { $0.batches } }
     package var sweeps: Int { state.withLock { $0.sweeps } }
+    /// How often an inbox was to be read.
+    package var inboxReads: Int { state.withLock { $0.inboxReads } }
     package var fails: Bool {
         get { state.withLock { $0.fails } }
         set { state.withLock { $0.fails = newValue } }
@@ -84,6 +87,7 @@ package final class SlowStore: MessageStore {
     package func unacknowledged(
         of user: String, after id: InboxID?, limit: PageLimit, at now: Timestamp
     ) async throws(StoreError) -> InboxPage {
+        state.withLock { $0.inboxReads += 1 }
         try await pass()
         return try await store.unacknowledged(of: user, after: id, limit: limit, at: now)
     }
