@@ -29,8 +29,7 @@ struct DatagramBackpressureTests {
         #expect(far.received == (0..<100).map { [$0] })
     }
 
-    @Test func `who has one datagram refused that never fits is told that the queue is empty`()
-        throws
+    @Test func `a datagram that never fits is refused, and not called for again and again`() throws
     {
         let network = SimulatedNetwork()
         let loop = network.makeLoop()
@@ -44,13 +43,12 @@ struct DatagramBackpressureTests {
             handler: near)
         let long = [UInt8](repeating: 0, count: 101)
         #expect(client.send(bytes: long, to: server.address) == .refused)
-        #expect(near.drains == 0, "not from within the call")
         network.runUntilIdle()
-        #expect(near.drains == 1)
-        #expect(client.send(bytes: [1], to: server.address) == .accepted)
-        #expect(client.send(bytes: long, to: server.address) == .refused)
+        #expect(near.drains == 0)
+        #expect(client.send(bytes: Array(long.dropLast()), to: server.address) == .accepted)
+        #expect(client.send(bytes: [1], to: server.address) == .refused)
         network.runUntilIdle()
-        #expect(near.drains == 2 && far.received == [[1]])
+        #expect(near.drains == 1 && far.received == [Array(long.dropLast())])
     }
 
     @Test(arguments: 0..<50 as Range<UInt64>, ["10.0.0.2", ""])

@@ -147,13 +147,11 @@ struct ListenerTests {
         await group.shutdown()
     }
 
-    @Test(arguments: [DriverChoice.epoll, .ioUring])
-    func `who closes a group that is being closed waits for that`(
-        driver: DriverChoice
-    ) async throws {
+    @Test func `who closes a group that is being closed waits for that`() async throws {
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = 1
-        configuration.driver = driver
+        // Its listeners take a turn to close.
+        configuration.driver = .ioUring
         let group = try EventLoopGroup(configuration: configuration)
         let listener = try await group.listen(on: any) { _, _ in Recorder() }
         let log = EndingLog()

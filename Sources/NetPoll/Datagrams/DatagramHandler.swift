@@ -4,7 +4,7 @@ public protocol DatagramHandler: AnyObject {
     func received(
         _ bytes: inout MutableRawSpan, _ arrival: DatagramArrival, on socket: DatagramSocket)
 
-    /// The queue of datagrams is empty again after one was refused.
+    /// The queue of datagrams is empty again after one was refused that there may be room for now.
     func drained(_ socket: DatagramSocket)
 
     /// The kernel reported an error: of a connected socket for example that nobody listens there

@@ -77,7 +77,8 @@ public final class DatagramSocket {
     /// Queues a copy of `bytes` for `destination`, to be sent when the turn ends.
     ///
     /// - Returns: ``WriteOutcome/refused`` where the queue is full; the datagram is dropped, and
-    ///   ``DatagramHandler/drained(_:)`` follows.
+    ///   ``DatagramHandler/drained(_:)`` follows, unless it alone is longer than
+    ///   ``Configuration/queuedBytesMax``.
     @discardableResult
     public func send(_ bytes: RawSpan, to destination: SocketAddress) -> WriteOutcome {
         precondition(configuration.peer == nil, "send to \(destination) beside the peer")
@@ -90,20 +91,16 @@ public final class DatagramSocket {
         guard queue.count < configuration.queuedDatagramsMax,
             queue.bytes + bytes.byteCount <= configuration.queuedBytesMax
         else {
-            owesDrained = true
-            // Where one alone exceeds the bound nothing else may be there to be sent.
-            planFlush()
+            // Who sends again what never fits is not called for that in a circle.
+            if bytes.byteCount <= configuration.queuedBytesMax { owesDrained = true }
             return .refused
         }
         queue.append(bytes, destination)
-        planFlush()
+        if !isBlocked, !isFlushPlanned {
+            isFlushPlanned = true
+            loop.runAtEndOfTurn(flusher)
+        }
         return .accepted
-    }
-
-    private func planFlush() {
-        guard !isBlocked, !isFlushPlanned else { return }
-        isFlushPlanned = true
-        loop.runAtEndOfTurn(flusher)
     }
 
     /// Joins a multicast group on an interface, 0 for the kernel's choice (ip(7), ipv6(7)).

@@ -59,7 +59,7 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// Server: how long a connection may live before its client is told to go elsewhere (GOAWAY) and
     /// calls on it are awaited, so that load is spread anew over servers that come; `nil`: for ever.
     /// A connection of a peer that does not know the extensions is left alone, and one that has called
-    /// nothing yet until that time has passed once more. Default `nil`.
+    /// nothing yet is looked at again after that time. Default `nil`.
     public var ageMax: Duration?
     /// By what part each connection's age is shortened at most, at random, so that those made together
     /// do not end together. Default 0.1.

@@ -95,6 +95,8 @@ extension PeerConnection {
 
     /// Sends requests that waited for a place in the outbox.
     private func sendDelayed() {
+        // One that is answered by nobody gives its place back when its first piece leaves.
+        if !delayed.isEmpty { settleLater() }
         while outbox.activeCount < partialsMax, !delayed.isEmpty, !isClosed, core.nextID != 0 {
             let (call, key) = delayed.removeFirst()
             // It may be over meanwhile, or already be another call.
@@ -200,8 +202,8 @@ extension PeerConnection {
             outbox.remove(message, activeMax: partialsMax)
             message.end(wasSent: true)
             sendDelayed()
+            if outbox.isEmpty { settleLater() }
         }
-        if outbox.isEmpty { closeIfDrained() }
     }
 
     /// What was left of a call's messages is not sent.

@@ -85,6 +85,7 @@ extension PeerConnection {
             let call = pending[Int(key.slot)].take()
         else { return }
         call.end()
+        settleLater()
     }
 
     func write(_ header: FrameHeader, _ data: UnsafeRawBufferPointer) {

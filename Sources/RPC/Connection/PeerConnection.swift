@@ -38,6 +38,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// The connection's queue is above its high watermark: streams wait.
     var isCongested = false
     var isWriteScheduled = false
+    private var isSettlingScheduled = false
     /// Calls of this side that found too many in flight and waiting.
     var refusedCalls = 0
     /// Long messages on their way.
@@ -315,6 +316,19 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     func stopCalling() {
         core.isClosing = true
         drain()
+    }
+
+    /// A place was freed, or what was to be sent has left, in the middle of something: what follows from that
+    /// is done after it.
+    func settleLater() {
+        guard !isSettlingScheduled else { return }
+        isSettlingScheduled = true
+        loop.execute { [self] in
+            isSettlingScheduled = false
+            guard !isClosed else { return }
+            sendWaiting()
+            closeIfDrained()
+        }
     }
 
     func closeIfDrained() {

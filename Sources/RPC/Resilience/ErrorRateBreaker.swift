@@ -103,7 +103,10 @@ struct ErrorRateBreaker: Sendable {
             count(isFailure: !succeeded, at: now)
         case .halfOpen(let toBegin, let toSucceed):
             switch succeeded {
-            case nil: state = .halfOpen(toBegin: toBegin + 1, toSucceed: toSucceed)
+            case nil:
+                // Of several sets that all were cancelled one may begin.
+                let next = min(toBegin + 1, configuration.probes)
+                state = .halfOpen(toBegin: next, toSucceed: toSucceed)
             case false?: enter(.open(until: openEnd(from: now)))
             case true? where toSucceed > 1:
                 state = .halfOpen(toBegin: toBegin, toSucceed: toSucceed - 1)

@@ -22,7 +22,9 @@ final class ConnectionAge: TimerTarget {
     func timerFired(_ id: TimerID, on loop: EventLoop) {
         timer = nil
         if isOver { return peer.connection.abort() }
-        // Without GOAWAY a client would take the end for a fault. Its first call may still come.
+        // Without GOAWAY a client would take the end for a fault.
+        guard peer.core.extensions != .plain else { return }
+        // Its first call may still come, and say what it knows.
         guard peer.core.peer != nil else { return arm() }
         isOver = true
         peer.drain()

@@ -66,10 +66,10 @@ struct EarlyReturnTests {
     }
 
     private func makeWorld(
-        _ acquaintance: Acquaintance, compression: RPCCompression? = nil
+        _ acquaintance: Acquaintance, _ change: (inout RPCConfiguration) -> Void = { _ in }
     ) throws -> (RPCWorld, RPCConnection, Reads) {
         var configuration = RPCConfiguration()
-        configuration.compression = compression
+        change(&configuration)
         configuration.negotiatesExtensions = acquaintance != .plain
         configuration.callTimeout = .seconds(60)
         let reads = Reads()
@@ -115,7 +115,7 @@ struct EarlyReturnTests {
     func `pieces that leave when their call is over take the credit that is given back for them`(
         method: BidirectionalMethod<[UInt8], [UInt8]>, compression: RPCCompression?
     ) throws {
-        let (world, connection, _) = try makeWorld(.negotiated, compression: compression)
+        let (world, connection, _) = try makeWorld(.negotiated) { $0.compression = compression }
         world.network.faults.delayMin = .milliseconds(10)
         var random = SeededGenerator(seed: 1)
         // Compressed they are half as long, and still many pieces.
@@ -146,6 +146,37 @@ struct EarlyReturnTests {
         world.network.run(for: .seconds(1))
         #expect(call.error == RPCError(.outOfRange, "enough"))
         try expectNothingLeft(world, connection)
+    }
+
+    @Test(arguments: Acquaintance.allCases)
+    func `a call that waits is made when the one before it ends with its caller's end`(
+        acquaintance: Acquaintance
+    ) throws {
+        let (world, connection, _) = try makeWorld(acquaintance) {
+            $0.outgoingCallsMax = 1
+            $0.pingInterval = nil
+        }
+        world.network.faults.delayMin = .milliseconds(10)
+        let gate = AsyncStream<Void>.makeStream()
+        let first = world.start {
+            try await connection.call(Hasty.listen) { requests, replies in
+                try await requests.send([0])
+                for try await _ in replies { Issue.record("a reply") }
+                for await _ in gate.stream { break }
+                requests.finish()
+                for await _ in gate.stream {}
+            }
+        }
+        let second = world.start { try await connection.call(Echo.echo, [1]) }
+        world.network.run(for: .seconds(1))
+        #expect(!second.isOver)
+        gate.continuation.yield()
+        world.network.run(for: .seconds(1))
+        #expect(second.value == [1])
+        #expect(!first.isOver)
+        gate.continuation.finish()
+        world.network.runUntilIdle()
+        #expect(first.isSuccess)
     }
 
     @Test(arguments: Acquaintance.allCases)

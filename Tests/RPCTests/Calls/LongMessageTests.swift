@@ -175,6 +175,25 @@ struct LongMessageTests {
         #expect(connection.peer.isClosed)
     }
 
+    @Test func `a call that waits is made when a long one-way request before it has left`() throws {
+        let (world, connection) = try world {
+            $0.partialMessagesMax = 1
+            $0.outgoingCallsMax = 1
+            $0.pingInterval = nil
+        }
+        world.network.faults.bytesPerSecond = 100_000
+        let sendings = (0..<2).map { _ in
+            world.start { try await connection.send(Echo.echo, text(50_000)) }
+        }
+        let call = world.start { try await connection.call(Echo.echo, [7]) }
+        world.network.run(for: .milliseconds(10))
+        connection.drain()
+        world.network.run(for: .seconds(10))
+        #expect(sendings.map(\.isSuccess) == [true, true])
+        #expect(call.value == [7])
+        #expect(connection.peer.isClosed)
+    }
+
     @Test func `long calls whose time is over before their turn do not pile up`() throws {
         let (world, connection) = try world { $0.partialMessagesMax = 1 }
         world.network.faults.bytesPerSecond = 1_000

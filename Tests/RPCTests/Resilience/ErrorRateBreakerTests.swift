@@ -108,6 +108,15 @@ struct ErrorRateBreakerTests {
         #expect(breaker.state == .closed)
     }
 
+    @Test func `probes that are cancelled together give way to no more than one set`() {
+        var breaker = opened()
+        let probes = (0..<4).flatMap { permits(5, of: &breaker, at: (10 + 2 * $0) * second) }
+        #expect(probes.count == 12)
+        for probe in probes { breaker.ended(probe, succeeded: nil, at: 17 * second) }
+        let next = permits(5, of: &breaker, at: 17 * second)
+        #expect(next.count == 3)
+    }
+
     @Test func `the longest open time is for ever`() throws {
         var configuration = ErrorRateBreaking()
         configuration.openTime = .seconds(Int64.max)
