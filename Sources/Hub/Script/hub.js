@@ -138,6 +138,7 @@ export class HubClient {
   start() {
     if (this.state !== "offline" && this.state !== "stopped") return;
     this.#set("offline");
+    if (this.state !== "offline") return;
     this.#failures = 0;
     this.#listen();
     this.#connect();
@@ -253,6 +254,7 @@ export class HubClient {
       if (this.state !== "connecting") return;
       socket = new Socket(url, isOffered ? [SUBPROTOCOL, `longwire.resume.${this.token}`] : SUBPROTOCOL);
     } catch (error) {
+      if (this.state !== "connecting") return;
       return this.#lost(1006, String(error));
     }
     this.#socket = socket;

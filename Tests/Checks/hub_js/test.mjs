@@ -543,3 +543,21 @@ test("a topic that is asked for again without a connection goes on where it was"
   assert.deepEqual(heard(), ["6"]);
   client.stop();
 });
+
+test("a client that is stopped while its address is asked for stays so, also where there is none", async () => {
+  const { client: other, sockets } = scripted();
+  other.stop();
+  const client = new HubClient(() => { client.stop(); throw new Error("no token"); }, { WebSocket: sockets[0].constructor, retryAfter: 0 });
+  client.start();
+  await turn();
+  assert.deepEqual([client.state, sockets.length], ["stopped", 1]);
+});
+
+test("a client that is stopped while it starts again stays so", async () => {
+  const { client, sockets } = scripted();
+  client.stop();
+  client.on("state", (state) => { if (state === "offline") client.stop(); });
+  client.start();
+  await turn();
+  assert.deepEqual([client.state, sockets.length], ["stopped", 1]);
+});
