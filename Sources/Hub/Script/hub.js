@@ -39,7 +39,8 @@
  * @property {{ topic: string, joined: string[], left: string[], count: number }} presence
  * @property {{ token: string, expiry: number }} token
  * @property {Failure} failure of what nobody waits for
- * @typedef {{ position: Position | null, wanted: boolean, told: boolean }} Followed
+ * @typedef {{ position: Position | null, wanted: boolean, told: boolean, sought: boolean }} Followed
+ *   `told`: by the hub on this connection; `sought`: from a position, and not answered: what still comes is of before
  * @typedef {{ envelope: object, again: boolean, sent: boolean, settle: (error: HubError | null, answer?: any) => void }} Call
  */
 
@@ -166,13 +167,14 @@ export class HubClient {
   // Calls. Each returns a promise that fails with a HubError.
 
   /**
-   * Also across connections, until `unsubscribe`.
+   * Also across connections, until `unsubscribe`. Without a position from now on, or from where the client followed the topic to
+   * before its connection was lost.
    * @param {string} topic @param {Position} [after] @returns {Promise<Subscribed>}
    */
   subscribe(topic, after) {
     this.#left.delete(topic);
-    const known = this.#topics.get(topic);
-    this.#topics.set(topic, { position: after ?? known?.position ?? null, wanted: true, told: false });
+    const known = this.#topics.get(topic) ?? { position: null, told: false, sought: false };
+    this.#topics.set(topic, { ...known, wanted: true, ...(after && { position: after, sought: true }) });
     return this.#call({ type: "subscribe", topic, ...after }, true);
   }
 
@@ -180,14 +182,13 @@ export class HubClient {
   unsubscribe(topic) {
     this.#topics.delete(topic);
     this.#left.set(topic, false);
-    if (this.state === "ready") return this.#call({ type: "unsubscribe", topic }, false);
-    for (const [id, call] of this.#calls) {
-      const { type, topic: asked } = /** @type {any} */ (call.envelope);
-      if (type !== "subscribe" || asked !== topic) continue;
+    for (const [id, call] of this.#asking(topic)) {
+      // What the hub was asked, it answers.
+      if (this.state === "ready" && call.sent) continue;
       this.#calls.delete(id);
       call.settle(new HubError("disconnected"));
     }
-    return Promise.resolve();
+    return this.state === "ready" ? this.#call({ type: "unsubscribe", topic }, false) : Promise.resolve();
   }
 
   /**
@@ -397,13 +398,7 @@ export class HubClient {
       for (const [topic, known] of this.#topics) if (!known.wanted) this.#topics.delete(topic);
       this.#renew();
     }
-    for (const call of this.#calls.values()) {
-      call.sent = true;
-      const { type, topic } = /** @type {any} */ (call.envelope);
-      // A topic that was known before goes on from there; a token's topics do by themselves.
-      const known = type === "subscribe" && !resumed ? this.#topics.get(topic)?.position : null;
-      this.#put({ ...known, ...call.envelope });
-    }
+    for (const call of this.#calls.values()) this.#ask(call);
     // Told last: what handlers ask is said at once, and they may stop the client.
     this.#set("ready");
     if (this.state === "ready") this.#tell("connected", { ...this.#welcome, login });
@@ -467,10 +462,19 @@ export class HubClient {
       this.#put({ type: "unsubscribe", id: ++this.#lastID, topic: answer.topic });
       return;
     }
-    const wanted = asked || (this.#topics.get(answer.topic)?.wanted ?? false);
-    this.#topics.set(answer.topic, { position: position(answer), wanted, told: true });
-    this.#tell("subscribed", answer);
+    const known = this.#topics.get(answer.topic);
+    // What waits for the token's topics.
+    const waiting = this.#asking(answer.topic).filter(([, { sent }]) => this.state === "ready" && !sent);
+    const wanted = asked || waiting.length > 0 || (known?.wanted ?? false);
+    let place = position(answer);
+    // Asked for twice: what came since comes once more.
+    if (answer.recovered && place && known?.position?.epoch === place.epoch && known.position.offset > place.offset) {
+      place = known.position;
+    }
+    this.#topics.set(answer.topic, { position: place, wanted, told: true, sought: false });
     this.#settle(answer);
+    for (const [id] of waiting) this.#settle({ ...answer, id });
+    this.#tell("subscribed", answer);
   }
 
   /** @param {{ id?: number, topic: string }} answer */
@@ -492,7 +496,7 @@ export class HubClient {
     const place = position(envelope);
     if (place) {
       if (known.position?.epoch === place.epoch && place.offset <= known.position.offset) return;
-      known.position = place;
+      if (!known.sought) known.position = place;
     }
     this.#tell("publication", envelope);
   }
@@ -532,12 +536,15 @@ export class HubClient {
   #tokenCame({ token, expiry }) {
     this.token = token;
     for (const [topic, isTold] of this.#left) if (isTold) this.#left.delete(topic);
+    if (this.#awaitsToken && this.state === "ready") {
+      // The hub has told of all topics of the last one.
+      this.#awaitsToken = false;
+      for (const [topic, known] of this.#topics) if (!known.wanted && !known.told) this.#topics.delete(topic);
+      this.#renew();
+      for (const call of this.#calls.values()) if (!call.sent) this.#ask(call);
+    }
+    // Told last: a handler may stop the client.
     this.#tell("token", { token, expiry });
-    if (!this.#awaitsToken) return;
-    // The hub has told of all topics of the last one.
-    this.#awaitsToken = false;
-    for (const [topic, known] of this.#topics) if (!known.wanted && !known.told) this.#topics.delete(topic);
-    this.#renew();
   }
 
   // Saying
@@ -556,11 +563,37 @@ export class HubClient {
         this.#calls.delete(id);
         reject(new HubError("timedOut"));
       }, this.#options.callTimeout);
-      this.#calls.set(id, { envelope: asked, again, sent: this.state === "ready", settle(error, answer) {
+      /** @type {Call} */
+      const call = { envelope: asked, again, sent: false, settle(error, answer) {
         clearTimeout(timer);
         if (error) reject(error); else resolve(answer);
-      } });
-      if (this.state === "ready") this.#put(asked);
+      } };
+      this.#calls.set(id, call);
+      if (this.state === "ready") this.#ask(call);
+    });
+  }
+
+  /**
+   * Says what was asked. A topic that was known before goes on from there: those of a token by themselves, so that what asks for
+   * them waits until the token's are told.
+   * @param {Call} call
+   */
+  #ask(call) {
+    const { type, topic, epoch } = /** @type {any} */ (call.envelope);
+    const known = type === "subscribe" && epoch === undefined ? this.#topics.get(topic) : undefined;
+    const place = known?.told ? null : known?.position;
+    call.sent = !(place && this.#awaitsToken);
+    if (call.sent) this.#put({ ...place, ...call.envelope });
+  }
+
+  /**
+   * The calls that ask for a topic.
+   * @param {string} topic
+   */
+  #asking(topic) {
+    return [...this.#calls].filter(([, { envelope }]) => {
+      const { type, topic: asked } = /** @type {any} */ (envelope);
+      return type === "subscribe" && asked === topic;
     });
   }
 

@@ -10,8 +10,33 @@ extension ClientCore {
         guard calls.count < settings.callsMax else {
             return [.finish(id, .failure(.tooManyCalls))]
         }
-        calls[id] = Call(envelope: envelope, isRepeatable: isRepeatable, isSent: isReady)
-        return isReady ? [.send(envelope)] : []
+        calls[id] = Call(envelope: envelope, isRepeatable: isRepeatable)
+        return isReady ? ask(id) : []
+    }
+
+    /// Says what was asked. A topic that was known before goes on from there: those of a token by
+    /// themselves, so that what asks for them waits until the token's are told.
+    private mutating func ask(_ id: RequestID) -> [Action] {
+        guard let call = calls[id] else { return [] }
+        let envelope = subscriptions.placed(call.envelope)
+        let waits = subscriptions.awaitsToken && envelope != call.envelope
+        calls[id]?.isSent = !waits
+        return waits ? [] : [.send(envelope)]
+    }
+
+    /// Says what was asked and is not said yet.
+    mutating func askWaiting() -> [Action] {
+        let waiting = calls.filter { !$0.value.isSent }.keys
+        return waiting.sorted { $0.rawValue < $1.rawValue }.flatMap { ask($0) }
+    }
+
+    /// The calls that ask for a topic.
+    private func asking(for topic: String, where isMeant: (Call) -> Bool) -> [RequestID] {
+        calls.compactMap { id, call in
+            guard case .subscribe(_, let name, _) = call.envelope, name.isSameBytes(as: topic)
+            else { return nil }
+            return isMeant(call) ? id : nil
+        }
     }
 
     mutating func subscribe(
@@ -25,16 +50,14 @@ extension ClientCore {
 
     mutating func unsubscribe(_ id: RequestID, from topic: String) -> [Action] {
         subscriptions.leave(topic)
+        // What the hub was asked, it answers.
+        let asked = asking(for: topic) { !isReady || !$0.isSent }
+        for other in asked { calls[other] = nil }
+        let ended = asked.map { Action.finish($0, .failure(.disconnected)) }
         guard isReady else {
-            let asked = calls.filter { call in
-                guard case .subscribe(_, let name, _) = call.value.envelope else { return false }
-                return name.isSameBytes(as: topic)
-            }.keys
-            for other in asked { calls[other] = nil }
-            return asked.map { .finish($0, .failure(.disconnected)) }
-                + [.finish(id, .success(.unsubscribed(id, topic: topic)))]
+            return ended + [.finish(id, .success(.unsubscribed(id, topic: topic)))]
         }
-        return call(id, .unsubscribe(id, topic: topic), isRepeatable: false)
+        return ended + call(id, .unsubscribe(id, topic: topic), isRepeatable: false)
     }
 
     /// Nobody waits for the answer any more.
@@ -69,7 +92,10 @@ extension ClientCore {
     }
 
     mutating func subscribed(_ answer: ServerEnvelope.Subscribed) -> [Action] {
-        let isAsked = answer.request.map { calls[$0] != nil || renewals[$0] != nil } ?? false
+        // What waits for the token's topics.
+        let waiting = asking(for: answer.topic) { isReady && !$0.isSent }
+        let isNamed = answer.request.map { calls[$0] != nil || renewals[$0] != nil } ?? false
+        let isAsked = isNamed || !waiting.isEmpty
         if let id = answer.request { renewals[id] = nil }
         guard subscriptions.began(answer, isAsked: isAsked) else {
             // It was left while the hub, or the token, did not know.
@@ -77,7 +103,8 @@ extension ClientCore {
             return [.send(.unsubscribe(id, topic: answer.topic))]
         }
         var actions = [Action.tell(.subscribed(answer))]
-        if let id = answer.request, calls.removeValue(forKey: id) != nil {
+        for id in (answer.request.map { [$0] } ?? []) + waiting
+        where calls.removeValue(forKey: id) != nil {
             actions.append(.finish(id, .success(.subscribed(answer))))
         }
         return actions

@@ -38,6 +38,7 @@ struct ClientCore {
         let envelope: ClientEnvelope
         /// Asked again on the next connection; others are asked once.
         let isRepeatable: Bool
+        /// On this connection or, without one, on the last.
         var isSent = false
     }
 
@@ -138,7 +139,9 @@ struct ClientCore {
             return (isNew ? [.tell(.inbox(id, message))] : []) + [.send(.acknowledge([id]))]
         case .token(let token, let expiry):
             self.token = token
-            return [.tell(.token(token, expiry: expiry))] + renew(subscriptions.tokenCame())
+            let missing = subscriptions.tokenCame()
+            return [.tell(.token(token, expiry: expiry))]
+                + (isReady ? renew(missing) + askWaiting() : [])
         case .reconnect(let delay):
             backoff.advised = delay
             return []
@@ -169,13 +172,8 @@ struct ClientCore {
         var actions: [Action] = []
         if let welcome { actions.append(.tell(.connected(welcome))) }
         actions += renew(subscriptions.began(isResumed: isResumed))
-        for (_, call) in calls.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            // A token's topics go on by themselves.
-            let envelope = isResumed ? call.envelope : subscriptions.placed(call.envelope)
-            actions.append(.send(envelope))
-        }
-        for id in calls.keys { calls[id]?.isSent = true }
-        return actions
+        for id in calls.keys { calls[id]?.isSent = false }
+        return actions + askWaiting()
     }
 
     private mutating func failed(

@@ -14,6 +14,8 @@ struct Subscriptions {
         var isWanted: Bool
         /// The hub has told of it on this connection.
         var isTold = false
+        /// The client asked for it from a position and was not answered: what still comes is of before.
+        var isSought = false
     }
 
     private var followed: [ExactName: Followed] = [:]
@@ -34,8 +36,10 @@ struct Subscriptions {
     mutating func want(_ topic: String, after position: TopicPosition?) {
         let name = ExactName(topic)
         left[name] = nil
-        followed[name] = Followed(
-            position: position ?? followed[name]?.position, isWanted: true)
+        var topic = followed[name] ?? Followed(isWanted: true)
+        topic.isWanted = true
+        if let position { (topic.position, topic.isSought) = (position, true) }
+        followed[name] = topic
     }
 
     mutating func leave(_ topic: String) {
@@ -74,10 +78,13 @@ struct Subscriptions {
         return missing
     }
 
-    /// A subscription that was asked for without a position, from where the topic is known.
+    /// A subscription that was asked for without a position, from where the topic was known before
+    /// the hub has told of it on this connection.
     func placed(_ envelope: ClientEnvelope) -> ClientEnvelope {
-        guard case .subscribe(let id, let topic, nil) = envelope else { return envelope }
-        return .subscribe(id, topic: topic, after: followed[ExactName(topic)]?.position)
+        guard case .subscribe(let id, let topic, nil) = envelope,
+            let known = followed[ExactName(topic)], !known.isTold
+        else { return envelope }
+        return .subscribe(id, topic: topic, after: known.position)
     }
 
     /// What the hub does not know of.
@@ -103,7 +110,14 @@ struct Subscriptions {
         let name = ExactName(answer.topic)
         guard left[name] == nil else { return false }
         let isWanted = isAsked || followed[name]?.isWanted ?? false
-        followed[name] = Followed(position: answer.position, isWanted: isWanted, isTold: true)
+        var position = answer.position
+        // Asked for twice: what came since comes once more.
+        if answer.isRecovered, let known = followed[name]?.position,
+            known.epoch == position.epoch, known.offset > position.offset
+        {
+            position = known
+        }
+        followed[name] = Followed(position: position, isWanted: isWanted, isTold: true)
         return true
     }
 
@@ -117,7 +131,7 @@ struct Subscriptions {
         {
             return false
         }
-        followed[name]?.position = position
+        if !known.isSought { followed[name]?.position = position }
         return true
     }
 }

@@ -544,6 +544,126 @@ test("a topic that is asked for again without a connection goes on where it was"
   client.stop();
 });
 
+/** A client that follows `a` up to 5, by a token unless it is older, and has lost its connection. */
+async function cutOff(isInToken) {
+  const scene = scripted();
+  const { client, sockets } = scene;
+  sockets[0].open();
+  if (!isInToken) sockets[0].tell({ type: "token", token: "t", expiry: 1 });
+  const wish = client.subscribe("a");
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 5, false));
+  await wish;
+  if (isInToken) sockets[0].tell({ type: "token", token: "t", expiry: 1 });
+  sockets[0].end();
+  const comeBack = async (resumed) => {
+    await turn();
+    sockets[1].open();
+    sockets[1].tell(resumed ? { type: "welcome", session: "s", resumed: true, max: 1 } : { type: "failure", code: 11 });
+    return sockets[1];
+  };
+  const asked = () => sockets[1].said.filter(({ type }) => type === "subscribe").map(({ topic, offset }) => [topic, offset]);
+  return { ...scene, comeBack, asked };
+}
+
+test("a topic of the token that is asked for again goes on by the token", async () => {
+  const { client, asked, comeBack, heard } = await cutOff(true);
+  const again = [client.subscribe("a")];
+  // What is new is asked for at once.
+  client.subscribe("b").catch(() => {});
+  client.on("connected", () => again.push(client.subscribe("a")));
+  const socket = await comeBack(true);
+  assert.deepEqual([again.length, asked()], [2, [["b", undefined]]]);
+  socket.tell(subscribed(undefined, "a", 5));
+  for (const answer of await Promise.all(again)) assert.deepEqual([answer.offset, answer.recovered], [5, true]);
+  socket.tell(publication("a", 6));
+  socket.tell({ type: "token", token: "u", expiry: 1 });
+  assert.deepEqual([heard(), asked()], [["6"], [["b", undefined]]]);
+  client.stop();
+});
+
+test("a topic that the token had not and is asked for again goes on where it was", async () => {
+  const { client, asked, comeBack } = await cutOff(false);
+  const again = client.subscribe("a");
+  const socket = await comeBack(true);
+  assert.deepEqual(asked(), []);
+  socket.tell({ type: "token", token: "u", expiry: 1 });
+  assert.deepEqual(asked(), [["a", 5]]);
+  socket.tell(subscribed(socket.last("subscribe").id, "a", 5));
+  assert.equal((await again).recovered, true);
+  client.stop();
+});
+
+test("a topic that the token brings no more is asked for after it", async () => {
+  const { client, asked, comeBack } = await cutOff(true);
+  const again = client.subscribe("a");
+  const socket = await comeBack(true);
+  socket.tell({ type: "unsubscribed", topic: "a" });
+  socket.tell({ type: "token", token: "u", expiry: 1 });
+  assert.deepEqual(asked(), [["a", undefined]]);
+  socket.tell({ type: "failure", id: socket.last("subscribe").id, code: 3 });
+  await assert.rejects(again, { kind: "failed", code: 3 });
+  client.stop();
+});
+
+test("a topic that is asked for and left before the token's are told is left", async () => {
+  const { client, asked, comeBack } = await cutOff(true);
+  const socket = await comeBack(true);
+  const again = client.subscribe("a");
+  const left = client.unsubscribe("a");
+  await assert.rejects(again, { kind: "disconnected" });
+  socket.tell({ type: "unsubscribed", id: socket.last("unsubscribe").id, topic: "a" });
+  await left;
+  socket.tell({ type: "token", token: "u", expiry: 1 });
+  assert.deepEqual([asked(), client.topics], [[], []]);
+  client.stop();
+});
+
+test("a topic that is asked for twice without a connection is told once", async () => {
+  const { client, asked, comeBack, heard } = await cutOff(true);
+  const again = [client.subscribe("a"), client.subscribe("a")];
+  client.on("connected", () => again.push(client.subscribe("a")));
+  const socket = await comeBack(false);
+  assert.deepEqual(asked(), [["a", 5], ["a", 5], ["a", 5]]);
+  const ids = socket.said.filter(({ type }) => type === "subscribe").map(({ id }) => id);
+  for (const [index, id] of ids.entries()) {
+    socket.tell(subscribed(id, "a", 5));
+    for (let offset = 6; offset <= 7 + index; offset += 1) socket.tell(publication("a", offset));
+  }
+  await Promise.all(again);
+  assert.deepEqual(heard(), ["6", "7", "8", "9"]);
+  // Another life of the topic, or a gap, is believed.
+  socket.tell({ ...subscribed(undefined, "a", 2), epoch: "f" });
+  socket.tell({ ...publication("a", 3), epoch: "f" });
+  socket.tell({ ...subscribed(undefined, "a", 1, false), epoch: "f" });
+  socket.tell({ ...publication("a", 2), epoch: "f" });
+  assert.deepEqual(heard().slice(4), ["3", "2"]);
+  client.stop();
+});
+
+test("a topic that is asked for from an earlier position is told from there", async () => {
+  const { client, sockets, heard } = scripted();
+  sockets[0].open();
+  const ask = (after) => {
+    const wish = client.subscribe("a", after);
+    const { id } = sockets[0].last("subscribe");
+    return { id, wish };
+  };
+  const first = ask();
+  sockets[0].tell(subscribed(first.id, "a", 5, false));
+  await first.wish;
+  const earlier = ask({ epoch: "e", offset: 3 });
+  // Still of the subscription before.
+  sockets[0].tell(publication("a", 6));
+  sockets[0].tell(subscribed(earlier.id, "a", 3));
+  await earlier.wish;
+  for (const offset of [4, 5, 6, 7]) sockets[0].tell(publication("a", offset));
+  assert.deepEqual(heard(), ["6", "4", "5", "6", "7"]);
+  // A topic that goes on is asked for as it is asked.
+  ask().wish.catch(() => {});
+  assert.equal(sockets[0].last("subscribe").offset, undefined);
+  client.stop();
+});
+
 test("a client that is stopped while its address is asked for stays so, also where there is none", async () => {
   const { client: other, sockets } = scripted();
   other.stop();
