@@ -4,23 +4,37 @@ import Testing
 
 @Suite("Datagrams that the kernel does not take", .timeLimit(.minutes(10)))
 struct DatagramBackpressureTests {
-    @Test func `what the kernel does not take waits, and a full queue refuses meanwhile`() throws {
+    /// A socket with bounds, and one that it sends to.
+    private struct Pair {
         let network = SimulatedNetwork()
-        let loop = network.makeLoop()
-        let (near, far) = (Catcher(), Catcher())
-        let server = try loop.openDatagramSocket(
-            on: SocketAddress(host: "10.0.0.1", port: 53), handler: far)
-        var configuration = DatagramSocket.Configuration()
-        configuration.queuedDatagramsMax = 100
-        let client = try loop.openDatagramSocket(
-            on: SocketAddress(host: "10.0.0.2", port: 0), configuration: configuration,
-            handler: near)
+        let loop: EventLoop
+        let near = Catcher()
+        let far = Catcher()
+        let server: DatagramSocket
+        let client: DatagramSocket
+
+        init(_ change: (inout DatagramSocket.Configuration) -> Void) throws {
+            loop = network.makeLoop()
+            server = try loop.openDatagramSocket(
+                on: SocketAddress(host: "10.0.0.1", port: 53), handler: far)
+            var configuration = DatagramSocket.Configuration()
+            change(&configuration)
+            client = try loop.openDatagramSocket(
+                on: SocketAddress(host: "10.0.0.2", port: 0), configuration: configuration,
+                handler: near)
+        }
+    }
+
+    @Test func `what the kernel does not take waits, and a full queue refuses meanwhile`() throws {
+        let pair = try Pair { $0.queuedDatagramsMax = 100 }
+        let (network, near, far) = (pair.network, pair.near, pair.far)
+        let (server, client) = (pair.server, pair.client)
         network.faults.refusedSends = 1
         for index in 0..<100 as Range<UInt8> {
             #expect(client.send(bytes: [index], to: server.address) == .accepted)
         }
-        for _ in 0..<3 { loop.turn(until: network.now) }
-        #expect(client.queuedDatagrams == 100 && loop.metrics.sends == 3, "one try a turn")
+        for _ in 0..<3 { pair.loop.turn(until: network.now) }
+        #expect(client.queuedDatagrams == 100 && pair.loop.metrics.sends == 3, "one try a turn")
         #expect(client.send(bytes: [100], to: server.address) == .refused)
         #expect(near.drains == 0 && far.received.isEmpty)
         network.faults.refusedSends = 0
@@ -31,16 +45,9 @@ struct DatagramBackpressureTests {
 
     @Test func `a datagram that never fits is refused, and not called for again and again`() throws
     {
-        let network = SimulatedNetwork()
-        let loop = network.makeLoop()
-        let (near, far) = (Catcher(), Catcher())
-        let server = try loop.openDatagramSocket(
-            on: SocketAddress(host: "10.0.0.1", port: 53), handler: far)
-        var configuration = DatagramSocket.Configuration()
-        configuration.queuedBytesMax = 100
-        let client = try loop.openDatagramSocket(
-            on: SocketAddress(host: "10.0.0.2", port: 0), configuration: configuration,
-            handler: near)
+        let pair = try Pair { $0.queuedBytesMax = 100 }
+        let (network, near, far) = (pair.network, pair.near, pair.far)
+        let (server, client) = (pair.server, pair.client)
         let long = [UInt8](repeating: 0, count: 101)
         #expect(client.send(bytes: long, to: server.address) == .refused)
         network.runUntilIdle()

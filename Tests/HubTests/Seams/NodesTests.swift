@@ -146,13 +146,15 @@ struct NodesTests {
         #expect(ann.takeTexts() == ["inbox \(id) one"])
     }
 
-    @Test func `a message for an inbox that came without the broker is given when that is back`()
-        async throws
-    {
+    /// Be it that both nodes were cut off, or the one only that it was given to.
+    @Test(arguments: [0..<2, 0..<1])
+    func `a message for an inbox that came without the broker is given when that is back`(
+        cutOff: Range<Int>
+    ) async throws {
         let nodes = try await Nodes()
         let ann = try nodes.other.join("ann")
         nodes.settle()
-        nodes.broker.cut()
+        nodes.broker.cut(noticedBy: cutOff)
         let hub = nodes.one.hub
         let deposited = try await nodes.one.wait {
             try await hub.deposit(HubMessage(text: "one"), for: "ann")
@@ -163,7 +165,7 @@ struct NodesTests {
             return
         }
         #expect(ann.takeTexts() == [])
-        nodes.broker.mend()
+        nodes.broker.mend(noticedBy: cutOff)
         nodes.settle()
         #expect(ann.takeTexts() == ["inbox \(id) one"])
     }
@@ -306,27 +308,6 @@ struct NodesTests {
         let later = try #require(nodes.other.hub.existingTopic("a")?.epoch)
         #expect(later != epoch)
         #expect(bob.takeTexts() == ["sub a \(later) 0 false", "pub a 1 ann m7"])
-    }
-
-    @Test func `a node that was cut off tells the others of inboxes when it is back`() async throws
-    {
-        let nodes = try await Nodes()
-        let ann = try nodes.other.join("ann")
-        nodes.settle()
-        nodes.broker.cut(noticedBy: 0..<1)
-        let hub = nodes.one.hub
-        let deposited = try await nodes.one.wait {
-            try await hub.deposit(HubMessage(text: "one"), for: "ann")
-        }
-        nodes.settle()
-        guard case .stored(let id) = deposited else {
-            Issue.record("\(deposited)")
-            return
-        }
-        #expect(ann.takeTexts() == [])
-        nodes.broker.mend(noticedBy: 0..<1)
-        nodes.settle()
-        #expect(ann.takeTexts() == ["inbox \(id) one"])
     }
 }
 
