@@ -533,49 +533,64 @@ let package = Package(
     ]
 )
 
-// `LONGWIRE_CORE=1` leaves out what stands on large foreign packages, `LONGWIRE_CORE=bare` what stands on any: the
-// sanitizers are for code that handles memory and threads by hand, and building the rest for each of them would take
-// longer than all their tests.
-if let core = Context.environment["LONGWIRE_CORE"] {
-    var foreign: Set = [
+// For the sanitizers, which are for code that handles memory and threads by hand, and for the release build of most
+// changes: building the rest for each of them would take longer than all their tests. `LONGWIRE_CORE=1` leaves out what
+// stands on large foreign packages, `LONGWIRE_ONLY="NAME NAME"` all but these targets and what they stand on.
+let core = Context.environment["LONGWIRE_CORE"] != nil
+let only = Context.environment["LONGWIRE_ONLY"]?.split(separator: " ").map(String.init)
+if core || only != nil {
+    let large: Set = [
         "GRDB.swift", "jwt-kit", "swift-crypto", "swift-distributed-tracing", "swift-protobuf",
         "swift-service-lifecycle",
     ]
-    if core == "bare" {
-        foreign.formUnion(["swift-argument-parser", "swift-log", "swift-metrics"])
-    }
-    // Of the hub's tests those of resume tokens alone need swift-crypto.
-    for target in package.targets where target.name == "HubTests" {
-        target.dependencies.removeAll { dependency in
-            if case .byNameItem("HubTokens", _) = dependency { true } else { false }
+    if core {
+        // Of the hub's tests those of resume tokens alone need swift-crypto.
+        for target in package.targets where target.name == "HubTests" {
+            target.dependencies.removeAll { dependency in
+                if case .byNameItem("HubTokens", _) = dependency { true } else { false }
+            }
+            target.exclude.append("Resume")
         }
-        target.exclude.append("Resume")
     }
-    var left: Set<String> = []
-    func standsOnForeign(_ target: Target) -> Bool {
-        target.dependencies.contains { dependency in
+    let targets = Dictionary(uniqueKeysWithValues: package.targets.map { ($0.name, $0) })
+    func targetNames(of target: Target) -> [String] {
+        target.dependencies.compactMap { dependency in
             switch dependency {
-            case .productItem(_, let package?, _, _): foreign.contains(package)
-            case .targetItem(let name, _), .byNameItem(let name, _): left.contains(name)
-            default: false
+            case .targetItem(let name, _), .byNameItem(let name, _): name
+            default: nil
             }
         }
     }
-    while let target = package.targets.first(where: {
-        !left.contains($0.name) && standsOnForeign($0)
-    }) {
-        left.insert(target.name)
+    func packages(of target: Target) -> Set<String> {
+        var packages: Set<String> = []
+        for case .productItem(_, let package?, _, _) in target.dependencies {
+            packages.insert(package)
+        }
+        for name in targetNames(of: target) {
+            packages.formUnion(targets[name].map(packages(of:)) ?? [])
+        }
+        return packages
     }
-    package.targets.removeAll { left.contains($0.name) }
+    var kept: Set<String> = []
+    func keep(_ name: String) {
+        guard let target = targets[name], kept.insert(name).inserted else { return }
+        targetNames(of: target).forEach(keep)
+    }
+    for target in package.targets
+    where only?.contains(target.name) ?? packages(of: target).isDisjoint(with: large) {
+        keep(target.name)
+    }
+    package.targets.removeAll { !kept.contains($0.name) }
     package.products.removeAll { product in
         switch product {
-        case let library as Product.Library: !left.isDisjoint(with: library.targets)
-        case let executable as Product.Executable: !left.isDisjoint(with: executable.targets)
+        case let library as Product.Library: !kept.isSuperset(of: library.targets)
+        case let executable as Product.Executable: !kept.isSuperset(of: executable.targets)
         default: false
         }
     }
+    let needed = package.targets.reduce(into: Set<String>()) { $0.formUnion(packages(of: $1)) }
     package.dependencies.removeAll { dependency in
         guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
-        return foreign.contains { location.hasSuffix("/\($0).git") }
+        return !needed.contains { location.hasSuffix("/\($0).git") }
     }
 }

@@ -2,11 +2,13 @@
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+GRAPHS = ROOT / ".build" / "symbol-graphs"
 
 
 def run(command: list[str]) -> str:
@@ -32,9 +34,22 @@ def build() -> Path:
     return Path(run(["swift", "build", "--show-bin-path"]).strip())
 
 
-def extract(module: str, binaries: Path, output: Path) -> list[Path]:
-    """Writes the symbol graphs of one built module: its own and those of the types it extends."""
-    output.mkdir(parents=True, exist_ok=True)
+def extract(module: str, binaries: Path) -> list[Path]:
+    """The symbol graphs of one built module: its own and those of the types it extends.
+
+    They stay in .build/symbol-graphs and are made anew where anything was built since.
+    """
+    output = GRAPHS / module
+    built = max(path.stat().st_mtime for path in (binaries / "Modules").iterdir())
+    graph = output / f"{module}.symbols.json"
+    if not graph.exists() or graph.stat().st_mtime <= built:
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        _extract(module, binaries, output)
+    return sorted([graph, *output.glob(f"{module}@*.symbols.json")])
+
+
+def _extract(module: str, binaries: Path, output: Path) -> None:
     # Those the build made for C targets, and those of system libraries.
     paths = [*sorted(binaries.glob("*.build/module.modulemap")), *sorted(ROOT.glob("Sources/*/module.modulemap"))]
     paths += sorted(ROOT.glob(".build/checkouts/*/Sources/GRDBSQLite/module.modulemap"))
@@ -47,4 +62,3 @@ def extract(module: str, binaries: Path, output: Path) -> list[Path]:
         + ["-minimum-access-level", "public", "-skip-inherited-docs", "-skip-synthesized-members"]
         + ["-output-dir", str(output)]
     )
-    return sorted([*output.glob(f"{module}.symbols.json"), *output.glob(f"{module}@*.symbols.json")])

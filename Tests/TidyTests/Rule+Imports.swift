@@ -114,6 +114,22 @@ extension Rule {
         ]
     )
 
+    static let coreTests = Rule(
+        description: "of the hub's tests, only those of resuming use what LONGWIRE_CORE leaves out",
+        covers: { $0.isUnder("Tests/HubTests") && !$0.isUnder("Tests/HubTests/Resume") },
+        findings: { file in
+            file.lines(with: ["import"]).filter {
+                importedModule(file.code(at: $0)) == "HubTokens"
+            }
+            .map(file.finding)
+        },
+        bad: [sample("Tests/HubTests/Seams/A.swift", "import HubTokens")],
+        good: [
+            sample("Tests/HubTests/Resume/A.swift", "import HubTokens"),
+            sample("Tests/HubTests/Seams/A.swift", "import HubTesting", "// import HubTokens"),
+        ]
+    )
+
     static let sansIO = Rule(
         description: "a sans-IO core has no clock, lock, task or random source of its own",
         covers: { file in

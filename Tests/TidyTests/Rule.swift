@@ -12,7 +12,7 @@ struct Rule: CustomStringConvertible, Sendable {
 
     static let all: [Rule] = [
         fileLength, folderNames, openEnds, printing, foundation, sendability, discardedErrors,
-        platformConditions, imports, sansIO, sleeps, machinePaths, registries,
+        platformConditions, imports, coreTests, sansIO, sleeps, machinePaths, registries,
         secrets,
     ]
 

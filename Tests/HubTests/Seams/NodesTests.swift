@@ -1,6 +1,5 @@
 import Hub
 import HubTesting
-import HubTokens
 import HubWorlds
 import NetPollTesting
 import Synchronization
@@ -10,7 +9,7 @@ import WSFrame
 @Suite("Hubs of several nodes, on simulated networks")
 struct NodesTests {
     /// Two hubs with one store, connected by a broker that can be cut off.
-    private struct Nodes {
+    struct Nodes {
         let broker = FragileBroker()
         let store = SlowStore()
         let one: LineBench
@@ -220,7 +219,7 @@ struct NodesTests {
     }
 
     /// A topic of which the other node misses messages, more than the store keeps: 21 to 30 are left.
-    private func miss(_ ann: SimulatedClient, on nodes: Nodes) {
+    func miss(_ ann: SimulatedClient, on nodes: Nodes) {
         nodes.broker.cut()
         for number in 2...30 { ann.say("pub \(number) a stored - m\(number)") }
         nodes.settle()
@@ -251,40 +250,6 @@ struct NodesTests {
             bob.takeTexts() == ["pub a 1 ann \(filling)", "sub a \(epoch) 20 false"] + kept)
     }
 
-    @Test func `one that goes before it was told of a gap is told when it comes back by its token`()
-        async throws
-    {
-        let key = ResumeKey(secret: Array(repeating: 7, count: 32))
-        let nodes = try await Nodes(historyMessagesMax: 10) {
-            $0.resume = ResumePolicy(SignedResumeTokens(keys: [key]))
-            $0.resume?.lifetime = .seconds(20)
-        }
-        let id = RequestID(rawValue: 1)
-        let ann = try nodes.one.join("ann")
-        let bob = try nodes.other.connect("bob", windowBytes: 2_000)
-        ann.say("sub 1 a")
-        bob.say(.subscribe(id, topic: "a", after: nil))
-        nodes.settle()
-        _ = try bob.take()
-        bob.client.peer.stall()
-        ann.say("pub 1 a stored - \(String(repeating: "x", count: 3_000))")
-        nodes.settle()
-        miss(ann, on: nodes)
-        // Its token is renewed while what was missed waits.
-        nodes.other.network.run(for: .seconds(12))
-        bob.client.peer.resume()
-        var token: String?
-        for _ in 0..<100 where token == nil {
-            nodes.other.network.run(for: .milliseconds(1))
-            token = try bob.take().tokens.last
-        }
-        bob.client.peer.reset()
-        let again = try nodes.other.connect()
-        let heard = try nodes.other.ask(again, .resume(.init(token: try #require(token))))
-        #expect(heard.subscriptions.map(\.isRecovered) == [false])
-        #expect(heard.texts == (21...30).map { "m\($0)" })
-    }
-
     @Test func `who missed what the store was told to forget is told so`() async throws {
         let nodes = try await Nodes()
         let ann = try nodes.one.join("ann")
@@ -312,7 +277,7 @@ struct NodesTests {
 }
 
 /// A broker in the process that can be out of reach, or lose what it is given.
-private final class FragileBroker: Broker {
+final class FragileBroker: Broker {
     private struct State {
         var isCut = false
         var swallows = false
