@@ -7,13 +7,15 @@ final class FrameBatch {
 
     let frames: [PreparedMessage]
     /// The frames one after the other; `nil` where they are sent one by one.
-    let joined: UnsafeRawBufferPointer?
+    let whole: UnsafeRawBufferPointer?
+    private let joined: UnsafeMutableRawBufferPointer?
 
     init(_ frames: [PreparedMessage]) {
         self.frames = frames
         guard frames.count > 1,
             frames.allSatisfy({ $0.bytes.count <= Self.joinedFrameBytesMax })
         else {
+            whole = frames.count == 1 ? frames[0].bytes : nil
             joined = nil
             return
         }
@@ -25,7 +27,8 @@ final class FrameBatch {
             UnsafeMutableRawBufferPointer(rebasing: memory[place...]).copyMemory(from: frame.bytes)
             place += frame.bytes.count
         }
-        joined = UnsafeRawBufferPointer(memory)
+        joined = memory
+        whole = UnsafeRawBufferPointer(memory)
     }
 
     deinit { joined?.deallocate() }

@@ -16,17 +16,24 @@ extension HubShard {
     /// flushed once when the turn ends.
     ///
     /// What is more than a turn's worth is left for the next one, so that the network can take the
-    /// first part before the second is queued.
-    func deliver(_ part: TopicPart) {
+    /// first part before the second is queued. `isAlone` says that no other topic is delivered in this one.
+    func deliver(_ part: TopicPart, isAlone: Bool) {
         let taken = part.topic.take(
             for: loop.index, into: &batch, bytesMax: Self.deliveredBytesPerTurn)
         part.enter(taken.epoch)
         if part.window.count == 0 { part.window.restart(at: taken.start) }
         let conflates = part.topic.limits.slowSubscribers == .conflate
+        var hasVolatile = false
         for entry in batch {
-            part.window.append(entry, bytes: entry.bytes, key: entry.key, conflates: conflates)
+            // One that may be lost replaces none.
+            part.window.append(
+                entry, bytes: entry.bytes, key: entry.key,
+                conflates: conflates && !entry.isVolatile)
+            if entry.isVolatile { hasVolatile = true }
         }
-        if !batch.isEmpty { fanOut(part, from: taken.start) }
+        if !batch.isEmpty { fanOut(part, from: taken.start, isAlone) }
+        // They take no place from what somebody who is behind will get.
+        if hasVolatile { part.window.dropVolatile(from: taken.start) { $0.isVolatile } }
         if let last = batch.last { part.taken = last.position }
         batch.removeAll(keepingCapacity: batch.capacity <= 1_024)
         keepBounds(of: part)
@@ -39,7 +46,7 @@ extension HubShard {
     ///
     /// A connection tells of its end, and of what it queues, only after the turn's passes: the
     /// subscribers do not change meanwhile.
-    private func fanOut(_ part: TopicPart, from start: UInt64) {
+    private func fanOut(_ part: TopicPart, from start: UInt64, _ isAlone: Bool) {
         var batches: [FrameBatch?] = Array(repeating: nil, count: configuration.protocols.count)
         var delivered = 0
         for index in part.subscribers.indices {
@@ -58,7 +65,9 @@ extension HubShard {
             }
             let isTaken = link._withUnsafeGuaranteedRef { connection -> Bool in
                 guard connection.isOpen else { return true }
-                guard !connection.isBacklogged, connection.queuedBytes < Self.handedBytesPerTurn
+                guard !connection.isBacklogged, connection.queuedBytes < Self.handedBytesPerTurn,
+                    // What was sent to it alone before goes before.
+                    subscriber.session._withUnsafeGuaranteedRef({ $0.extras?.outbox == nil })
                 else { return false }
                 let frames =
                     batches[Int(subscriber.protocolIndex)]
@@ -69,8 +78,8 @@ extension HubShard {
                         session.note { $0.live += UInt64(frames.frames.count) }
                     }
                 }
-                if let joined = frames.joined, connection.compression == nil {
-                    connection.send(frames: joined, keptAliveBy: frames)
+                if let whole = frames.whole, connection.compression == nil {
+                    connection.send(frames: whole, keptAliveBy: frames, atOnce: isAlone)
                 } else {
                     for frame in frames.frames { connection.send(frame) }
                 }
@@ -119,7 +128,10 @@ extension HubShard {
         }
         var budget = Self.resumedBytesPerTurn
         var isBehind = false
-        for subscription in session.subscriptions {
+        // A topic that always has more than its share does not go first each time.
+        let subscriptions = session.subscriptions
+        let first = subscriptions.isEmpty ? 0 : nextResumed(of: subscriptions.count)
+        for subscription in subscriptions[first...] + subscriptions[..<first] {
             let part = self.part(at: subscription.slot)
             let index = Int(subscription.index)
             guard !part.subscribers[index].cursor.isLive else { continue }
@@ -133,6 +145,13 @@ extension HubShard {
         if session.outbox == nil, session.extras?.inbox != nil { readInbox(session) }
         guard isBehind || session.outbox != nil else { return }
         if !connection.isBacklogged { resumeLater(session) }
+    }
+
+    /// Where among so many to begin: anywhere, so that no two sessions that take turns always begin
+    /// with the same.
+    private func nextResumed(of count: Int) -> Int {
+        resumedFirst = resumedFirst &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return Int(resumedFirst &>> 33) % count
     }
 
     /// Whether there is something that the subscriber lacks.
@@ -166,29 +185,38 @@ extension HubShard {
         var slot = part.window.index(of: place)
         while slot < part.window.indices.upperBound, bytes < bytesMax {
             let waiting = part.window[slot]
-            // What was between is replaced by later messages, and gone.
-            let replaced = waiting.place - place
-            part.metrics.conflated += replaced
-            session.note { $0.conflated += replaced }
+            noteGone(from: place, to: waiting.place, of: part, session)
             place = waiting.place + 1
             slot += 1
-            if waiting.place < freshFrom {
-                if waiting.message.isVolatile {
-                    part.metrics.volatileDropped += 1
-                    session.note { $0.volatileDropped += 1 }
-                    continue
-                }
-                if waiting.isReplaced {
-                    part.metrics.conflated += 1
-                    session.note { $0.conflated += 1 }
-                    continue
-                }
+            if waiting.isReplaced, waiting.place < freshFrom {
+                part.metrics.conflated += 1
+                session.note { $0.conflated += 1 }
+                continue
             }
             send(waiting.message, to: session, on: connection, of: part)
             bytes += waiting.bytes
         }
+        if slot == part.window.indices.upperBound {
+            noteGone(from: place, to: part.window.end, of: part, session)
+            place = part.window.end
+        }
         part.move(index, to: Cursor(.waiting(place)))
         return bytes
+    }
+
+    /// Counts what the window no longer holds: volatile messages, and ones replaced by later ones.
+    private func noteGone(
+        from place: UInt64, to end: UInt64, of part: TopicPart, _ session: Session
+    ) {
+        guard place < end else { return }
+        let volatiles = part.window.volatiles(from: place, to: end)
+        let replaced = end - place - volatiles
+        part.metrics.volatileDropped += volatiles
+        part.metrics.conflated += replaced
+        session.note {
+            $0.volatileDropped += volatiles
+            $0.conflated += replaced
+        }
     }
 
     private func catchUp(
@@ -285,7 +313,12 @@ extension HubShard {
         let session = part.subscribers[index].session.takeUnretainedValue()
         switch part.topic.limits.slowSubscribers {
         case .catchUp:
-            let first = part.window[part.window.index(of: place)].message
+            let slot = part.window.index(of: place)
+            // Where only volatile messages were, it lacks nothing.
+            guard slot < part.window.indices.upperBound else {
+                return skip(index, of: part, from: place, to: start, session)
+            }
+            let first = part.window[slot].message
             let known = first.isStored ? first.position.offset - 1 : first.position.offset
             let isKnown = first.position.epoch == part.epoch
             part.move(index, to: isKnown ? Cursor(.catchingUp(known)) : .lost)
@@ -304,8 +337,14 @@ extension HubShard {
     private func skip(
         _ index: Int, of part: TopicPart, from place: UInt64, to end: UInt64, _ session: Session
     ) {
-        part.metrics.skipped += end - place
-        session.note { $0.skipped += end - place }
+        let volatiles = part.window.volatiles(from: place, to: end)
+        let skipped = end - place - volatiles
+        part.metrics.volatileDropped += volatiles
+        part.metrics.skipped += skipped
+        session.note {
+            $0.volatileDropped += volatiles
+            $0.skipped += skipped
+        }
         part.move(index, to: Cursor(.waiting(end)))
     }
 

@@ -28,6 +28,8 @@ final class HubShard: @unchecked Sendable {
     private var isPassPending = false
     /// Sessions that can take more of what waits for them.
     private var resuming: [Session] = []
+    /// With which of a session's topics the next one begins that gets what waits for it.
+    var resumedFirst: UInt64 = 0
     /// Sessions whose ledgers are kept.
     var watched = 0
     /// What became of the messages of inboxes here.
@@ -226,10 +228,11 @@ final class HubShard: @unchecked Sendable {
 extension HubShard: TurnTarget {
     func turnEnded(on loop: EventLoop) {
         isPassPending = false
+        let isAlone = dirty.count == 1
         var index = 0
         while index < dirty.count {
             if let slot = partOfTopic[ObjectIdentifier(dirty[index])] {
-                deliver(self.part(at: slot))
+                deliver(self.part(at: slot), isAlone: isAlone)
             }
             index += 1
         }

@@ -89,7 +89,9 @@ final class TopicPart {
     func lacking(_ index: Int) -> UInt64 {
         switch subscribers[index].cursor.state {
         case .live: return 0
-        case .waiting(let place): return window.end - min(place, window.end)
+        case .waiting(let place):
+            let start = min(place, window.end)
+            return window.end - start - window.volatiles(from: start, to: window.end)
         case .catchingUp(let offset):
             let end = topic.position.offset
             return end - min(offset, end)

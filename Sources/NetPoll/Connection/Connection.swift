@@ -135,6 +135,16 @@ public final class Connection {
         loop.write(bytes, keptAliveBy: owner, to: self)
     }
 
+    /// Sends `bytes` in this moment rather than when the turn ends, where nothing is to be sent before them; else
+    /// returns `false` and does nothing. What the network does not take is queued; `owner` keeps it alive.
+    ///
+    /// For one who gives the same to many connections, and nothing more to them in this turn.
+    package func sendAtOnce(
+        _ bytes: UnsafeRawBufferPointer, keptAliveBy owner: AnyObject
+    ) -> Bool {
+        loop.sendAtOnce(bytes, keptAliveBy: owner, to: self)
+    }
+
     /// Sends `count` bytes of `file` from `offset`, after what was written before and before what is
     /// written later, without reading them into memory where the kernel can (sendfile(2)).
     ///

@@ -11,12 +11,13 @@ extension WebSocketConnection {
     /// - Parameters:
     ///   - frames: One after the other.
     ///   - owner: Keeps them alive and unchanged.
-    /// - Returns: As for ``send(_:kind:compression:)``.
-    @discardableResult
+    ///   - atOnce: Nothing more is meant for the connection in this turn: they go now, where nothing waits before
+    ///     them.
     package func send(
-        frames: UnsafeRawBufferPointer, keptAliveBy owner: AnyObject
-    ) -> WriteOutcome {
-        guard isOpen else { return .closed }
-        return connection.write(frames, keptAliveBy: owner)
+        frames: UnsafeRawBufferPointer, keptAliveBy owner: AnyObject, atOnce: Bool
+    ) {
+        guard isOpen else { return }
+        if atOnce, connection.sendAtOnce(frames, keptAliveBy: owner) { return }
+        connection.write(frames, keptAliveBy: owner)
     }
 }

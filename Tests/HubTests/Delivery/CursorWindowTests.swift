@@ -36,6 +36,24 @@ struct CursorWindowTests {
         #expect(window[window.index(of: 103)].place == 104)
     }
 
+    @Test func `volatile messages that are gone are still counted where they were`() {
+        var window = window([nil, nil, nil, nil, nil, nil])
+        window.dropVolatile(from: 101) { [1, 2, 4, 5].contains($0) }
+        #expect(held(window) == [0, 3])
+        #expect(window.bytes == 20)
+        #expect(window.volatiles(from: 100, to: 106) == 4)
+        #expect(window.volatiles(from: 102, to: 103) == 1)
+        #expect(window.volatiles(from: 104, to: 106) == 2)
+        window.append(6, bytes: 10, key: nil, conflates: false)
+        #expect(window.volatiles(from: 104, to: 107) == 2)
+        #expect(window.volatiles(from: 106, to: 107) == 0)
+        window.dropVolatile(from: 106) { _ in true }
+        #expect(window.volatiles(from: 103, to: 107) == 3)
+        window.drop(before: window.indices.upperBound)
+        #expect(window.volatiles(from: 104, to: 107) == 3)
+        #expect(window.bytes == 0)
+    }
+
     @Test func `what is kept is the newest within both bounds`() {
         let window = window([nil, nil, nil, nil, nil])
         #expect(window[window.firstKept(messagesMax: 3, bytesMax: 1_000)].message == 2)

@@ -155,6 +155,60 @@ struct SlowSubscriberTests {
         #expect(scene.numbers(scene.quick) == Array(0..<60))
     }
 
+    @Test(arguments: [
+        SlowSubscriberPolicy.skipToOldest, .skipToLatest, .conflate, .catchUp,
+        .close(.tryAgainLater),
+    ])
+    func `volatile messages push out nothing that is stored, whatever the policy`(
+        policy: SlowSubscriberPolicy
+    ) async throws {
+        // What the connection took before it stalled, then one stored message among volatile ones.
+        let scene = try await Scene(
+            messages: 80, policy, waiting: 20, key: { "\($0 % 3)" },
+            durability: { $0 == 30 ? .stored : .volatile })
+        scene.resume()
+        let numbers = scene.numbers(scene.slow)
+        #expect(numbers.suffix(1) == [30])
+        #expect(scene.slow.closeCode == nil)
+        let metrics = scene.topic.metrics
+        #expect(metrics.skipped == 0)
+        #expect(metrics.gaps == 0)
+        #expect(metrics.conflated == 0)
+        #expect(metrics.volatileDropped == UInt64(80 - numbers.count))
+        #expect(scene.numbers(scene.quick) == Array(0..<80))
+        scene.publish(80, .stored, key: nil)
+        scene.bench.network.run(for: .seconds(1))
+        #expect(scene.numbers(scene.slow) == [80])
+    }
+
+    @Test func `a topic that has more than the connection takes starves no other`() async throws {
+        var faults = Faults()
+        faults.bytesPerSecond = 1_000_000
+        let bench = try await HubBench(faults: faults) {
+            $0.topic.slowSubscribers = .skipToOldest
+            $0.topic.waitingMessagesMax = 1_000
+            $0.topic.waitingBytesMax = 200 << 10
+        }
+        let client = try bench.join(windowBytes: 32 << 10)
+        for name in ["busy", "quiet"] { client.say("join \(name)") }
+        bench.network.run(for: .seconds(1))
+        let busy = try #require(bench.hub.existingTopic("busy"))
+        let quiet = try #require(bench.hub.existingTopic("quiet"))
+        let filling = PreparedMessage(text: String(repeating: "x", count: 30_000))
+        // Three times what the network takes.
+        func publish(for seconds: Int) {
+            for _ in 0..<(seconds * 100) {
+                busy.publish(Publication(filling, durability: .transient))
+                bench.network.run(for: .milliseconds(10))
+            }
+        }
+        publish(for: 2)
+        quiet.publish(Publication(PreparedMessage(text: "now"), durability: .transient))
+        _ = client.takeTexts()
+        publish(for: 2)
+        #expect(client.takeTexts().contains("now"))
+    }
+
     @Test func `a session's own messages go before its topics'`() async throws {
         let scene = try await Scene(messages: 50, .catchUp, waiting: 100)
         scene.slow.say("echo first")
