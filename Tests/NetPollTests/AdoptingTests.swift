@@ -83,6 +83,28 @@ struct AdoptingTests {
     }
 
     @Test(arguments: DriverKind.kernels)
+    func `a closed listener is told nothing of the clients that another's duplicate gets`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let recorders = Recorders()
+        let listener = try world.loop.listen(on: any) { recorders.make($0, $1) }
+        world.loop.turn(until: world.loop.now)
+        let other = dup(listener.descriptor)
+        defer { close(other) }
+        listener.close()
+        // It waits in the backlog, for whoever has the duplicate.
+        let client = world.connect(to: listener.address)
+        #expect(client != nil)
+        for _ in 0..<20 { world.loop.turn(until: world.loop.now) }
+        let metrics = world.loop.metrics
+        #expect(metrics.staleEvents == 0 && metrics.accepted == 0)
+        let waits = accept(other, nil, nil)
+        #expect(waits >= 0)
+        close(waits)
+    }
+
+    @Test(arguments: DriverKind.kernels)
     func `what is no listening stream socket is not adopted, and stays the caller's`(
         driver: DriverKind
     ) throws {

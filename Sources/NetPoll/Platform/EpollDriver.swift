@@ -167,6 +167,14 @@
             setReceiving(accepting, socket, token: token)
         }
 
+        func closeListener(_ socket: SocketHandle, token: Token) -> Bool {
+            // A duplicate that a successor has would keep it in the epoll set (epoll(7)), to be told for
+            // ever of connections that wait for that one.
+            unregister(socket.rawValue)
+            close(socket, reset: false)
+            return true
+        }
+
         private func accept(_ listening: Int32, _ token: Token, _ loop: EventLoop) {
             loop.acceptWaiting(listening, token) {
                 interests[Int(listening)].contains(.receive)
@@ -248,7 +256,7 @@
 
         func close(_ socket: SocketHandle, reset: Bool) {
             if reset { Socket.resetOnClose(socket.rawValue) }
-            // Closing takes the descriptor out of the epoll set (epoll(7)).
+            // Closing takes it out of the epoll set, for nobody has a duplicate (epoll(7)).
             if Int(socket.rawValue) < interests.count { interests[Int(socket.rawValue)] = [] }
             Glibc.close(socket.rawValue)
         }
