@@ -33,18 +33,20 @@
 
         package func shed(_ socket: SocketHandle) -> Bool { reserve.shed(socket.rawValue) }
 
-        /// Accepts from now on, unless it does, or must not yet.
+        /// Accepts from the next wait on, unless it does, or must not yet.
         func armAccept(_ fd: Int32) {
-            let entry = sockets[fd]
-            guard entry.flags.contains(.wanted),
-                entry.flags.isDisjoint(with: [.armed, .awaitsReadiness, .stashed])
-            else { return }
-            guard !entry.flags.contains(.polled) else {
+            guard mayAccept(fd) else { return }
+            guard !sockets[fd].flags.contains(.polled) else {
                 awaitReadiness(fd, Int32(POLLIN))
                 return
             }
-            sockets[fd].flags.insert(.armed)
-            ring.accept(fd, userData: RequestID(.accept, fd, entry.generation).rawValue)
+            makeDue(.accept, fd)
+        }
+
+        private func mayAccept(_ fd: Int32) -> Bool {
+            let flags = sockets[fd].flags
+            return flags.contains(.wanted)
+                && flags.isDisjoint(with: [.armed, .awaitsReadiness, .stashed])
         }
 
         func accepted(_ completion: Ring.Completion, _ id: RequestID, _ loop: EventLoop) {
@@ -158,17 +160,11 @@
             return socket
         }
 
-        /// Receiving begins with the next wait: until then the handler may say that it wants
-        /// descriptors, which a multishot receive would drop.
+        /// Until the next wait the handler may say that it wants descriptors, which a multishot receive
+        /// would drop.
         package func adopt(_ socket: SocketHandle, token: Token) {
-            let fd = socket.rawValue
-            sockets.open(fd, token, .wanted)
-            adopted.append(RequestID(.receive, fd, sockets[fd].generation))
-        }
-
-        func armAdopted() {
-            for id in adopted where sockets.isLive(id) { armReceive(id.fd) }
-            adopted.removeAll(keepingCapacity: adopted.capacity <= 4_096)
+            sockets.open(socket.rawValue, token, .wanted)
+            armReceive(socket.rawValue)
         }
 
         package func setReceiving(_ receiving: Bool, _ socket: SocketHandle, token: Token) {
@@ -186,23 +182,20 @@
             }
         }
 
-        /// Receives from now on, unless it does; while receiving is paused only a break is awaited.
-        /// What is stashed is delivered first, so that no more is kept for a handler that pauses
-        /// again and again.
+        /// Receives from the next wait on, unless it does; while receiving is paused only a break is
+        /// awaited. What is stashed is delivered first, so that no more is kept for a handler that
+        /// pauses again and again.
         func armReceive(_ fd: Int32) {
-            let entry = sockets[fd]
-            guard entry.flags.contains(.wanted) else {
+            guard sockets[fd].flags.contains(.wanted) else {
                 awaitBreakage(fd)
                 return
             }
-            guard entry.flags.isDisjoint(with: [.armed, .ended, .stashed]) else { return }
-            sockets[fd].flags.insert(.armed)
-            let request = RequestID(.receive, fd, entry.generation).rawValue
-            if entry.flags.contains(.polled) {
-                ring.poll(fd, Int32(POLLIN), userData: request)
-            } else {
-                ring.receive(fd, userData: request)
-            }
+            if mayReceive(fd) { makeDue(.receive, fd) }
+        }
+
+        private func mayReceive(_ fd: Int32) -> Bool {
+            let flags = sockets[fd].flags
+            return flags.contains(.wanted) && flags.isDisjoint(with: [.armed, .ended, .stashed])
         }
 
         func awaitBreakage(_ fd: Int32) {
@@ -256,7 +249,8 @@
         }
 
         /// The kernel's requests keep the socket alive until they are cancelled, which is submitted
-        /// with the next wait; the descriptor's number is free at once, and its generation over.
+        /// with the next wait; the descriptor's number is free at once, and its generation over. A poll
+        /// that is not submitted yet may still find another file there, and takes nothing of it.
         package func close(_ socket: SocketHandle, reset: Bool) {
             let fd = socket.rawValue
             if reset { Socket.resetOnClose(fd) }
@@ -273,6 +267,33 @@
         }
 
         // MARK: - Requests
+
+        private func makeDue(_ purpose: RequestID.Purpose, _ fd: Int32) {
+            guard !sockets[fd].flags.contains(.due) else { return }
+            sockets[fd].flags.insert(.due)
+            due.append(RequestID(purpose, fd, sockets[fd].generation))
+        }
+
+        /// Asks for what is due and still wanted, of descriptors that are still open.
+        func requestDue() {
+            for id in due where sockets.isLive(id) {
+                let fd = id.fd
+                sockets[fd].flags.remove(.due)
+                if id.purpose == .accept {
+                    guard mayAccept(fd) else { continue }
+                    ring.accept(fd, userData: id.rawValue)
+                } else {
+                    guard mayReceive(fd) else { continue }
+                    if sockets[fd].flags.contains(.polled) {
+                        ring.poll(fd, Int32(POLLIN), userData: id.rawValue)
+                    } else {
+                        ring.receive(fd, userData: id.rawValue)
+                    }
+                }
+                sockets[fd].flags.insert(.armed)
+            }
+            due.removeAll(keepingCapacity: due.capacity <= 4_096)
+        }
 
         func disarm(_ fd: Int32, _ purpose: RequestID.Purpose) {
             let flags = sockets[fd].flags

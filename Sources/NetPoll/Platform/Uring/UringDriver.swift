@@ -63,8 +63,9 @@
         @exclusivity(unchecked) var sockets = UringSockets()
         @exclusivity(unchecked) var stashes: [Int32: Stash] = [:]
         @exclusivity(unchecked) var resumed: [RequestID] = []
-        /// Connections that will receive from the next wait on.
-        @exclusivity(unchecked) var adopted: [RequestID] = []
+        /// Receives and accepts to be asked for by the next wait. Not before: until the kernel has them
+        /// they name a number, which is another file's where their descriptor is closed meanwhile.
+        @exclusivity(unchecked) var due: [RequestID] = []
         @exclusivity(unchecked) var arrivals: [Arrival] = []
         @exclusivity(unchecked) var firstArrival = 0
         /// Listeners that accept again once all arrivals are reported.
@@ -107,7 +108,7 @@
         package func now() -> Instant { Platform.monotonicNow }
 
         package func wait(until deadline: Instant?) throws(SystemError) {
-            if !adopted.isEmpty { armAdopted() }
+            if !due.isEmpty { requestDue() }
             var nanoseconds: Int64 = -1
             if firstArrival < arrivals.count || !resumed.isEmpty {
                 nanoseconds = 0

@@ -45,6 +45,8 @@
         struct Flags: OptionSet {
             let rawValue: UInt16
             static let open = Flags(rawValue: 1 << 0)
+            /// Its receive or accept is due with the next wait.
+            static let due = Flags(rawValue: 1 << 1)
             /// The loop wants what arrives.
             static let wanted = Flags(rawValue: 1 << 2)
             /// A multishot request is with the kernel.
