@@ -296,27 +296,6 @@ struct DatagramSuite {
     }
 
     @Test(arguments: DriverKind.kernels)
-    func `a handler that closes when told what the close could not send closes once`(
-        driver: DriverKind
-    ) throws {
-        let world = try driver.makeWorld()
-        let near = Catcher()
-        near.closesWhenFailed = true
-        let client = try open(world, near)
-        let server = try open(world, Catcher())
-        // Longer than UDP carries (EMSGSIZE).
-        client.send(bytes: [UInt8](repeating: 1, count: 65_530), to: server.address)
-        client.close()
-        #expect(near.errors.count == 1)
-        // A second close would have ended this one, whose descriptor has the same number.
-        let next = try open(world, Catcher())
-        #expect(world.loop.registrations == 2)
-        next.close()
-        server.close()
-        #expect(world.loop.registrations == 0)
-    }
-
-    @Test(arguments: DriverKind.kernels)
     func `Unix datagrams go by abstract names and by paths`(driver: DriverKind) throws {
         let world = try driver.makeWorld()
         let far = Catcher()

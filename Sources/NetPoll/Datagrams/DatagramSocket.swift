@@ -87,7 +87,7 @@ public final class DatagramSocket {
 
     private func enqueue(_ bytes: RawSpan, _ destination: SocketAddress?) -> WriteOutcome {
         loop.checkCurrent()
-        guard !isClosed else { return .closed }
+        guard !isClosing else { return .closed }
         guard queue.count < configuration.queuedDatagramsMax,
             queue.bytes + bytes.byteCount <= configuration.queuedBytesMax
         else {
@@ -162,7 +162,9 @@ public final class DatagramSocket {
 
     func flush() {
         isFlushPlanned = false
-        while !isClosed, !isBlocked, queue.count > 0 {
+        // What a handler sends when it is told of a failure waits for the next flush: that may fail, too.
+        var left = queue.count
+        while !isClosed, !isBlocked, left > 0 {
             let (offered, outcome) = queue.withBatch { batch in
                 loop.counters.sends += 1
                 return (batch.count, loop.driver.sendDatagrams(socket, batch, token: token))
@@ -170,10 +172,12 @@ public final class DatagramSocket {
             switch outcome {
             case .sent(let count):
                 queue.removeFirst(count)
+                left -= count
                 if roomIsTold { isBlocked = count < offered } else { tookUntold(count) }
             case .failed(let errno):
                 // The first datagram is what failed; the next ones may do.
                 queue.removeFirst(1)
+                left -= 1
                 handler.failed(SystemError(code: errno, operation: "send"), on: self)
             }
         }

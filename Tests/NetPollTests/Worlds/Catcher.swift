@@ -7,7 +7,7 @@ final class Catcher: DatagramHandler {
     var errors: [SystemError] = []
     var drains = 0
     var echoes = false
-    var closesWhenFailed = false
+    var onFailed: ((DatagramSocket) -> Void)?
 
     func received(
         _ bytes: inout MutableRawSpan, _ arrival: DatagramArrival, on socket: DatagramSocket
@@ -21,6 +21,6 @@ final class Catcher: DatagramHandler {
 
     func failed(_ error: SystemError, on socket: DatagramSocket) {
         errors.append(error)
-        if closesWhenFailed { socket.close() }
+        onFailed?(socket)
     }
 }

@@ -1,0 +1,72 @@
+import NetPoll
+import NetPollTesting
+import Testing
+
+@Suite("Datagrams that the kernel refuses", .timeLimit(.minutes(10)))
+struct DatagramFailureTests {
+    /// Longer than UDP carries (EMSGSIZE).
+    private let long = [UInt8](repeating: 1, count: 65_530)
+
+    private func open(
+        _ world: any World, _ handler: Catcher, on host: String = "127.0.0.1",
+        peer: SocketAddress? = nil
+    ) throws -> DatagramSocket {
+        var configuration = DatagramSocket.Configuration()
+        configuration.peer = peer
+        return try world.loop.openDatagramSocket(
+            on: SocketAddress(host: host, port: 0), configuration: configuration, handler: handler)
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `a handler that sends again what failed does not hold its turn up`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let (near, far) = (Catcher(), Catcher())
+        let (client, server) = (try open(world, near), try open(world, far))
+        near.onFailed = { [long] socket in
+            if near.errors.count < 1_000 { socket.send(bytes: long, to: server.address) }
+        }
+        client.send(bytes: long, to: server.address)
+        client.send(bytes: [2], to: server.address)
+        world.loop.turn(until: world.loop.now)
+        #expect((1...8).contains(near.errors.count), "as often as a turn ends")
+        #expect(world.run { far.received == [[2]] })
+        near.onFailed = nil
+        #expect(world.run { client.queuedDatagrams == 0 })
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `what a handler sends while its socket closes is refused`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let (near, far) = (Catcher(), Catcher())
+        let (client, server) = (try open(world, near), try open(world, far))
+        var outcome: WriteOutcome?
+        near.onFailed = { outcome = $0.send(bytes: [3], to: server.address) }
+        client.send(bytes: long, to: server.address)
+        client.send(bytes: [2], to: server.address)
+        client.close()
+        #expect(outcome == .closed)
+        #expect(world.run { far.received == [[2]] })
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `a handler that closes when told what the close could not send closes once`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let near = Catcher()
+        near.onFailed = { $0.close() }
+        let client = try open(world, near)
+        let server = try open(world, Catcher())
+        client.send(bytes: long, to: server.address)
+        client.close()
+        #expect(near.errors.count == 1)
+        // A second close would have ended this one, whose descriptor has the same number.
+        let next = try open(world, Catcher())
+        #expect(world.loop.registrations == 2)
+        next.close()
+        server.close()
+        #expect(world.loop.registrations == 0)
+    }
+}
