@@ -69,4 +69,32 @@ struct DatagramFailureTests {
         server.close()
         #expect(world.loop.registrations == 0)
     }
+
+    @Test(arguments: [false, true])
+    func `a socket that a handler opens when its loop ends is refused`(isGraceful: Bool) throws {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let recorders = Recorders()
+        let address = try loop.listen(on: SocketAddress(host: "10.0.0.1", port: 80)) {
+            recorders.make($0, $1)
+        }.address
+        let peer = network.connect(to: address)
+        network.runUntilIdle()
+        let recorder = try #require(recorders.all.first)
+        let reporting = try SocketAddress(host: "10.0.0.1", port: 53)
+        let first = try loop.openDatagramSocket(on: reporting, handler: Catcher())
+        var result: Result<DatagramSocket, SystemError>?
+        recorder.onClose = {
+            first.close()
+            result = Result { () throws(SystemError) in
+                try loop.openDatagramSocket(on: reporting, handler: Catcher())
+            }
+        }
+        if isGraceful { loop.beginShutDown() } else { loop.shutDown() }
+        network.runUntilIdle()
+        #expect(peer != nil && result != nil)
+        if !isGraceful { #expect(throws: SystemError.self) { _ = try result?.get() } }
+        #expect(network.openDescriptors == 0)
+        #expect(loop.registrations == 0)
+    }
 }

@@ -13,6 +13,9 @@ extension EventLoop {
             (1...65_536).contains(configuration.datagramBytesMax)
                 && configuration.datagramBytesMax <= self.configuration.receiveBufferBytes,
             "datagrams of \(configuration.datagramBytesMax) bytes")
+        guard !isStopped else {
+            throw Platform.cancelledError("open a datagram socket on a loop that was shut down")
+        }
         let token = slots.reserveToken(kind: .datagram)
         let (socket, bound) = try driver.openDatagram(on: address, configuration, token: token)
         let datagrams = DatagramSocket(
