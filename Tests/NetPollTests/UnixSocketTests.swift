@@ -55,6 +55,32 @@ struct UnixSocketTests {
         removeFile(path)
     }
 
+    /// It is a service manager's or a predecessor's.
+    @Test(arguments: DriverKind.kernels)
+    func `closing the listener leaves the file of a socket it adopted, unless it shall go`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let address = SocketAddress.unix(path: path)
+        let other = try listen(world, address)
+        func adopt(_ configuration: Listener.Configuration) throws -> Listener {
+            let copy = try Platform.duplicate(other.descriptor)
+            return try world.loop.listen(adopting: copy, configuration: configuration) { _, _ in
+                Recorder()
+            }
+        }
+        let adopted = try adopt(.init())
+        #expect(adopted.address == address)
+        adopted.close()
+        #expect(fileExists(path))
+        #expect(isEchoed(world, by: address))
+        var configuration = Listener.Configuration()
+        configuration.removesSocketFile = true
+        try adopt(configuration).close()
+        #expect(!fileExists(path))
+        other.close()
+    }
+
     @Test(arguments: DriverKind.kernels)
     func `a file left behind is replaced`(driver: DriverKind) throws {
         let world = try driver.makeWorld()

@@ -36,7 +36,7 @@ public final class Listener {
 
     init(
         loop: EventLoop, token: Token, socket: SocketHandle, address: SocketAddress,
-        configuration: Configuration, targets: [EventLoop]?,
+        configuration: Configuration, isAdopted: Bool, targets: [EventLoop]?,
         makeHandler: @escaping @Sendable (Connection, SocketAddress) -> any ConnectionHandler
     ) {
         self.loop = loop
@@ -48,7 +48,7 @@ public final class Listener {
         self.address = address
         self.makeHandler = makeHandler
         exhaustion = configuration.exhaustion
-        removesSocketFile = configuration.removesSocketFile
+        removesSocketFile = configuration.removesSocketFile ?? !isAdopted
         let balancer = targets.map { Balancer(configuration.balancing, loops: $0.count) }
         settings = ConnectionSettings(loop: loop, limits: configuration.limits, balancer: balancer)
         self.targets = targets?.map {
@@ -179,8 +179,8 @@ extension EventLoop {
     }
 
     /// Accepts on a socket that listens already: one that a predecessor passed, or that a service
-    /// manager opened (``SocketActivation``). The listener owns it from here on; where this throws
-    /// it stays the caller's.
+    /// manager opened (``SocketActivation``). The listener owns it from here on, but for a Unix socket's
+    /// file (``Listener/Configuration/removesSocketFile``); where this throws it stays the caller's.
     ///
     /// - Throws: ``SystemError``: EBADF, ENOTSOCK, or EINVAL where it is no listening stream socket;
     ///   EOPNOTSUPP on a simulated network.
@@ -209,10 +209,13 @@ extension EventLoop {
             isRated: configuration.acceptsPerSecondMax != nil,
             socket: configuration.options)
         let (socket, bound): (SocketHandle, SocketAddress)
+        let isAdopted: Bool
         switch place.source {
         case .address(let address):
+            isAdopted = false
             (socket, bound) = try driver.listen(on: address, options, token: token)
         case .descriptor(let descriptor):
+            isAdopted = true
             socket = SocketHandle(rawValue: descriptor)
             bound = try Socket.adoptListener(descriptor)
             if bound.port != nil { Socket.apply(configuration.options, descriptor) }
@@ -220,7 +223,7 @@ extension EventLoop {
         }
         let listener = Listener(
             loop: self, token: token, socket: socket, address: bound, configuration: configuration,
-            targets: place.targets, makeHandler: makeHandler)
+            isAdopted: isAdopted, targets: place.targets, makeHandler: makeHandler)
         slots.insert(listener, at: token)
         return listener
     }

@@ -11,6 +11,8 @@
 /// let passed = try SocketActivation.takeDescriptors()
 /// let listeners = try await group.listen(adopting: passed.map(\.descriptor)) { _, _ in Echo() }
 /// ```
+///
+/// A Unix socket's file stays the manager's: closing the listener does not remove it.
 public enum SocketActivation {
     /// A descriptor that was passed.
     public struct Descriptor: Hashable, Sendable {
