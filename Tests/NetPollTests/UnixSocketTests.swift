@@ -1,3 +1,4 @@
+import Glibc
 import NetPoll
 import Testing
 
@@ -117,6 +118,68 @@ struct UnixSocketTests {
             #expect(throws: SystemError.self) { _ = try listen(world, .unix(path: path)) }
         }
         try listen(world, .unix(path: path)).close()
+    }
+
+    /// Paths that the kernel would cut to another socket's.
+    private func badPaths() -> [(path: String, cut: String, code: Int32)] {
+        let whole = path + String(repeating: "a", count: 107 - path.utf8.count)
+        return [(whole + "b", whole, ENAMETOOLONG), (path + "\0b", path, EINVAL)]
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `datagrams for a path that is none go to nobody, and those beside them where they should`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        for (bad, cut, code) in badPaths() {
+            let (near, far) = (Catcher(), Catcher())
+            defer { removeFile(cut) }
+            let server = try world.loop.openDatagramSocket(on: .unix(path: cut), handler: far)
+            let client = try world.loop.openDatagramSocket(
+                on: .abstract("client \(path) \(code)"), handler: near)
+            client.send(bytes: [1], to: server.address)
+            client.send(bytes: [2], to: .unix(path: bad))
+            client.send(bytes: [3], to: server.address)
+            #expect(world.run { far.received.count >= 2 && client.queuedDatagrams == 0 })
+            #expect(far.received == [[1], [3]])
+            #expect(near.errors.map(\.code) == [code])
+            client.close()
+            server.close()
+        }
+    }
+
+    @Test(arguments: DriverKind.kernels)
+    func `neither a datagram socket's peer nor the address to connect from may be such a path`(
+        driver: DriverKind
+    ) throws {
+        let world = try driver.makeWorld()
+        let listener = try listen(world, .abstract("netpoll \(path)"))
+        for (bad, cut, code) in badPaths() {
+            defer { removeFile(cut) }
+            let server = try world.loop.openDatagramSocket(on: .unix(path: cut), handler: Catcher())
+            var datagrams = DatagramSocket.Configuration()
+            datagrams.peer = .unix(path: bad)
+            let error = #expect(throws: SystemError.self) {
+                _ = try world.loop.openDatagramSocket(
+                    on: .abstract("client \(path)"), configuration: datagrams, handler: Catcher())
+            }
+            #expect(error?.code == code)
+            server.close()
+            removeFile(cut)
+            var connecting = ConnectConfiguration()
+            connecting.localAddress = .unix(path: bad)
+            var reason: ConnectError.Reason?
+            world.loop.connect(to: listener.address, configuration: connecting) { result in
+                if case .failure(let error) = result { reason = error.reason }
+                if case .success(let connection) = result { connection.abort() }
+            }
+            #expect(
+                world.run {
+                    if case .failed(let error) = reason { return error.code == code }
+                    return false
+                })
+            #expect(!fileExists(cut))
+        }
     }
 
     @Test(arguments: DriverKind.kernels)

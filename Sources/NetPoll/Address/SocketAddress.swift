@@ -7,10 +7,10 @@ public enum SocketAddress: Hashable, Sendable {
     /// An IPv6 address as two big-endian halves, its port, and the scope of a link-local address
     /// (RFC 4007), 0 for none.
     case v6(UInt64, UInt64, port: UInt16, scope: UInt32)
-    /// The path of a Unix socket, at most 107 bytes; empty for an unnamed peer; see
-    /// ``abstract(_:)``.
+    /// The path of a Unix socket, empty for an unnamed peer; see ``abstract(_:)``. A longer one than 107
+    /// bytes fails with ENAMETOOLONG where it is used, one with a zero byte in it with EINVAL.
     ///
-    /// Listening makes the file, and fails where there is one; nothing here removes it.
+    /// Listening makes the file, and fails where somebody listens there already.
     case unix(path: String)
 
     /// The address of a numeric host such as `127.0.0.1` or `::1`.

@@ -74,7 +74,8 @@ public final class DatagramSocket {
         return enqueue(bytes, nil)
     }
 
-    /// Queues a copy of `bytes` for `destination`, to be sent when the turn ends.
+    /// Queues a copy of `bytes` for `destination`, to be sent when the turn ends. A destination that is
+    /// no address, such as too long a path, is told by ``DatagramHandler/failed(_:on:)``.
     ///
     /// - Returns: ``WriteOutcome/refused`` where the queue is full; the datagram is dropped, and
     ///   ``DatagramHandler/drained(_:)`` follows, unless it alone is longer than

@@ -112,7 +112,7 @@ final class DatagramBatch {
     /// Sends a batch; returns how many datagrams the kernel took, which is fewer where room or
     /// the next one's error stopped it, or a negative errno where the first one failed.
     func send(_ fd: Int32, _ datagrams: UnsafeBufferPointer<OutgoingDatagram>) -> Int {
-        let count = min(capacity, datagrams.count)
+        var count = min(capacity, datagrams.count)
         for index in 0..<count {
             let datagram = datagrams[index]
             // The kernel only reads through it.
@@ -123,10 +123,17 @@ final class DatagramBatch {
             message.header.msg_iov = vectors + index
             message.header.msg_iovlen = 1
             if let destination = datagram.destination {
-                Platform.withKernelAddress(destination) { address, length in
-                    UnsafeMutableRawPointer(names + index)
-                        .copyMemory(from: address, byteCount: Int(length))
-                    message.header.msg_namelen = length
+                do throws(SystemError) {
+                    try Platform.withKernelAddress(destination, "send") { address, length in
+                        UnsafeMutableRawPointer(names + index)
+                            .copyMemory(from: address, byteCount: Int(length))
+                        message.header.msg_namelen = length
+                    }
+                } catch {
+                    // As a kernel does: those before it are sent first.
+                    guard index > 0 else { return -Int(error.code) }
+                    count = index
+                    break
                 }
                 message.header.msg_name = UnsafeMutableRawPointer(names + index)
             }

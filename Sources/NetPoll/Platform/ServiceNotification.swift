@@ -95,7 +95,7 @@ public enum ServiceNotification {
         // Sockets are made not to wait. A state is told once, and has to arrive.
         if flags != SystemCall.withoutWaiting { _ = fcntl(descriptor, F_SETFL, 0) }
         let text = Array(states.map(\.line).joined(separator: "\n").utf8)
-        let sent = Platform.withKernelAddress(address) {
+        let sent = try Platform.withKernelAddress(address, operation) {
             sendto(descriptor, text, text.count, flags, $0, $1)
         }
         guard sent == text.count else { throw SystemError(code: errno, operation: operation) }

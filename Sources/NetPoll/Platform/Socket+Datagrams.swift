@@ -32,11 +32,10 @@ extension Socket {
             #endif
             try bindReplacingStale(fd, address, SystemCall.datagramSocket)
             if let peer = configuration.peer {
-                try check(
-                    Platform.withKernelAddress(peer) {
-                        SystemCall.connectSocket(fd, $0, $1)
-                    },
-                    "connect \(peer)")
+                let result = try Platform.withKernelAddress(peer, "connect \(peer)") {
+                    SystemCall.connectSocket(fd, $0, $1)
+                }
+                try check(result, "connect \(peer)")
             }
         } catch {
             close(fd)
@@ -83,13 +82,15 @@ extension Socket {
     static func bindReplacingStale(
         _ fd: Int32, _ address: SocketAddress, _ kind: Int32
     ) throws(SystemError) {
-        let result = Platform.withKernelAddress(address) { bind(fd, $0, $1) }
-        if result == 0 { return }
+        func bindNow() throws(SystemError) -> Int32 {
+            try Platform.withKernelAddress(address, "bind \(address)") { bind(fd, $0, $1) }
+        }
+        if try bindNow() == 0 { return }
         let code = errno
         guard case .unix(let path) = address, code == EADDRINUSE, isStale(path, address, kind),
             unlink(path) == 0
         else { throw SystemError(code: code, operation: "bind \(address)") }
-        try check(Platform.withKernelAddress(address) { bind(fd, $0, $1) }, "bind \(address)")
+        try check(bindNow(), "bind \(address)")
     }
 
     private static func isStale(_ path: String, _ address: SocketAddress, _ kind: Int32) -> Bool {
@@ -98,9 +99,9 @@ extension Socket {
             let probe = try? open(address, kind, "connect")  // Without a probe it counts as alive.
         else { return false }
         defer { close(probe) }
-        let result = Platform.withKernelAddress(address) {
+        let result = try? Platform.withKernelAddress(address, "connect") {
             SystemCall.connectSocket(probe, $0, $1)
         }
-        return result != 0 && errno == ECONNREFUSED
+        return result == -1 && errno == ECONNREFUSED
     }
 }

@@ -49,9 +49,12 @@ enum Socket {
                     if local.port == 0 { set(fd, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT) }
                 #endif
                 if local.port != nil { set(fd, SOL_SOCKET, SO_REUSEADDR) }
-                try check(Platform.withKernelAddress(local) { bind(fd, $0, $1) }, "bind \(local)")
+                let isBound = try Platform.withKernelAddress(local, "bind \(local)") {
+                    bind(fd, $0, $1)
+                }
+                try check(isBound, "bind \(local)")
             }
-            let result = Platform.withKernelAddress(address) {
+            let result = try Platform.withKernelAddress(address, "connect \(address)") {
                 SystemCall.connectSocket(fd, $0, $1)
             }
             // An interrupted connect goes on by itself.
@@ -69,24 +72,13 @@ enum Socket {
     static func open(
         _ address: SocketAddress, _ kind: Int32, _ operation: String
     ) throws(SystemError) -> Int32 {
-        let family: Int32
-        switch address {
-        case .v4: family = AF_INET
-        case .v6: family = AF_INET6
-        case .unix(let path):
-            family = AF_UNIX
-            guard path.utf8.count < Platform.unixPathRoom else {
-                throw SystemError(code: ENAMETOOLONG, operation: "\(operation) \(address)")
+        try Platform.checkName(address, "\(operation) \(address)")
+        let family =
+            switch address {
+            case .v4: AF_INET
+            case .v6: AF_INET6
+            case .unix: AF_UNIX
             }
-            let isAbstract = path.utf8.first == 0
-            guard !isAbstract || Platform.hasAbstractNames else {
-                throw SystemError(code: EAFNOSUPPORT, operation: "\(operation) \(address)")
-            }
-            // The kernel would end the path there.
-            guard isAbstract || !path.utf8.contains(0) else {
-                throw SystemError(code: EINVAL, operation: "\(operation) \(address)")
-            }
-        }
         let fd = cnetpoll_socket(family, kind)
         guard fd >= 0 else { throw SystemError(code: errno, operation: "socket") }
         return fd

@@ -53,11 +53,36 @@ extension Platform {
         }
     }
 
+    /// Checks that a kernel address can say the address as it is: a path that was cut, by its length or
+    /// by a zero in it, would be another.
+    ///
+    /// - Throws: ``SystemError``: ENAMETOOLONG or EINVAL, EAFNOSUPPORT for an abstract name.
+    static func checkName(
+        _ address: SocketAddress, _ operation: @autoclosure () -> String
+    ) throws(SystemError) {
+        guard case .unix(let path) = address else { return }
+        let isAbstract = path.utf8.first == 0
+        let code: Int32
+        if path.utf8.count >= unixPathRoom {
+            code = ENAMETOOLONG
+        } else if isAbstract {
+            if hasAbstractNames { return }
+            code = EAFNOSUPPORT
+        } else {
+            guard path.utf8.contains(0) else { return }
+            code = EINVAL
+        }
+        throw SystemError(code: code, operation: operation())
+    }
+
     /// Calls `body` with the address in the kernel's form.
+    ///
+    /// - Throws: As ``checkName(_:_:)``, with what `operation` says.
     static func withKernelAddress<Result>(
-        _ address: SocketAddress,
+        _ address: SocketAddress, _ operation: @autoclosure () -> String,
         _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
-    ) -> Result {
+    ) throws(SystemError) -> Result {
+        try checkName(address, operation())
         var storage = sockaddr_storage()
         return withUnsafeMutableBytes(of: &storage) { bytes in
             let length: Int
@@ -85,7 +110,7 @@ extension Platform {
                 value.sun_family = sa_family_t(AF_UNIX)
                 bytes.storeBytes(of: value, as: sockaddr_un.self)
                 let offset = unixPathOffset
-                let name = Array(path.utf8.prefix(unixPathRoom - 1))
+                let name = Array(path.utf8)
                 bytes[offset..<offset + name.count].copyBytes(from: name)
                 // An abstract name (unix(7)) is as long as the address says, and not terminated.
                 length = offset + name.count + (name.first == 0 ? 0 : 1)
