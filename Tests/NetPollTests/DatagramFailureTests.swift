@@ -50,6 +50,48 @@ struct DatagramFailureTests {
         #expect(world.run { far.received == [[2]] })
     }
 
+    /// A send on a connected socket tells what ICMP said of an earlier datagram, and sends nothing.
+    @Test(arguments: DriverKind.kernels)
+    func `that nobody got a datagram does not cost the next one`(driver: DriverKind) throws {
+        let world = try driver.makeWorld()
+        let (near, far) = (Catcher(), Catcher())
+        // A host of its own, so that nobody else takes the port.
+        let host = "127.\(Int.random(in: 1...250)).\(Int.random(in: 1...250)).1"
+        let gone = try open(world, Catcher(), on: host)
+        gone.close()
+        let client = try open(world, near, peer: gone.address)
+        client.send(bytes: [1])
+        world.loop.turn(until: world.loop.now)
+        let server = try world.loop.openDatagramSocket(on: gone.address, handler: far)
+        client.send(bytes: [2])
+        client.send(bytes: [3])
+        client.close()
+        let codes = near.errors.map(\.code)
+        #expect(codes.allSatisfy { $0 == Platform.Errno.connectionRefused } && codes.count <= 1)
+        #expect(world.run { far.received == [[2], [3]] })
+        server.close()
+    }
+
+    @Test(arguments: DriverKind.kernels, [false, true])
+    func `a datagram that fails is told once, with a peer and without`(
+        driver: DriverKind, hasPeer: Bool
+    ) throws {
+        let world = try driver.makeWorld()
+        let (near, far) = (Catcher(), Catcher())
+        let server = try open(world, far)
+        let client = try open(world, near, peer: hasPeer ? server.address : nil)
+        for bytes in [[1], long, [2], long, long, [3]] {
+            if hasPeer {
+                client.send(bytes: bytes)
+            } else {
+                client.send(bytes: bytes, to: server.address)
+            }
+        }
+        #expect(world.run { far.received.count == 3 && client.queuedDatagrams == 0 })
+        #expect(far.received == [[1], [2], [3]])
+        #expect(near.errors.count == 3)
+    }
+
     @Test(arguments: DriverKind.kernels)
     func `a handler that closes when told what the close could not send closes once`(
         driver: DriverKind

@@ -165,6 +165,8 @@ public final class DatagramSocket {
         isFlushPlanned = false
         // What a handler sends when it is told of a failure waits for the next flush: that may fail, too.
         var left = queue.count
+        // What the first one that waits failed with already.
+        var tried: Int32?
         while !isClosed, !isBlocked, left > 0 {
             let (offered, outcome) = queue.withBatch { batch in
                 loop.counters.sends += 1
@@ -172,14 +174,23 @@ public final class DatagramSocket {
             }
             switch outcome {
             case .sent(let count):
+                tried = nil
                 queue.removeFirst(count)
                 left -= count
                 if roomIsTold { isBlocked = count < offered } else { tookUntold(count) }
             case .failed(let errno):
-                // The first datagram is what failed; the next ones may do.
-                queue.removeFirst(1)
-                left -= 1
-                handler.failed(SystemError(code: errno, operation: "send"), on: self)
+                // With a peer it may be an earlier one's, which ICMP told: then this one was not tried.
+                let mayBeEarlier = configuration.peer != nil && tried == nil
+                let isTold = tried == errno
+                tried = mayBeEarlier ? errno : nil
+                if !mayBeEarlier {
+                    // The first datagram is what failed; the next ones may do.
+                    queue.removeFirst(1)
+                    left -= 1
+                }
+                if !isTold {
+                    handler.failed(SystemError(code: errno, operation: "send"), on: self)
+                }
             }
         }
         if owesDrained, queue.count == 0, !isClosed {
