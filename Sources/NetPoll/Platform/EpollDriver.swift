@@ -16,6 +16,9 @@
             static let registered = Interest(rawValue: 1 << 2)
             /// Descriptors may arrive.
             static let descriptors = Interest(rawValue: 1 << 3)
+            /// Ended both ways while receiving is paused, which epoll tells whatever is asked for: told
+            /// once more at most (EPOLLONESHOT).
+            static let hungUp = Interest(rawValue: 1 << 4)
         }
 
         private static var eventsPerWaitMax: Int { 1_024 }
@@ -108,8 +111,8 @@
                 if isReceiving(fd, token, loop) {
                     receive(fd, token, loop)
                 } else {
-                    // Reported for ever while registered: out, until receiving is resumed.
-                    unregister(fd)
+                    // Not taken out, as to be put back takes memory, which may be short then.
+                    setInterest(fd, token, interests[Int(fd)].union(.hungUp))
                 }
             }
         }
@@ -170,7 +173,8 @@
         func closeListener(_ socket: SocketHandle, token: Token) -> Bool {
             // A duplicate that a successor has would keep it in the epoll set (epoll(7)), to be told for
             // ever of connections that wait for that one.
-            unregister(socket.rawValue)
+            var event = epoll_event()
+            _ = epoll_ctl(epoll, EPOLL_CTL_DEL, socket.rawValue, &event)
             close(socket, reset: false)
             return true
         }
@@ -207,7 +211,9 @@
             let interest = interests[Int(socket.rawValue)]
             setInterest(
                 socket.rawValue, token,
-                receiving ? interest.union(.receive) : interest.subtracting(.receive))
+                receiving
+                    ? interest.union(.receive).subtracting(.hungUp)
+                    : interest.subtracting(.receive))
         }
 
         func send(
@@ -279,25 +285,18 @@
         }
 
         func setInterest(_ fd: Int32, _ token: Token, _ interest: Interest) {
-            let present = interests[Int(fd)]
-            guard interest != present || !present.contains(.registered) else { return }
+            guard interest != interests[Int(fd)] else { return }
             var event = Self.event(interest, token)
-            let operation = present.contains(.registered) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD
-            // Only memory can be short here (ENOMEM); then the change is asked for again later.
-            guard epoll_ctl(epoll, operation, fd, &event) == 0 else { return }
-            interests[Int(fd)] = interest.union(.registered)
-        }
-
-        private func unregister(_ fd: Int32) {
-            var event = epoll_event()
-            _ = epoll_ctl(epoll, EPOLL_CTL_DEL, fd, &event)
-            interests[Int(fd)].remove(.registered)
+            // Takes no memory, and so cannot fail (epoll_ctl(2)).
+            _ = epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event)
+            interests[Int(fd)] = interest
         }
 
         private static func event(_ interest: Interest, _ token: Token) -> epoll_event {
             var bits: UInt32 = 0
             if interest.contains(.receive) { bits |= EPOLLIN.rawValue }
             if interest.contains(.send) { bits |= EPOLLOUT.rawValue }
+            if interest.contains(.hungUp) { bits |= EPOLLONESHOT.rawValue }
             return epoll_event(events: bits, data: epoll_data(u64: token.rawValue))
         }
     }
