@@ -8,7 +8,8 @@ public protocol DatagramHandler: AnyObject {
     func drained(_ socket: DatagramSocket)
 
     /// The kernel reported an error: of a connected socket for example that nobody listens there
-    /// (ECONNREFUSED, from ICMP). The socket stays open; the datagram it is about is lost.
+    /// (ECONNREFUSED, from ICMP). The socket stays open; the datagram it is about is lost. On kqueue
+    /// ENOMEM may say that reading could not go on: it is paused then.
     func failed(_ error: SystemError, on socket: DatagramSocket)
 }
 

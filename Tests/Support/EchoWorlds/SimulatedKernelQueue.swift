@@ -34,6 +34,9 @@ package final class SimulatedKernelQueue: KernelQueue {
     private let pipe: (out: Int32, into: Int32)
     private var registrations: [Key: Registration] = [:]
 
+    /// Answers a change with an errno in place of making it.
+    package var refuses: ((KernelEvent) -> Int32?)?
+
     package init() {
         var ends: [Int32] = [0, 0]
         Glibc.pipe(&ends)
@@ -91,6 +94,7 @@ package final class SimulatedKernelQueue: KernelQueue {
     }
 
     private func apply(_ change: KernelEvent) -> Int32? {
+        if let code = refuses?(change) { return code }
         let key = Key(descriptor: change.descriptor, filter: change.filter)
         if change.flags.contains(.delete) {
             return registrations.removeValue(forKey: key) == nil ? ENOENT : nil

@@ -90,8 +90,25 @@ package final class KqueueDriver: Driver {
 
     /// A filter could not be added for want of memory; one that is gone already is no matter.
     private func changeFailed(_ event: KernelEvent, _ token: Token, _ loop: EventLoop) {
-        guard Platform.isExhaustion(Int32(event.data)), token.kind == .connection else { return }
-        loop.failed(Int32(event.data), on: token)
+        let (fd, code) = (event.descriptor, Int32(event.data))
+        guard Platform.isExhaustion(code) else { return }
+        switch (token.kind, event.filter) {
+        case (.connection, _): loop.failed(code, on: token)
+        case (.attempt, _): loop.connectFailed(code, on: token)
+        case (.listener, _):
+            // Sheds who waits or pauses; where it goes on accepting the filter is asked for again.
+            loop.acceptFailed(code, on: token)
+            guard loop.descriptor(of: token) == fd, entries[Int(fd)].isReceiving else { return }
+            change(fd, .read, .add)
+        case (.datagram, .read):
+            entries[Int(fd)].isReceiving = false
+            loop.failed(code, on: token)
+        case (.datagram, .write):
+            entries[Int(fd)].isWatchingWrite = false
+            guard entries[Int(fd)].awaitsRoom else { return loop.failed(code, on: token) }
+            entries[Int(fd)].awaitsRoom = false
+            loop.sendable(token)
+        }
     }
 
     private func receive(_ fd: Int32, _ token: Token, _ loop: EventLoop) {
