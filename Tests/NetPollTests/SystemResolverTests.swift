@@ -20,6 +20,24 @@ struct SystemResolverTests {
         func open() { semaphore.signal() }
     }
 
+    /// Tells of each answer, once it was given.
+    private final class Witness: Resolver {
+        let answers = AsyncStream<Void>.makeStream()
+        private let resolver: SystemResolver
+
+        init(_ resolver: SystemResolver) { self.resolver = resolver }
+
+        func resolve(
+            _ host: String, port: UInt16, family: AddressFamily,
+            completion: @escaping @Sendable (Result<[SocketAddress], ResolveError>) -> Void
+        ) {
+            resolver.resolve(host, port: port, family: family) { [answers] result in
+                completion(result)
+                answers.continuation.yield()
+            }
+        }
+    }
+
     private let world = SimulatedWorld(configuration: .init())
     private let gate = Gate()
     private let resolver: SystemResolver
@@ -35,8 +53,9 @@ struct SystemResolverTests {
     @Test func `connects end by their deadline, by cancellation, or are refused`() async {
         var ends: [(name: Int, reason: ConnectError.Reason, after: Duration)] = []
         let start = world.network.now
+        let witness = Witness(resolver)
         func connect(_ name: Int) -> ConnectAttempt {
-            world.loop.connect(host: "silent", port: 80, resolver: resolver) { [world] result in
+            world.loop.connect(host: "silent", port: 80, resolver: witness) { [world] result in
                 guard case .failure(let error) = result else { return }
                 ends.append((name, error.reason, world.network.now - start))
             }
@@ -71,6 +90,12 @@ struct SystemResolverTests {
                     answered.resume(returning: $0 == .failure(.overloaded))
                 }
             }
+        }
+        // Two of each connect; the threads may answer in another order than they were asked.
+        var answers = 0
+        for await _ in witness.answers.stream {
+            answers += 1
+            if answers == 12 { break }
         }
         world.network.run(for: .seconds(1))
         #expect(ends.count == 6)
