@@ -106,7 +106,11 @@ public struct WebSocketClientHandshake: Sendable {
         guard accepts == [acceptValue] else { throw WebSocketHandshakeError(.accept) }
         let compression = try compression(of: head)
         let chosen = head.headers("sec-websocket-protocol")
-        guard chosen.count <= 1, chosen.allSatisfy(subprotocols.contains) else {
+        // By bytes: other texts may count as equal, a KELVIN SIGN as a K.
+        let isOffered = chosen.allSatisfy { name in
+            subprotocols.contains { $0.utf8.elementsEqual(name.utf8) }
+        }
+        guard chosen.count <= 1, isOffered else {
             throw WebSocketHandshakeError(.unofferedSubprotocol)
         }
         return WebSocketOpening(head: head, subprotocol: chosen.first, compression: compression)

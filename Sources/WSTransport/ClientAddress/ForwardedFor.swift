@@ -20,8 +20,10 @@ enum ForwardedFor {
     ) -> SocketAddress {
         var client = peer
         for value in values.reversed() {
-            for element in value.split(separator: ",", omittingEmptySubsequences: false).reversed()
-            {
+            // By bytes, here and below: a stranger's character may combine with the comma that a proxy wrote.
+            let elements = value.utf8.split(
+                separator: UInt8(ascii: ","), omittingEmptySubsequences: false)
+            for element in elements.reversed() {
                 guard isTrusted(client) else { return client }
                 // A proxy that writes something else hides its client: then it is the client.
                 guard let address = address(element) else { return client }
@@ -32,29 +34,29 @@ enum ForwardedFor {
     }
 
     /// An address with or without port: `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
-    private static func address(_ element: Substring) -> SocketAddress? {
-        var host = element.drop { $0 == " " || $0 == "\t" }
-        while let last = host.last, last == " " || last == "\t" { host.removeLast() }
-        guard host.utf8.count <= 64 else { return nil }
+    private static func address(_ element: Substring.UTF8View) -> SocketAddress? {
+        let colon = UInt8(ascii: ":")
+        var host = element.trimmed
+        guard host.count <= 64 else { return nil }
         var port: UInt16 = 0
-        if host.first == "[" {
-            guard let end = host.firstIndex(of: "]") else { return nil }
-            let rest = host[host.index(after: end)...]
-            host = host[host.index(after: host.startIndex)..<end]
+        if host.first == UInt8(ascii: "[") {
+            guard let end = host.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+            let rest = host[end...].dropFirst()
+            host = host[..<end].dropFirst()
             if !rest.isEmpty {
-                guard rest.first == ":", let number = number(rest.dropFirst()) else { return nil }
+                guard rest.first == colon, let number = number(rest.dropFirst()) else { return nil }
                 port = number
             }
-        } else if let colon = host.firstIndex(of: ":"), host.lastIndex(of: ":") == colon {
-            guard let number = number(host[host.index(after: colon)...]) else { return nil }
+        } else if let first = host.firstIndex(of: colon), host.lastIndex(of: colon) == first {
+            guard let number = number(host[first...].dropFirst()) else { return nil }
             port = number
-            host = host[..<colon]
+            host = host[..<first]
         }
         // What is no address hides the client.
-        return try? SocketAddress(host: String(host), port: port)
+        return try? SocketAddress(host: String(Substring(host)), port: port)
     }
 
-    private static func number(_ digits: Substring) -> UInt16? {
-        digits.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? UInt16(digits) : nil
+    private static func number(_ digits: Substring.UTF8View) -> UInt16? {
+        digits.allSatisfy { $0 >= 0x30 && $0 <= 0x39 } ? UInt16(Substring(digits)) : nil
     }
 }

@@ -53,24 +53,28 @@ struct ProxyHeader: Sendable {
         guard bytes.count >= 2, bytes[bytes.count - 2] == 0x0D else {
             throw ProxyHeaderError(.malformed)
         }
-        let text = String(decoding: bytes.dropLast(2), as: UTF8.self)
-        let parts = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard parts.count >= 2, parts[0] == "PROXY" else { throw ProxyHeaderError(.missing) }
-        if parts[1] == "UNKNOWN" { return nil }
-        guard parts.count == 6, parts[1] == "TCP4" || parts[1] == "TCP6",
+        let parts = bytes.dropLast(2).split(separator: 0x20, omittingEmptySubsequences: false)
+        guard parts.count >= 2, parts[0].elementsEqual("PROXY".utf8) else {
+            throw ProxyHeaderError(.missing)
+        }
+        if parts[1].elementsEqual("UNKNOWN".utf8) { return nil }
+        let isV4 = parts[1].elementsEqual("TCP4".utf8)
+        guard parts.count == 6, isV4 || parts[1].elementsEqual("TCP6".utf8),
             let port = Self.port(parts[4]), Self.port(parts[5]) != nil,
             // Its text stands in no error; the header is malformed.
-            let client = try? SocketAddress(host: String(parts[2]), port: port)
+            let client = try? SocketAddress(
+                host: String(decoding: parts[2], as: UTF8.self), port: port)
         else { throw ProxyHeaderError(.malformed) }
         switch client {
-        case .v4 where parts[1] == "TCP4", .v6 where parts[1] == "TCP6": return client
+        case .v4 where isV4, .v6 where !isV4: return client
         case .v4, .v6, .unix: throw ProxyHeaderError(.malformed)
         }
     }
 
-    private static func port(_ digits: Substring) -> UInt16? {
-        let isPlain = digits.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
-        return isPlain && (digits == "0" || digits.first != "0") ? UInt16(digits) : nil
+    private static func port(_ digits: ArraySlice<UInt8>) -> UInt16? {
+        guard digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+        guard digits.count == 1 || digits.first != 0x30 else { return nil }
+        return UInt16(String(decoding: digits, as: UTF8.self))
     }
 
     // MARK: - Version 2

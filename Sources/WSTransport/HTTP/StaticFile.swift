@@ -53,12 +53,13 @@ public struct StaticFile: Hashable, Sendable {
 
     /// Whether a list of entity tags has this file's, compared weakly (RFC 9110 §8.8.3.2).
     private func matches(_ list: String) -> Bool {
-        if list == "*" { return true }
-        // Commas inside of other tags do not matter: no part of one equals this file's.
-        return list.split(separator: ",").contains { element in
-            var tag = element.drop { $0 == " " || $0 == "\t" }
-            while tag.last == " " || tag.last == "\t" { tag.removeLast() }
-            return (tag.hasPrefix("W/") ? tag.dropFirst(2) : tag) == entityTag[...]
+        if list.utf8.elementsEqual("*".utf8) { return true }
+        // By bytes: other tags may hold any character. Commas inside of them do not matter: no part of one
+        // equals this file's.
+        return list.utf8.split(separator: UInt8(ascii: ",")).contains { element in
+            let tag = element.trimmed
+            return (tag.starts(with: "W/".utf8) ? tag.dropFirst(2) : tag)
+                .elementsEqual(entityTag.utf8)
         }
     }
 }

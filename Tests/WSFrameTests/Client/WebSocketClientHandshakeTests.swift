@@ -233,6 +233,10 @@ struct WebSocketClientHandshakeTests {
         #expect(try ClientFixture.refusal(of: answer) == .unofferedSubprotocol)
         #expect(
             try ClientFixture.refusal(of: answer, offering: ["chat"]) == .unofferedSubprotocol)
+        // The KELVIN SIGN is another form of a K.
+        let kelvin = ClientFixture.answer(more: "Sec-WebSocket-Protocol: \u{212A}\r\n")
+        #expect(
+            try ClientFixture.refusal(of: kelvin, offering: ["K"]) == .unofferedSubprotocol)
         let two = ClientFixture.answer(
             more: "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: superchat\r\n")
         #expect(

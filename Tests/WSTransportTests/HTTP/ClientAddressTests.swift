@@ -37,6 +37,10 @@ struct ClientAddressTests {
         ("1.2.3.4.5", "10.0.0.1"), ("[::1", "10.0.0.1"), ("1.2.3.4:99999", "10.0.0.1"),
         ("203.0.113.9\r\nX-Forwarded-For: 203.0.113.10", "203.0.113.10:0"),
         ("203.0.113.9\r\nX-Forwarded-For: 10.0.0.3", "203.0.113.9:0"),
+        // Characters that combine with what a proxy writes behind or before them.
+        ("\u{0600}, 203.0.113.9", "203.0.113.9:0"),
+        ("10.3.3.3\u{200D}, 203.0.113.9", "203.0.113.9:0"),
+        ("203.0.113.9,\u{0301}10.9.9.9", "10.0.0.1"),
     ])
     func `the last address that is no trusted proxy's is the client`(
         list: String, expected: String
