@@ -57,6 +57,26 @@ struct AsyncWebSocketClientTests {
         #expect(isDone && outcome.value == long)
     }
 
+    @Test func `the longest message that may be received may be sent, as by a server`()
+        async throws
+    {
+        let bench = try await AsyncBench()
+        bench.serve(AsyncBench.echo)
+        let client = WebSocketClient(group: bench.group)
+        let request = WebSocketRequest(host: "127.0.0.1")
+        let longest = ProtocolLimits().messageBytesMax
+        let outcome = Self.start(bench) {
+            try await client.withConnection(request, on: bench.loop) { connection in
+                let message = [UInt8](repeating: 7, count: longest)
+                try await connection.send(message.span.bytes, kind: .binary)
+                for try await message in connection.messages { return message.bytes.count }
+                return 0
+            }
+        }
+        let isDone = bench.network.run(within: .seconds(10)) { outcome.value != nil }
+        #expect(isDone && outcome.value == longest)
+    }
+
     @Test func `a task opens, talks and closes`() async throws {
         let bench = try await AsyncBench(accept: { _, _, _ in .upgrade(subprotocol: "chat") })
         bench.serve(AsyncBench.echo)

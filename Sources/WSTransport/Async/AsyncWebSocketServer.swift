@@ -65,11 +65,7 @@ public final class AsyncWebSocketServer: Sendable {
     ) {
         var configuration = configuration
         configuration.delivery = .whole
-        configuration.connection.leaveRoomForTasks()
-        let room = configuration.limits.messageBytesMax + (4 << 10)
-        configuration.connection.sendQueueBytesMax = max(
-            configuration.connection.sendQueueBytesMax,
-            configuration.connection.highWatermark + room)
+        configuration.connection.leaveRoomForTasks(sending: configuration.limits)
         let queue = AcceptQueue<AsyncWebSocket>()
         self.queue = queue
         server = WebSocketServer(

@@ -6,7 +6,8 @@ extension WebSocketClient {
     ///
     /// The caller ends it by ``AsyncWebSocket/close(_:reason:)``, ``AsyncWebSocket/abort()`` or
     /// ``AsyncWebSocket/withLifetime(_:)``; see ``withConnection(_:at:on:_:)``, which does so itself.
-    /// Messages are delivered whole, whatever the configuration's `delivery` says.
+    /// Messages are delivered whole, whatever the configuration's `delivery` says, and the connection's
+    /// queue has room for the longest message that may be received.
     ///
     /// - Parameters:
     ///   - request: What to ask for.

@@ -13,8 +13,10 @@ extension WebSocketClient {
         public var compression: CompressionConfiguration?
         /// Bounds of the server's and the proxy's response heads; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
-        /// Connecting: its timeout, the socket's options, the bounds of the send queue.
-        public var connect = ConnectConfiguration()
+        /// Connecting: its timeout, the socket's options, the bounds of the send queue. A server that takes
+        /// nothing of what waits for it is reset at ``/NetPoll/Connection/Limits/writeStallTimeout``, here
+        /// by default 60 s.
+        public var connect = ConnectConfiguration.ofWebSockets
         /// The time from the connected socket to the open WebSocket, a proxy's part included.
         /// Default 10 s.
         public var handshakeTimeout = Duration.seconds(10)

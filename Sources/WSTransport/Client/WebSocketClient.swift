@@ -24,7 +24,7 @@ public final class WebSocketClient: Sendable {
     public let configuration: Configuration
 
     private let shards: ClientShards
-    /// Those of tasks, which are given messages whole.
+    /// Those of tasks, which are given messages whole and may send the longest.
     private let taskShards: ClientShards
     let resolver: any Resolver
 
@@ -40,13 +40,12 @@ public final class WebSocketClient: Sendable {
         self.configuration = configuration
         self.resolver = resolver
         shards = ClientShards(group: group, configuration: configuration)
-        if configuration.delivery == .whole {
-            taskShards = shards
-        } else {
-            var configuration = configuration
-            configuration.delivery = .whole
-            taskShards = ClientShards(group: group, configuration: configuration)
-        }
+        var forTasks = configuration
+        forTasks.delivery = .whole
+        forTasks.connect.limits.leaveRoomForTasks(sending: configuration.limits)
+        taskShards =
+            forTasks == configuration
+            ? shards : ClientShards(group: group, configuration: forTasks)
     }
 
     /// Opens a WebSocket at the request's host.

@@ -16,13 +16,20 @@ extension WebSocketServer {
         /// Default ``/WSFrame/OriginPolicy/any``: a server that knows its clients by cookies wants
         /// another.
         public var origins = OriginPolicy.any
+        /// The names the server is reached by, in lower case and without a port; a request whose `Host` says
+        /// another is answered 421 (RFC 9110 §15.5.20). `nil`, the default: whatever they say.
+        ///
+        /// A page whose own name was made to lead here (DNS rebinding) is kept off by this, also where
+        /// ``origins`` takes it for one of the server's own.
+        public var hosts: Set<String>?
         /// Bounds of requests; see ``/WSFrame/HTTPLimits``.
         public var http = HTTPLimits()
         /// Bounds of each connection's send queue. A peer that takes no messages is closed at
-        /// ``/NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB. With an
-        /// ``/NetPoll/Connection/Limits/inputTimeout``, `nil` by default, a frame or message that is
-        /// not whole in that time ends its connection.
-        public var connection = Connection.Limits()
+        /// ``/NetPoll/Connection/Limits/sendQueueBytesMax``, by default 1 MiB, and one that takes nothing
+        /// of what waits for it at ``/NetPoll/Connection/Limits/writeStallTimeout``, here by default 60 s.
+        /// With an ``/NetPoll/Connection/Limits/inputTimeout``, `nil` by default, a frame or message
+        /// that is not whole in that time ends its connection.
+        public var connection = Connection.Limits.ofWebSockets
         /// Connections that may wait to be accepted (listen(2)). Default 4,096.
         public var backlog = 4_096
         /// What to do when descriptors are exhausted. Default
