@@ -130,7 +130,7 @@ public struct AsyncWebSocket: Sendable {
         case .accepted: return
         // What was taken is sent, even where the WebSocket ends meanwhile.
         case .aboveHighWatermark: await cancellable { await core.waitForRoomAlone() }
-        case .closed, .refused: throw core.error
+        case .closed, .refused: throw await core.errorAtEnd()
         }
     }
 
@@ -226,6 +226,17 @@ public struct AsyncWebSocket: Sendable {
 
     /// Waits until the WebSocket has ended.
     public func waitUntilClosed() async -> WebSocketCloseReason { await ended { _ in } }
+
+    /// What the peer's close frame said beside its code, at most 123 bytes; empty where it said nothing, or none
+    /// came yet.
+    public var closeText: String {
+        get async {
+            await withUnsafeContinuation { (waiter: UnsafeContinuation<String, Never>) in
+                let willRun = core.onLoop { waiter.resume(returning: $0.closeText) }
+                if !willRun { waiter.resume(returning: "") }
+            }
+        }
+    }
 
     private func ended(
         _ before: @escaping @Sendable (AsyncWebSocketCore) -> Void

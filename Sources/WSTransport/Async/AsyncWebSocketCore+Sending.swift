@@ -62,7 +62,7 @@ extension AsyncWebSocketCore {
         switch settled(outcome) {
         case .accepted: return
         case .aboveHighWatermark: await waitForRoom()
-        case .closed, .refused: throw error
+        case .closed, .refused: throw await errorAtEnd()
         }
     }
 
@@ -94,7 +94,9 @@ extension AsyncWebSocketCore {
             return
         }
         let outcome = webSocket.ping(payload.span.bytes)
-        guard outcome != .closed, outcome != .refused else {
+        // A transport that is lost tells so soon, and this ping with the others.
+        let isTaken = outcome != .closed && outcome != .refused
+        guard isTaken || webSocket.connection.isEnded else {
             waiter.resume(returning: .failure(error))
             return
         }

@@ -36,6 +36,8 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
     /// The server's answer; `nil` on the server's side.
     var opening: WebSocketOpening?
     private(set) var reason: WebSocketCloseReason?
+    /// What the peer's close frame said.
+    private(set) var closeText = ""
     private(set) var isCancelled = false
 
     private var reader: Reader?
@@ -98,13 +100,20 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
             webSocket.isOpen
         else { return }
         isPaused = true
-        webSocket.pauseDelivery()
+        webSocket.pauseReading()
     }
 
     func receivedPong(
         _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection
     ) {
         pings.answered(payload, at: loop.now)
+    }
+
+    func receivedClose(
+        _ code: CloseCode?, reason: RawSpan, on connection: WebSocketConnection
+    ) {
+        // The pointer is used within the call only.
+        closeText = reason.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
     func drained(_ connection: WebSocketConnection) { writers.resumeFirst() }
@@ -158,20 +167,27 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
 
     private func resumeReading() {
         isPaused = false
-        webSocket?.resumeDelivery()
+        webSocket?.resumeReading()
     }
 
     // MARK: - Ending
 
     /// What a send or ping is told that comes too late.
     var error: WebSocketError {
-        isCancelled ? .cancelled : .closed(reason ?? .local(.normal))
+        // Before the transport ends, what will be told then.
+        isCancelled ? .cancelled : .closed(reason ?? webSocket?.ending ?? .local(.normal))
+    }
+
+    /// As ``error``; of a transport that is lost and has not told why, once it has, which is soon.
+    func errorAtEnd() async -> WebSocketError {
+        if webSocket?.connection.isEnded == true {
+            _ = await withUnsafeContinuation { (waiter: EndWaiter) in waitUntilClosed(waiter) }
+        }
+        return error
     }
 
     func close(_ code: CloseCode, _ reason: String) {
         webSocket?.close(code, reason: reason)
-        // The peer's answer comes behind what was not read yet.
-        if isPaused { resumeReading() }
     }
 
     /// The task that owns the WebSocket was cancelled.

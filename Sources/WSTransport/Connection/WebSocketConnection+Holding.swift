@@ -4,23 +4,29 @@ import WSFrame
 // Input that a turn cannot take.
 //
 //     reading ──bytes of the turn used up──▶ held ──a job of the next turn──▶ taken, reading
-//        └──────who reads is behind────────▶ paused ──resumeDelivery()──▶ held or reading
+//        └──────who reads is behind────────▶ paused ──resumeReading()───▶ held or reading
 extension WebSocketConnection {
     /// Whether who reads wants nothing more.
     var isDeliveryPaused: Bool { cold?.held.isPaused ?? false }
 
-    /// Receives nothing more; where the peer compresses, not even what is received already and would
-    /// grow when it is inflated.
-    func pauseDelivery() {
+    /// Receives nothing more until ``resumeReading()``, so that a peer that sends faster than what it says is
+    /// worked off feels it through TCP's window.
+    ///
+    /// Messages that were received already are still delivered, one read's at most; where the peer
+    /// compresses, none but the one at hand. Meanwhile neither the peer's end nor its silence is noticed, and
+    /// pings are not answered. ``close(_:reason:)`` resumes, for the peer's answer.
+    public func pauseReading() {
+        guard isOpen else { return }
         if deflate != nil { coldState.held.isPaused = true }
         connection.pauseReading()
     }
 
     /// Receives again.
-    func resumeDelivery() {
+    public func resumeReading() {
         cold?.advanced = loop.nowMilliseconds
         guard let cold, cold.held.isPaused else {
-            connection.resumeReading()
+            // What is held goes on by itself, and reading behind it.
+            if cold?.held.isHolding != true { connection.resumeReading() }
             return
         }
         cold.held.isPaused = false

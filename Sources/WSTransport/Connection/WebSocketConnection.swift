@@ -139,6 +139,8 @@ public class WebSocketConnection {
         writeClose(code, reason)
         stopTimer()
         timer = loop.schedule(after: shard.closeTimeout, timerTarget)
+        // The peer's answer comes behind what was not read yet.
+        if connection.isReadingPaused { resumeReading() }
     }
 
     /// Ends the connection at once, without a closing handshake.
