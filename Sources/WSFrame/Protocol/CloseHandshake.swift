@@ -15,7 +15,7 @@ public struct CloseHandshake: Hashable, Sendable {
 
     /// What to do when this side wants to close.
     public enum OnCloseRequested: Hashable, Sendable {
-        /// Write the close frame; nothing may follow it.
+        /// Write the close frame; nothing but pongs may follow it.
         case send
         /// A close frame is sent already, or the peer's is being answered; write nothing.
         case ignore
@@ -40,8 +40,8 @@ public struct CloseHandshake: Hashable, Sendable {
 
     public init() {}
 
-    /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
-    /// received.
+    /// Whether messages and pings may still be sent: until a close frame is sent or received. Pings are
+    /// to be answered as long as ``mayReceive`` (RFC 6455 §5.5.2).
     @inlinable
     public var maySend: Bool { state == .open }
 

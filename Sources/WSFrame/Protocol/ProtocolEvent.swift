@@ -4,8 +4,8 @@ public enum ProtocolEvent: Hashable, Sendable {
     case message(MessageKind, Payload)
     /// A piece of a message; only with ``ProtocolConfiguration/Delivery/pieces``.
     case piece(MessagePiece)
-    /// Answer with a pong of the same payload if ``ServerProtocol/maySend``; only the latest needs
-    /// one (RFC 6455 §5.5.3).
+    /// Answer with a pong of the same payload, also behind a close frame of this side (RFC 6455 §5.5.2);
+    /// only the latest needs one (RFC 6455 §5.5.3).
     case ping(Payload)
     /// A pong; none need have been asked for.
     case pong(Payload)

@@ -19,7 +19,12 @@ final class ServedWebSocket: WebSocketConnection, ConnectionHandler, TimerTarget
 
     func roseAboveHighWatermark(_ connection: Connection) { handler.congested(self) }
 
-    func fellBelowLowWatermark(_ connection: Connection) { handler.drained(self) }
+    func receivedEnd(on connection: Connection) { endTransport() }
+
+    func fellBelowLowWatermark(_ connection: Connection) {
+        writeOwed()
+        handler.drained(self)
+    }
 
     func closed(_ connection: Connection, reason: CloseReason) { ended(reason) }
 

@@ -13,12 +13,14 @@ extension WebSocketConnection {
         var held = HeldInput()
         /// The latest ping of the application's, until its pong.
         var outstandingPing: OutstandingPing?
+        /// What the send queue had no room for.
+        var owed: OwedFrames?
         /// The control frames of this second, where they follow each other so soon.
         var controlFrames = ControlFrameRate()
 
         func isEmpty(at now: Duration) -> Bool {
-            ending == nil && outstandingPing == nil && carried.isEmpty && held.isEmpty
-                && !controlFrames.isCurrent(at: now)
+            ending == nil && outstandingPing == nil && owed == nil && carried.isEmpty
+                && held.isEmpty && !controlFrames.isCurrent(at: now)
         }
 
         /// Makes one that is empty ready for another connection.

@@ -36,7 +36,50 @@ extension WebSocketConnection {
     func writeClose(_ code: CloseCode?, _ reason: String = "") {
         let key = framing.role == .client ? shard.maskingKey() : nil
         let frame = FrameEncoder.closeFrame(code, reason: reason, maskingKey: key)
+        guard hasRoom(for: frame.count) else {
+            coldState.owed = coldState.owed ?? OwedFrames()
+            coldState.owed?.close = frame
+            connection.awaitFall()
+            return
+        }
         connection.write(frame.span.bytes)
+    }
+
+    /// Answers a ping; where the queue refuses it, later, unless another comes meanwhile.
+    func writePong(_ payload: RawSpan) {
+        guard write(payload, opcode: .pong) == .refused else { return }
+        coldState.owed = coldState.owed ?? OwedFrames()
+        coldState.owed?.pong = payload.withUnsafeBytes { Array($0) }
+        connection.awaitFall()
+    }
+
+    /// Closes the transport behind the close frame, for which a peer that does not read is waited
+    /// for no longer than for the answer to one.
+    func endTransport() {
+        guard cold?.owed?.close != nil else { return connection.close() }
+        cold?.owed?.endsTransport = true
+        if timer == .none { timer = loop.schedule(after: shard.closeTimeout, timerTarget) }
+    }
+
+    /// The queue fell to its low watermark: writes what is owed.
+    func writeOwed() {
+        guard let cold, let owed = cold.owed else { return }
+        cold.owed = nil
+        if let pong = owed.pong { writePong(pong.span.bytes) }
+        guard let close = owed.close else { return freeCold() }
+        connection.write(close.span.bytes)
+        guard owed.endsTransport else { return }
+        stopTimer()
+        connection.close()
+    }
+
+    /// Whether `count` bytes fit behind what the kernel does not take.
+    private func hasRoom(for count: Int) -> Bool {
+        let most = connection.limits.sendQueueBytesMax
+        if connection.queuedBytes + count <= most { return true }
+        // What this turn gathered is offered to the kernel; only what it leaves can be waited for.
+        guard connection.isAboveHighWatermark() else { return true }
+        return connection.queuedBytes + count <= most
     }
 
     /// Writes a client's frame, masked with a fresh key (RFC 6455 §5.3).

@@ -167,7 +167,8 @@ public class WebSocketConnection {
     // MARK: - Events
 
     func begin() {
-        if let heartbeat = shard.heartbeat {
+        // A client may have closed it in its completion; then the timer is the closing handshake's.
+        if let heartbeat = shard.heartbeat, framing.maySend {
             timer = loop.schedule(after: heartbeat.interval, timerTarget)
         }
         handler.opened(self)
@@ -292,8 +293,8 @@ public class WebSocketConnection {
     }
 
     private func pong(_ payload: RawSpan) {
-        guard framing.maySend else { return }
-        _ = write(payload, opcode: .pong)
+        // Also behind this side's close frame: only the peer's ends the duty (RFC 6455 §5.5.2).
+        writePong(payload)
         handler.receivedPing(payload, on: self)
     }
 
@@ -317,7 +318,7 @@ public class WebSocketConnection {
         }
         switch framing.role {
         case .server:
-            connection.close()
+            endTransport()
         case .client:
             // The server closes first, so that it is not the client's port that waits (RFC 6455
             // §7.1.1).
@@ -344,6 +345,6 @@ public class WebSocketConnection {
         ending = reason
         stopTimer()
         if framing.closeRequested() == .send { writeClose(code, text) }
-        connection.close()
+        endTransport()
     }
 }

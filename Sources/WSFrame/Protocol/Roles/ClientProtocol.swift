@@ -77,8 +77,8 @@ public struct ClientProtocol: ~Copyable {
         }
     }
 
-    /// Whether messages, pings and pongs may still be sent: until a close frame is sent or
-    /// received.
+    /// Whether messages and pings may still be sent: until a close frame is sent or received. Pings are
+    /// to be answered until the peer's came (RFC 6455 §5.5.2), behind which there is no event.
     public var maySend: Bool { core.maySend }
 
     /// Whether both sides are done, so that the connection may be closed once everything is
@@ -90,7 +90,7 @@ public struct ClientProtocol: ~Copyable {
 
     /// Asks to close from this side, for a reason of its own or after a violation.
     ///
-    /// - Returns: Whether to write a close frame; it is the last frame that may be written.
+    /// - Returns: Whether to write a close frame; only pongs may follow it.
     public mutating func closeRequested() -> CloseHandshake.OnCloseRequested {
         core.closeRequested()
     }
