@@ -29,6 +29,10 @@ final class Bench: @unchecked Sendable {
             bench?.received(message, kind: kind, on: connection)
         }
 
+        func receivedPong(
+            _ payload: RawSpan, roundTrip: Duration?, on connection: WebSocketConnection
+        ) { bench?.roundTrips.append(roundTrip) }
+
         func congested(_ connection: WebSocketConnection) { bench?.calls.append("congested") }
 
         func drained(_ connection: WebSocketConnection) { bench?.calls.append("drained") }
@@ -44,6 +48,8 @@ final class Bench: @unchecked Sendable {
     var connections: [WebSocketConnection] = []
     var messages: [(kind: MessageKind, bytes: [UInt8])] = []
     var reasons: [WebSocketCloseReason] = []
+    /// Of each pong, in the order they came.
+    var roundTrips: [Duration?] = []
     var failures: [String] = []
     var calls: [String] = []
     var echoes = true

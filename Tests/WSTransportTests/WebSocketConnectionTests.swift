@@ -74,6 +74,24 @@ struct WebSocketConnectionTests {
         #expect(peer.received == [0x8a, 3, 1, 2, 3])
     }
 
+    @Test func `a ping that is given nothing carries a number of its own`() async throws {
+        let bench = try await Bench()
+        let peer = try bench.upgraded()
+        let connection = try #require(bench.connections.first)
+        connection.ping()
+        connection.ping()
+        bench.network.runUntilIdle()
+        let pings = peer.takeReceived()
+        try #require(pings.count == 20)
+        #expect(pings.starts(with: [0x89, 8]) && pings[10...].starts(with: [0x89, 8]))
+        #expect(pings[2..<10] != pings[12...])
+        // Not asked for: it may be an answer to the heartbeat.
+        peer.send(Bench.frame([], .pong))
+        peer.send(Bench.frame(Array(pings[12...]), .pong))
+        bench.network.runUntilIdle()
+        #expect(bench.roundTrips.map { $0 == nil } == [true, false])
+    }
+
     @Test func `the peer's close is echoed and ends the connection`() async throws {
         let bench = try await Bench()
         let peer = try bench.upgraded()

@@ -114,11 +114,16 @@ public class WebSocketConnection {
     /// The round trip of the latest ping is measured: an earlier one need not be answered (RFC 6455
     /// §5.5.3).
     ///
-    /// - Parameter payload: At most 125 bytes (RFC 6455 §5.5).
+    /// - Parameter payload: At most 125 bytes (RFC 6455 §5.5). By default, and where it is empty, a number that
+    ///   no other ping of the loop carries: an empty pong may answer the heartbeat, or nothing at all.
     /// - Returns: As for ``send(_:kind:compression:)``.
     @discardableResult
     public func ping(_ payload: RawSpan = RawSpan()) -> WriteOutcome {
         precondition(payload.byteCount <= 125, "ping of \(payload.byteCount) bytes exceeds 125")
+        guard payload.byteCount > 0 else {
+            let number = [shard.pingNumber()]
+            return ping(number.span.bytes)
+        }
         guard framing.maySend else { return .closed }
         coldState.outstandingPing = OutstandingPing(payload, at: loop.now)
         return write(payload, opcode: .ping)

@@ -19,6 +19,7 @@ class WebSocketShard {
     @exclusivity(unchecked) var spareAssembly = SpareAssembly()
     @exclusivity(unchecked) var spareCold: WebSocketConnection.Cold?
     private var keys = MaskingKeys()
+    private var pings: UInt64 = 0
     /// The latest of the frames that the gather buffer did not take.
     private var spareFrame: MaskedFrame?
     /// Made for the first connection that compresses.
@@ -57,6 +58,12 @@ class WebSocketShard {
 
     /// A fresh key for a frame of a client.
     func maskingKey() -> MaskingKey { keys.next() }
+
+    /// What a ping carries that is given nothing else.
+    func pingNumber() -> UInt64 {
+        pings += 1
+        return pings
+    }
 
     /// Memory for a frame of `count` bytes that the gather buffer does not take: that of the last one
     /// where it was sent, which nobody else refers to then.
