@@ -16,8 +16,8 @@ public struct CompressionConfiguration: Hashable, Sendable {
     public var ownWindowBitsMax = 15
     /// The largest window the peer may compress with, as a power of two from 8 to 15. Default 15.
     ///
-    /// A client that does not offer to be bound is served without compression where this is below
-    /// 15.
+    /// Where this is below 15, a client that does not offer to be bound, as Firefox, begins each message with
+    /// an empty window of up to 32 KiB instead, so that none is held for it at rest.
     public var peerWindowBitsMax = 15
     /// Speed against size, from 1, the fastest and the default, to 9.
     public var level = 1
@@ -81,8 +81,8 @@ extension CompressionConfiguration {
             }
             switch offer.clientWindowBits {
             case .absent:
-                // The client cannot be bound (RFC 7692 §7.1.2.2).
-                guard peerWindowBitsMax == 15 else { continue }
+                // The client cannot be bound (RFC 7692 §7.1.2.2), but be told to forget (§7.1.1.2).
+                if peerWindowBitsMax < 15 { agreed.clientNoContextTakeover = true }
             case .unspecified: agreed.clientWindowBits = peerWindowBitsMax
             case .bits(let most): agreed.clientWindowBits = min(most, peerWindowBitsMax)
             }

@@ -108,8 +108,46 @@ struct ServerNegotiationTests {
         #expect(try answer("\(offer)=12", to: narrow) == both)
         let smaller = "permessage-deflate; server_max_window_bits=9; client_max_window_bits=8"
         #expect(try answer("\(offer)=8; server_max_window_bits=9", to: narrow) == smaller)
-        // A client that cannot be bound is served without compression (§7.1.2.2).
-        #expect(try answer("permessage-deflate", to: narrow) == nil)
+    }
+
+    @Test func `a client that cannot be bound takes no context over where it would be (§7.1.1.2)`()
+        throws
+    {
+        let bare = "permessage-deflate"
+        #expect(
+            try answer(bare, to: .context)
+                == "\(bare); client_no_context_takeover; server_max_window_bits=12")
+        var wide = CompressionConfiguration.context
+        wide.peerWindowBitsMax = 15
+        #expect(try answer(bare, to: wide) == "\(bare); server_max_window_bits=12")
+    }
+
+    @Test func `of a client that cannot be bound nothing is held between its messages`() throws {
+        let agreed = try #require(try upgrade(["permessage-deflate"]).compression(.context))
+        let pool = DeflatePool()
+        let server = DeflateCodec(agreed, role: .server, configuration: .context, pool: pool)
+        var every = CompressionConfiguration.every
+        every.thresholdBytes = 0
+        let client = DeflateCodec(
+            agreed, role: .client, configuration: every, pool: DeflatePool())
+        var receiving = ServerProtocol(configuration: ProtocolConfiguration(), deflate: server)
+        // Three times the same, further apart than a window of 12 bits reaches.
+        let unit = (0..<20_000).map { UInt8(truncatingIfNeeded: ($0 &* $0 &* 31) >> 7) }
+        let message = unit + unit + unit
+        for _ in 0..<3 {
+            let compressed = client.compressed(message.span.bytes)
+            let payload = Array(try #require(compressed))
+            var bytes = FrameEncoder.frame(
+                payload.span.bytes, opcode: .binary, isCompressed: true,
+                maskingKey: MaskingKey(1, 2, 3, 4))
+            var span = bytes.mutableSpan
+            var input = span.mutableBytes
+            var cursor = 0
+            #expect(try receiving.next(in: &input, at: &cursor) == .message(.binary, .kept))
+            #expect(receiving.keptPayload.elementsEqual(message))
+            #expect(try receiving.next(in: &input, at: &cursor) == nil)
+        }
+        #expect(pool.contextsHeld == 0)
     }
 
     @Test func `no offer, no answer`() throws {
