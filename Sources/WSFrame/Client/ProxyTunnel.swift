@@ -10,9 +10,13 @@ public struct ProxyTunnel: Sendable {
         case opened(consumed: Int)
     }
 
+    /// The most interim responses (RFC 9110 §15.2) before the final one.
+    private static let interimResponsesMax = 8
+
     /// The request to send.
     public let requestBytes: [UInt8]
     private var parser: HTTPResponseParser
+    private var interimResponses = 0
 
     /// - Parameters:
     ///   - authority: Host and port to connect to, such as `example.com:80`.
@@ -39,19 +43,34 @@ public struct ProxyTunnel: Sendable {
     /// - Returns: Whether the tunnel stands.
     /// - Throws: ``WebSocketHandshakeError``. Later calls are a programmer error.
     public mutating func receive(_ bytes: RawSpan) throws(WebSocketHandshakeError) -> OnBytes {
-        let outcome: HTTPResponseParser.OnBytes
+        var consumed = 0
+        while true {
+            switch try parse(bytes.extracting(droppingFirst: consumed)) {
+            case .needsMore: return .needsMore
+            case .response(let head, let count):
+                consumed += count
+                if head.status.rawValue < 200, head.status != .switchingProtocols {
+                    interimResponses += 1
+                    guard interimResponses <= Self.interimResponsesMax else {
+                        throw WebSocketHandshakeError(.excessiveInterimResponses)
+                    }
+                    continue
+                }
+                guard (200...299).contains(head.status.rawValue) else {
+                    throw WebSocketHandshakeError(.refusedByProxy(head.status))
+                }
+                return .opened(consumed: consumed)
+            }
+        }
+    }
+
+    private mutating func parse(
+        _ bytes: RawSpan
+    ) throws(WebSocketHandshakeError) -> HTTPResponseParser.OnBytes {
         do throws(HTTPParseError) {
-            outcome = try parser.parse(bytes)
+            return try parser.parse(bytes)
         } catch {
             throw WebSocketHandshakeError(.malformed(error))
-        }
-        switch outcome {
-        case .needsMore: return .needsMore
-        case .response(let head, let consumed):
-            guard (200...299).contains(head.status.rawValue) else {
-                throw WebSocketHandshakeError(.refusedByProxy(head.status))
-            }
-            return .opened(consumed: consumed)
         }
     }
 }

@@ -8,7 +8,7 @@ import WSFrame
 final class ClientExchange {
     private enum State {
         case connecting(ConnectAttempt?)
-        case tunnelling(ProxyTunnel, Connection)
+        case tunnelling(Connection)
         case opening(Connection)
         case over
     }
@@ -116,7 +116,7 @@ final class ClientExchange {
         connection.handler = self
         timer = connection.loop.schedule(after: shard.configuration.handshakeTimeout, self)
         if let tunnel {
-            state = .tunnelling(tunnel, connection)
+            state = .tunnelling(connection)
             connection.write(tunnel.requestBytes.span.bytes)
         } else {
             open(connection)
@@ -136,7 +136,7 @@ final class ClientExchange {
         state = .over
         switch before {
         case .connecting(let attempt): attempt?.cancel()
-        case .tunnelling(_, let connection), .opening(let connection):
+        case .tunnelling(let connection), .opening(let connection):
             stopTimer(connection.loop)
             connection.abort()
         case .over: break
@@ -170,12 +170,12 @@ extension ClientExchange: ConnectionHandler {
     func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         var start = 0
         do throws(WebSocketHandshakeError) {
-            if case .tunnelling(var tunnel, let connection) = state {
-                switch try tunnel.receive(bytes.bytes) {
-                case .needsMore:
-                    state = .tunnelling(tunnel, connection)
-                    return
+            if case .tunnelling = state {
+                // In place: a copy for each read would cost the square of the answer's length.
+                switch try tunnel?.receive(bytes.bytes) {
+                case .needsMore, nil: return
                 case .opened(let consumed):
+                    tunnel = nil
                     start = consumed
                     open(connection)
                 }

@@ -351,6 +351,19 @@ struct ProxyTunnelTests {
         #expect(try Self.outcome(of: answer + "HTTP", pieceBytes: pieceBytes) == answer.utf8.count)
     }
 
+    @Test(arguments: [1, 5, 1000])
+    func `interim responses come before it (RFC 9110 §15.2), but not without end`(
+        pieceBytes: Int
+    ) throws {
+        let interim = "HTTP/1.1 103 Early\r\nA: b\r\n\r\n"
+        let final = "HTTP/1.1 200 OK\r\n\r\n"
+        let answer = String(repeating: interim, count: 8) + final
+        #expect(try Self.outcome(of: answer + "HTTP", pieceBytes: pieceBytes) == answer.utf8.count)
+        #expect(throws: WebSocketHandshakeError(.excessiveInterimResponses)) {
+            try Self.outcome(of: interim + answer, pieceBytes: pieceBytes)
+        }
+    }
+
     @Test(arguments: [101, 302, 403, 407, 502] as [UInt16])
     func `any other status is the proxy's refusal`(status: UInt16) {
         let error = WebSocketHandshakeError(.refusedByProxy(HTTPStatus(rawValue: status)))
