@@ -17,13 +17,19 @@ struct HTTPFraming {
 
     init(
         head: [UInt8],
+        target: HTTPRequest.Slice,
         fields: [HTTPRequest.Field],
         version: HTTPVersion
     ) throws(HTTPParseError) {
         keepsAlive = version == .http11
         head.withUnsafeBytes { head in
             for field in fields {
-                read(name: head.slice(field.name), value: head.slice(field.value))
+                let (name, value) = (head.slice(field.name), head.slice(field.value))
+                read(name: name, value: value)
+                if HTTPSyntax.matches(name, "host") {
+                    hasInvalidHost =
+                        hasInvalidHost || !HTTPHost.isValid(value, for: head.slice(target))
+                }
             }
         }
         guard hosts == 1 || hosts == 0 && version == .http10, !hasInvalidHost else {

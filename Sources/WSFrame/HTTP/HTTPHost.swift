@@ -27,6 +27,49 @@ enum HTTPHost {
             && value[(hostEnd + 1)...].allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
     }
 
+    /// The authority of a target in absolute form (RFC 9112 §3.2.2), and the port of its scheme; `nil` of any
+    /// other target.
+    static func authority(
+        of target: UnsafeRawBufferPointer
+    ) -> (bytes: UnsafeRawBufferPointer, schemePort: StaticString)? {
+        guard target.first != UInt8(ascii: "/"),
+            let colon = target.firstIndex(of: UInt8(ascii: ":")),
+            target[colon...].starts(with: "://".utf8)
+        else { return nil }
+        let rest = target[(colon + 3)...]
+        let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") }
+        let bytes = UnsafeRawBufferPointer(rebasing: rest[..<(end ?? rest.endIndex)])
+        // Of the schemes that are taken, https and wss have an odd number of letters.
+        return (bytes, colon % 2 == 1 ? "443" : "80")
+    }
+
+    /// Whether `value` names the host and port that the target does, if that is in absolute form.
+    ///
+    /// A server would have to believe the target and a proxy might believe `Host`, so that they may not differ.
+    static func isValid(
+        _ value: UnsafeRawBufferPointer, for target: UnsafeRawBufferPointer
+    ) -> Bool {
+        guard let authority = authority(of: target) else { return true }
+        let asked = withoutPort(authority.schemePort, authority.bytes)
+        return asked.elementsEqual(withoutPort(authority.schemePort, value)) {
+            HTTPSyntax.lowercased($0) == HTTPSyntax.lowercased($1)
+        }
+    }
+
+    /// `host` without the port where it is empty or `port` (RFC 3986 §6.2.3).
+    private static func withoutPort(
+        _ port: StaticString, _ host: UnsafeRawBufferPointer
+    ) -> UnsafeRawBufferPointer {
+        // unsafe: a StaticString of ASCII literals has a pointer to its code units.
+        let digits = UnsafeRawBufferPointer(start: port.utf8Start, count: port.utf8CodeUnitCount)
+        var end = host.count
+        if host.count > digits.count, host[(end - digits.count)...].elementsEqual(digits) {
+            end -= digits.count
+        }
+        guard end > 0, host[end - 1] == UInt8(ascii: ":") else { return host }
+        return UnsafeRawBufferPointer(rebasing: host[..<(end - 1)])
+    }
+
     private static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
         var offset = 0
         while offset < name.count {

@@ -39,7 +39,8 @@ public struct HTTPRequest: Sendable {
         self.version = version
         methodSlice = method
         targetSlice = target
-        let framing = try HTTPFraming(head: head, fields: fields, version: version)
+        let framing = try HTTPFraming(
+            head: head, target: target, fields: fields, version: version)
         body = framing.body
         keepsAlive = framing.keepsAlive
         expectsContinue = framing.expectsContinue

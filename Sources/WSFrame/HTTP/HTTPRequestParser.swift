@@ -150,10 +150,16 @@ public struct HTTPRequestParser: Sendable {
         let scheme = target.prefix { $0 != 0x3A }.map(HTTPSyntax.lowercased)
         let rest = target.dropFirst(scheme.count)
         guard ["http", "https", "ws", "wss"].contains(where: { scheme.elementsEqual($0.utf8) }),
-            rest.starts(with: "://".utf8), rest.count > 3
+            rest.starts(with: "://".utf8)
         else {
             throw HTTPParseError(.malformedTarget)
         }
+        let isValid = target.withUnsafeBytes { target in
+            HTTPHost.authority(of: target).map {
+                !$0.bytes.isEmpty && HTTPHost.isValid($0.bytes)
+            } ?? false
+        }
+        guard isValid else { throw HTTPParseError(.malformedTarget) }
     }
 
     private func readVersion(_ version: ArraySlice<UInt8>) throws(HTTPParseError) -> HTTPVersion {

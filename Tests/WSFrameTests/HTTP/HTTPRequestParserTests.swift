@@ -217,6 +217,34 @@ struct HTTPRequestParserTests {
         #expect(HTTPParseError(.invalidHost).status == .badRequest)
     }
 
+    @Test(arguments: [
+        ("http://h/p", "h", true), ("http://h/p", "H", true), ("http://h:80", "h", true),
+        ("http://h", "h:80", true), ("https://h", "h:443", true), ("ws://h:/", "h:80", true),
+        ("wss://h:443?q", "h", true), ("http://[::1]:81/", "[::1]:81", true), ("/", "a", true),
+        ("*", "a", true), ("/a://b", "a", true), ("http://h/", "a", false),
+        ("http://h/", "", false), ("http://h:443/", "h", false), ("https://h:80/", "h", false),
+        ("http://h:81/", "h:82", false), ("http://h.a/", "h", false), ("http://h80", "h", false),
+        ("http://[::80]", "[:]", false),
+    ])
+    func `a target in absolute form and Host name the same (RFC 9112 §3.2.2)`(
+        target: String, host: String, areSame: Bool
+    ) {
+        let refusal = refusal(of: "GET \(target) HTTP/1.1\r\nHost: \(host)\r\n\r\n")
+        #expect(refusal == (areSame ? nil : .invalidHost))
+    }
+
+    @Test(arguments: [
+        "http://", "http:///", "http://?a", "http://user@h/", "http://h:80:80/", "http://h:x",
+        "http://[::1/", "http://:80/", "http:/h", "ftp://h/",
+    ])
+    func `a target whose authority names no host gets 400`(target: String) {
+        for version in ["1.0", "1.1"] {
+            let head = "GET \(target) HTTP/\(version)\r\nHost: h\r\n\r\n"
+            #expect(refusal(of: head) == .malformedTarget)
+        }
+        #expect(refusal(of: "GET http://h HTTP/1.0\r\n\r\n") == nil)
+    }
+
     @Test(arguments: 0...255 as ClosedRange<UInt8>)
     func `a host may hold the bytes of a name only (RFC 3986 §3.2.2)`(byte: UInt8) throws {
         var parser = HTTPRequestParser()
