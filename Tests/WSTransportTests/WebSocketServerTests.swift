@@ -83,6 +83,25 @@ struct WebSocketServerTests {
         #expect(bench.failures.count == (status == 101 ? 0 : 1))
     }
 
+    @Test(
+        arguments: [
+            ("localhost", 101), ("LocalHost:80", 101), ("[::1]:8080", 101), ("[::1]", 101),
+            ("elsewhere", 421), ("localhost.elsewhere", 421), ("localhos", 421), ("[::2]", 421),
+            ("", 421),
+        ] as [(String, Int)])
+    func `a request for another host is refused, where the server names its own`(
+        host: String, status: Int
+    ) async throws {
+        let bench = try await Bench { $0.hosts = ["localhost", "[::1]"] }
+        let peer = try bench.connect()
+        let request = String(decoding: Bench.upgrade, as: UTF8.self)
+        peer.send(Array(request.replacing("Host: localhost", with: "Host: \(host)").utf8))
+        bench.network.runUntilIdle()
+        #expect(peer.text.hasPrefix("HTTP/1.1 \(status) "))
+        #expect(peer.isEnded == (status == 421))
+        #expect(bench.failures.count == (status == 421 ? 1 : 0))
+    }
+
     @Test func `an upgrade of another version is told which one is spoken`() async throws {
         let bench = try await Bench()
         let peer = try bench.connect()

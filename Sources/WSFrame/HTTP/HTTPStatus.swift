@@ -17,6 +17,7 @@ public struct HTTPStatus: RawRepresentable, Hashable, Sendable, CustomStringConv
     public static let uriTooLong = HTTPStatus(rawValue: 414)
     public static let unsupportedMediaType = HTTPStatus(rawValue: 415)
     public static let expectationFailed = HTTPStatus(rawValue: 417)
+    public static let misdirectedRequest = HTTPStatus(rawValue: 421)
     public static let unprocessableContent = HTTPStatus(rawValue: 422)
     public static let upgradeRequired = HTTPStatus(rawValue: 426)
     public static let tooManyRequests = HTTPStatus(rawValue: 429)
@@ -57,6 +58,7 @@ public struct HTTPStatus: RawRepresentable, Hashable, Sendable, CustomStringConv
         case .uriTooLong: "URI Too Long"
         case .unsupportedMediaType: "Unsupported Media Type"
         case .expectationFailed: "Expectation Failed"
+        case .misdirectedRequest: "Misdirected Request"
         case .unprocessableContent: "Unprocessable Content"
         case .upgradeRequired: "Upgrade Required"
         case .tooManyRequests: "Too Many Requests"

@@ -5,6 +5,10 @@
 /// let in by every policy: they could send any.
 public enum OriginPolicy: Hashable, Sendable {
     /// Only pages from the host and port that the request itself is for.
+    ///
+    /// What the request is for is what its `Host` says, whatever name that is: a page whose own name was made
+    /// to lead to this server (DNS rebinding) is of the same origin. Where that matters, as in a network that
+    /// the server trusts, take requests for its own names only, or name its origins.
     case sameOrigin
     /// Only these origins, written as a browser does: `https://example.org`, without a slash at
     /// the end; the port only if it is not the scheme's own.

@@ -28,13 +28,18 @@ extension HTTPExchange {
             answer(HTTPResponse(status: .notImplemented), to: request, closes: true, connection)
             return nil
         }
+        guard shard.configuration.isHost(of: request) else {
+            let status = HTTPStatus.misdirectedRequest
+            fail(.refused(status), HTTPResponse(status: status), of: request, connection)
+            return nil
+        }
         var upgrade: WebSocketUpgrade?
         if WebSocketHandshake.isRequested(by: request) {
             do throws(HandshakeRejection) {
                 upgrade = try WebSocketHandshake.validate(
                     request, origins: shard.configuration.origins)
             } catch {
-                fail(.rejected(error), error.response, connection)
+                fail(.rejected(error), error.response, of: request, connection)
                 return nil
             }
         }

@@ -147,8 +147,23 @@ extension WebSocketServer {
         case responderFailed(String)
         /// The task of a ``HTTPResponder`` did not answer within ``Configuration/responseTimeout``.
         case responderTimedOut
-        /// The application answered with this status.
+        /// The application answered with this status, or the server with 421 for ``Configuration/hosts``.
         case refused(HTTPStatus)
+    }
+}
+
+extension WebSocketServer.Configuration {
+    /// Whether the request is for one of ``hosts``.
+    func isHost(of request: HTTPRequest) -> Bool {
+        guard let hosts else { return true }
+        guard let host = request.header("Host") else { return false }
+        let bytes = host.utf8
+        // ASCII, as every `Host` that is taken; the colons of an IPv6 address are inside brackets.
+        let end =
+            bytes.first == UInt8(ascii: "[")
+            ? bytes.firstIndex(of: UInt8(ascii: "]")).map { bytes.index(after: $0) }
+            : bytes.firstIndex(of: UInt8(ascii: ":"))
+        return hosts.contains(host[..<(end ?? bytes.endIndex)].lowercased())
     }
 }
 
