@@ -207,11 +207,19 @@ extension HTTPExchange {
 
     // MARK: - Answers
 
+    /// Ends the connection with an answer.
+    ///
+    /// - Parameters:
+    ///   - failure: What the observer is told.
+    ///   - response: The answer.
+    ///   - request: What failed, if its head is whole; `nil` for the one that is served, if any is.
+    ///   - connection: What it came on.
     func fail(
         _ failure: WebSocketServer.HandshakeFailure, _ response: HTTPResponse,
-        _ connection: Connection
+        of request: HTTPRequest? = nil, _ connection: Connection
     ) {
-        shard.observe(failure, remoteAddress)
+        let client = (request ?? pending?.request).map { clientAddress(of: $0) } ?? remoteAddress
+        shard.observe(failure, client)
         // HEAD has no body, also where its body is what is wrong.
         let bytes = response.encoded(
             for: pending?.request, .close, date: shard.date(at: connection.loop.now))

@@ -50,7 +50,8 @@ extension HTTPExchange {
     func breakStream(_ error: any Error) {
         guard let connection, phase == .streaming else { return }
         if !(error is CancellationError) {
-            shard.observe(.responderFailed("\(error)"), remoteAddress)
+            let client = pending.map { clientAddress(of: $0.request) } ?? remoteAddress
+            shard.observe(.responderFailed("\(error)"), client)
         }
         forgetPending()
         phase = .over

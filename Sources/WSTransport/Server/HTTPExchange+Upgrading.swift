@@ -39,7 +39,7 @@ extension HTTPExchange {
         guard !shard.isDraining, ServerCounts.take(shard.counts.webSockets, limit: limit) else {
             let failure: WebSocketServer.HandshakeFailure =
                 shard.isDraining ? .refused(.serviceUnavailable) : .connectionsExhausted
-            fail(failure, HTTPResponse(status: .serviceUnavailable), connection)
+            fail(failure, HTTPResponse(status: .serviceUnavailable), of: request, connection)
             return nil
         }
         phase = .over

@@ -56,6 +56,16 @@ struct ClientAddressTests {
         #expect(said.hasPrefix("200 203.0.113.1:"))
     }
 
+    @Test(arguments: ["GET /ws HTTP/1.1\r\nUpgrade: websocket", "GET /late HTTP/1.1"])
+    func `what failed is the client's, not the proxy's`(head: String) async throws {
+        let bench = try await bench(.forwardedFor)
+        let peer = try bench.connect(from: "10.0.0.1")
+        bench.send("\(head)\r\nHost: h\r\nX-Forwarded-For: 203.0.113.9\r\n\r\n", on: peer)
+        bench.network.run(for: .seconds(61))
+        #expect(bench.failures.count == 1)
+        #expect(try bench.blamed == [SocketAddress(host: "203.0.113.9", port: 0)])
+    }
+
     @Test func `a proxy may have many connections`() async throws {
         let bench = try await bench(.forwardedFor)
         let peers = try (0..<5).map { _ in try bench.connect(from: "10.0.0.1") }

@@ -45,6 +45,8 @@ final class HTTPBench: @unchecked Sendable {
     let gate = Gate()
     private(set) var address = SocketAddress.v4(0x0100_007f, port: 80)
     private(set) var failures: [String] = []
+    /// Whose failures they were.
+    private(set) var blamed: [SocketAddress] = []
     private(set) var accesses: [HTTPAccess] = []
 
     init(
@@ -61,7 +63,10 @@ final class HTTPBench: @unchecked Sendable {
         let routed = router
         server = WebSocketServer(
             group: network.makeGroup(loops: 1), configuration: configuration,
-            observe: { failure, _ in relay.bench?.failures.append(failure.description) },
+            observe: { failure, address in
+                relay.bench?.failures.append(failure.description)
+                relay.bench?.blamed.append(address)
+            },
             accessLog: { relay.bench?.accesses.append($0) }
         ) { request, _, _ in
             request.path == "/ws" ? .upgrade(Socket()) : routed.decision(for: request)
