@@ -40,12 +40,19 @@ extension HubShard {
     /// Something given was not acknowledged in time.
     func inboxIsDue(_ session: Session) {
         guard let inbox = session.inbox, !inbox.delivery.isReading else { return }
+        putOffIfBehind(session, inbox)
         guard let first = inbox.delivery.firstDue(at: loop.now) else {
             inbox.schedule()
             return
         }
         let before = first.rawValue == 0 ? nil : InboxID(rawValue: first.rawValue - 1)
         read(session, inbox, after: before, messagesMax: max(inbox.delivery.count, 1))
+    }
+
+    /// What is due waits for a client that has not been given yet what was sent before.
+    private func putOffIfBehind(_ session: Session, _ inbox: SessionInbox) {
+        guard session.isBacklogged || session.outbox != nil else { return }
+        inbox.delivery.putOff(dueAt: loop.now)
     }
 
     func acknowledged(_ ids: [InboxID], by session: Session) {
@@ -58,13 +65,25 @@ extension HubShard {
             let shard = self
             let name = session.id
             writer.changes.submit(.acknowledge(InboxReference(user: user, id: id))) { result in
-                // What could not be noted comes again, and is acknowledged again.
-                guard case .success = result else { return }
                 shard.loop.execute {
-                    if let session = shard.sessions[name] { shard.readInbox(session) }
+                    if let session = shard.sessions[name] {
+                        shard.wasNoted(result, id, of: user, session)
+                    }
                 }
             }
         }
+    }
+
+    /// The store has noted an acknowledgement, or failed.
+    private func wasNoted(
+        _ result: Result<Void, StoreError>, _ id: InboxID, of user: String, _ session: Session
+    ) {
+        guard case .failure = result else { return readInbox(session) }
+        guard let inbox = session.inbox, session.user?.isSameBytes(as: user) ?? false else {
+            return
+        }
+        inbox.delivery.acknowledgementLost(id, at: loop.now)
+        inbox.schedule()
     }
 
     private func read(
@@ -107,6 +126,7 @@ extension HubShard {
             inbox.schedule(after: writer.policy.retryAfter)
             return
         }
+        putOffIfBehind(session, inbox)
         let now = loop.now
         let wasLast = inbox.delivery.last
         for message in page.messages {

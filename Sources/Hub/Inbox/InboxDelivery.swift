@@ -4,11 +4,6 @@ import NetPoll
 ///
 /// Sees neither store nor clock: it says what to read, and what of it to send.
 struct InboxDelivery {
-    private struct Given {
-        var attempts: Int
-        var dueAt: Instant
-    }
-
     /// What to do with a message that was read.
     enum OnRead: Hashable {
         case send
@@ -19,7 +14,8 @@ struct InboxDelivery {
     }
 
     private let policy: InboxPolicy
-    private var given: [InboxID: Given] = [:]
+    /// When each is sent again.
+    private var given: [InboxID: Instant] = [:]
     /// The highest id ever given to the session.
     private(set) var last: InboxID?
     /// The inbox may hold more than the session was given.
@@ -58,8 +54,8 @@ struct InboxDelivery {
 
     /// Decides about a message of the inbox, in the order of ids.
     mutating func read(_ message: InboxMessage, at now: Instant) -> OnRead {
-        if let known = given[message.id] {
-            guard known.dueAt <= now else { return .leave }
+        if let dueAt = given[message.id] {
+            guard dueAt <= now else { return .leave }
         } else if let last, message.id <= last {
             // It was given, and acknowledged since it was read.
             return .leave
@@ -70,8 +66,7 @@ struct InboxDelivery {
             return .quarantine
         }
         let attempts = message.attempts + 1
-        given[message.id] = Given(
-            attempts: attempts, dueAt: now + policy.patience(afterAttempt: attempts))
+        given[message.id] = now + policy.patience(afterAttempt: attempts)
         last = max(last ?? message.id, message.id)
         return .send
     }
@@ -82,8 +77,8 @@ struct InboxDelivery {
     /// Forgets messages that were due and that the inbox did not hold any more, because another
     /// session has acknowledged them or they expired.
     mutating func forget(dueAt now: Instant, upTo last: InboxID?) {
-        given = given.filter { id, known in
-            known.dueAt > now || (last.map { id > $0 } ?? false)
+        given = given.filter { id, dueAt in
+            dueAt > now || (last.map { id > $0 } ?? false)
         }
     }
 
@@ -94,11 +89,22 @@ struct InboxDelivery {
         given.removeValue(forKey: id) != nil
     }
 
+    /// What the client has could not be noted: it is sent again, and acknowledged again.
+    mutating func acknowledgementLost(_ id: InboxID, at now: Instant) {
+        guard given[id] == nil else { return }
+        given[id] = now + policy.retryAfter
+    }
+
+    /// Puts off what is due: copies of what has not left yet are of no use.
+    mutating func putOff(dueAt now: Instant) {
+        for (id, dueAt) in given where dueAt <= now { given[id] = now + policy.retryAfter }
+    }
+
     /// When the next message is to be sent again.
-    var nextDue: Instant? { given.values.map(\.dueAt).min() }
+    var nextDue: Instant? { given.values.min() }
 
     /// The lowest id that is due.
     func firstDue(at now: Instant) -> InboxID? {
-        given.filter { $0.value.dueAt <= now }.keys.min()
+        given.filter { $0.value <= now }.keys.min()
     }
 }

@@ -41,6 +41,26 @@ struct InboxDeliveryTests {
         #expect(delivery.read(message(4), at: at(9)) == .send)
     }
 
+    @Test func `what the client has and could not be noted is due again`() {
+        var delivery = InboxDelivery(policy: InboxPolicy())
+        _ = delivery.read(message(3), at: at(0))
+        _ = delivery.acknowledged(InboxID(rawValue: 3))
+        delivery.acknowledgementLost(InboxID(rawValue: 3), at: at(10))
+        #expect(delivery.read(message(3, attempts: 1), at: at(14)) == .leave)
+        #expect(delivery.nextDue == at(15))
+        #expect(delivery.read(message(3, attempts: 1), at: at(15)) == .send)
+    }
+
+    @Test func `what is due is put off, and nothing else`() {
+        var delivery = InboxDelivery(policy: InboxPolicy())
+        for id: UInt64 in 1...2 { _ = delivery.read(message(id), at: at(Int64(id) * 3)) }
+        delivery.putOff(dueAt: at(8))
+        #expect(delivery.nextDue == at(11))
+        #expect(delivery.firstDue(at: at(11)) == InboxID(rawValue: 2))
+        #expect(delivery.read(message(1, attempts: 1), at: at(12)) == .leave)
+        #expect(delivery.read(message(1, attempts: 1), at: at(13)) == .send)
+    }
+
     @Test func `what was delivered too often is quarantined`() {
         var policy = InboxPolicy()
         policy.attemptsMax = 2

@@ -200,6 +200,49 @@ struct InboxTests {
         #expect(client.takeTexts().map { $0.split(separator: " ").last } == ["one", "two"])
     }
 
+    @Test func `an acknowledgement that could not be noted is asked for again`() async throws {
+        let store = SlowStore(durability: .process)
+        let bench = try await LineBench {
+            $0.inbox = InboxPolicy()
+            $0.store = store
+        }
+        let ann = try bench.join("ann")
+        let id = try await stored(["one"], in: bench)[0]
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts() == ["inbox \(id) one"])
+        store.fails = true
+        #expect(bench.ask(ann, "ack \(id)") == [])
+        store.fails = false
+        bench.network.run(for: .seconds(600))
+        #expect(ann.takeTexts().first == "inbox \(id) one")
+        #expect(bench.ask(ann, "ack \(id)") == [])
+        let hub = bench.hub
+        let left = try await bench.wait { try await hub.unacknowledged(of: "ann") }
+        #expect(left.messages.isEmpty)
+    }
+
+    @Test func `who does not read is given no copies, and none of them is counted`() async throws {
+        let bench = try await LineBench {
+            $0.inbox = InboxPolicy()
+            $0.inbox?.attemptsMax = 3
+            $0.heartbeat = nil
+        }
+        let ann = try bench.join("ann", windowBytes: 1 << 10)
+        ann.peer.stall()
+        let text = String(repeating: "x", count: 3_000)
+        let ids = try await stored(Array(repeating: text, count: 3), in: bench)
+        bench.network.run(for: .seconds(600))
+        let hub = bench.hub
+        let waiting = try await bench.wait { try await hub.unacknowledged(of: "ann") }
+        #expect(waiting.messages.map(\.attempts) == [1, 1, 1])
+        ann.peer.resume()
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == ids.map { "inbox \($0) \(text)" })
+        // What it still does not acknowledge comes again now.
+        bench.network.run(for: .seconds(10))
+        #expect(ann.takeTexts() == ids.map { "inbox \($0) \(text)" })
+    }
+
     @Test func `without a policy there are no inboxes`() async throws {
         let bench = try await LineBench()
         let hub = bench.hub

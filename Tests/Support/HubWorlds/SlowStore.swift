@@ -93,6 +93,7 @@ package final class SlowStore: MessageStore {
     }
 
     package func acknowledge(_ batch: [InboxReference]) async throws(StoreError) {
+        if fails { throw StoreError(.unavailable, detail: "told to") }
         try await store.acknowledge(batch)
     }
 
