@@ -128,7 +128,10 @@ final class HubShard: @unchecked Sendable {
             .welcome(
                 .init(
                     session: "\(session.id)", user: session.user,
-                    heartbeat: configuration.heartbeat?.interval, isResumed: isResumed,
+                    heartbeat: configuration.heartbeat.map {
+                        // By then it pings in any case.
+                        max($0.interval, $0.intervalMax ?? .zero)
+                    }, isResumed: isResumed,
                     messageBytesMax: configuration.messageBytesMax)))
     }
 

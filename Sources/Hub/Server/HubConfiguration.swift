@@ -157,6 +157,9 @@ public struct HubConfiguration: Sendable {
     /// How long a message that a client began may bring nothing more before its connection is closed
     /// with 1001, after which clients come again, and `WebSocketCloseReason.inputStalled`; `nil` for
     /// ever.
+    /// With an `intervalMax` each connection's pings come less often as they are answered. Clients are
+    /// told that longest interval, by which those that send pings of their own go, too.
+    ///
     ///
     /// Default 60 s. A client that sends slowly is not cut off, and pings do not count.
     public var inputStallTimeout: Duration? = .seconds(60)

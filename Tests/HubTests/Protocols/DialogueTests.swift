@@ -33,6 +33,16 @@ struct DialogueTests {
         #expect(bench.ask(bob, "ping 4") == ["pong 4"])
     }
 
+    @Test func `clients are told the longest time between two pings`() async throws {
+        let bench = try await LineBench {
+            $0.heartbeat = Heartbeat(
+                interval: .seconds(10), timeout: .seconds(30), intervalMax: .seconds(60))
+        }
+        let ann = try bench.connect("ann")
+        bench.network.run(for: .milliseconds(100))
+        #expect(try ann.take().welcomes.map(\.heartbeat) == [.seconds(60)])
+    }
+
     @Test func `one that comes back gets exactly what it missed`() async throws {
         let bench = try await LineBench { $0.topic.historyMessagesMax = 5 }
         let ann = try bench.join("ann")

@@ -39,8 +39,8 @@ public enum ServerEnvelope: Hashable, Sendable {
         public var session: String
         /// Who the hub takes the client for.
         public var user: String?
-        /// Silence after which the hub pings; a client that hears nothing for twice as long may take
-        /// the connection for lost.
+        /// Silence after which the hub pings in any case; a client that hears nothing for twice as long
+        /// may take the connection for lost.
         public var heartbeat: Duration?
         /// Whether the session continues the one of the client's token: a ``subscribed(_:)`` follows
         /// for each of its topics, or an ``unsubscribed(_:topic:)``, and then a new
