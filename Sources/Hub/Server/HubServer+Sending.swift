@@ -81,6 +81,9 @@ extension HubServer {
 
     /// Moves the sessions that are meant and subscribe to `topic` over to `other`, from its next
     /// message on. Sessions that have no room there stay with neither.
+    ///
+    /// The topics are of this node, and so are the sessions that are moved: those of other nodes stay,
+    /// unless it is done there, too.
     public func move(_ recipients: Recipients, from topic: Topic, to other: Topic) {
         forEach(recipients) { session in
             // Of a topic that it was about to return to the client is told there.
