@@ -122,6 +122,12 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 8,192.
     public var handshakesMax = 8_192
+    /// Of those the ones of one address, an IPv6 network of 64 bits counting as one; further ones get
+    /// 429 at once. Loopback, Unix sockets and proxies whose `X-Forwarded-For` is trusted are not
+    /// counted.
+    ///
+    /// Default 1,024.
+    public var handshakesPerAddressMax = 1_024
     /// Sessions of one address, an IPv6 network of 64 bits counting as one and loopback not at all;
     /// further ones get 429.
     ///
@@ -274,3 +280,4 @@ extension WebSocketServer.Configuration {
         handshakesMax = hub.handshakesMax
     }
 }
+        handshakesPerAddressMax = hub.handshakesPerAddressMax

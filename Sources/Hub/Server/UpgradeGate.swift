@@ -12,6 +12,7 @@ final class UpgradeGate: Sendable {
     private let configuration: HubConfiguration
     private let edge: HTTPEdge
     private let addresses: AddressCounts
+    private let refused: RefusedCounts
     private let rate: Mutex<HandshakeBucket?>
     private let isDraining = Atomic(false)
     private let owner = Mutex(Owner())
@@ -26,6 +27,7 @@ final class UpgradeGate: Sendable {
         self.configuration = configuration
         edge = HTTPEdge(files: configuration.files)
         addresses = AddressCounts(most: configuration.sessionsPerAddressMax)
+        refused = RefusedCounts(configuration)
         rate = Mutex(configuration.handshakeRate.map { HandshakeBucket($0) })
     }
 
@@ -59,7 +61,7 @@ final class UpgradeGate: Sendable {
             return .respond(HTTPResponse(status: .forbidden, text: "origin not allowed\n"))
         }
         if let refusal = obstacle(to: request, from: address, on: loop) {
-            return refuse(request, refusal)
+            return refuse(request, refusal, address)
         }
         guard let authenticator = configuration.authenticator else {
             return admit(request, as: nil, on: loop, from: address)
@@ -130,14 +132,13 @@ final class UpgradeGate: Sendable {
     }
 
     private func refuse(
-        _ request: HTTPRequest, _ refusal: AdmissionRefusal
+        _ request: HTTPRequest, _ refusal: AdmissionRefusal, _ address: SocketAddress
     ) -> WebSocketServer.Decision {
-        switch configuration.refusals {
-        case .status:
-            .respond(refusal.response)
-        case .closeCode:
-            .upgrade(RefusedClient(refusal), subprotocol: chosenProtocol(for: request).name)
+        guard configuration.refusals == .closeCode, let place = refused.place(for: address) else {
+            return .respond(refusal.response)
         }
+        return .upgrade(
+            RefusedClient(refusal, at: place), subprotocol: chosenProtocol(for: request).name)
     }
 
     // MARK: - When that is known
@@ -148,7 +149,7 @@ final class UpgradeGate: Sendable {
     ) -> WebSocketServer.Decision {
         switch answer {
         case .refused(let refusal):
-            return refuse(request, refusal)
+            return refuse(request, refusal, address)
         case .anonymous:
             return admit(request, as: nil, on: loop, from: address)
         case .accepted(let identity):
@@ -157,13 +158,14 @@ final class UpgradeGate: Sendable {
             if let expiry = identity.expiry, expiry <= now {
                 return refuse(
                     request,
-                    AdmissionRefusal(.credentialsExpired, "the credentials have expired"))
+                    AdmissionRefusal(.credentialsExpired, "the credentials have expired"), address)
             }
             if directories.bans.isBanned(identity.user, at: now) {
-                return refuse(request, AdmissionRefusal(IdentifyError.banned, on: loop))
+                return refuse(request, AdmissionRefusal(IdentifyError.banned, on: loop), address)
             }
             if !directories.sessions.hasRoom(for: identity.user) {
-                return refuse(request, AdmissionRefusal(IdentifyError.tooManySessions, on: loop))
+                return refuse(
+                    request, AdmissionRefusal(IdentifyError.tooManySessions, on: loop), address)
             }
             return admit(request, as: identity, on: loop, from: address)
         }
@@ -175,10 +177,10 @@ final class UpgradeGate: Sendable {
     ) -> WebSocketServer.Decision {
         // Asked once more: it may have begun while the credentials were checked.
         guard !isDraining.load(ordering: .relaxed), let hub = owner.withLock({ $0.hub }) else {
-            return refuse(request, Self.shuttingDown(loop))
+            return refuse(request, Self.shuttingDown(loop), address)
         }
         guard let permit = addresses.admit(address) else {
-            return refuse(request, Self.tooManyOfAddress(loop))
+            return refuse(request, Self.tooManyOfAddress(loop), address)
         }
         let shard = shards[loop.index]
         let admission = shard.directories.onion.connect(request, from: address) { request in
@@ -210,29 +212,4 @@ final class UpgradeGate: Sendable {
         let bare = configuration.protocols.firstIndex { $0.subprotocol == nil }
         return (UInt8(bare ?? 0), nil)
     }
-}
-
-/// How clients are told that they get no session.
-public enum RefusalStyle: Hashable, Sendable {
-    /// By the status of their request's answer, which costs least, and which pages in browsers cannot
-    /// see.
-    case status
-    /// By a WebSocket that is closed at once, with a code and a reason that pages can see. What the
-    /// origin forbids, and what the application refuses, is told by its status all the same.
-    case closeCode
-}
-
-/// Tells one client by a close frame why it gets no session.
-private final class RefusedClient: WebSocketHandler {
-    private let refusal: AdmissionRefusal
-
-    init(_ refusal: AdmissionRefusal) {
-        self.refusal = refusal
-    }
-
-    func opened(_ connection: WebSocketConnection) {
-        connection.close(refusal.closeCode, reason: refusal.closeReason)
-    }
-
-    func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {}
 }

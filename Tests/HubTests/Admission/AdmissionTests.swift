@@ -113,6 +113,53 @@ struct AdmissionTests {
     }
 
     @Test func `those who are sent away are not told to come again together`() async throws {
+    @Test func `refusals by a close code take a part of an address's places, and give them back`()
+        async throws
+    {
+        let proxies = TrustedProxies([try AddressRange("127.0.0.1")], source: .forwardedFor)
+        let bench = try await DoorBench {
+            $0.refusals = .closeCode
+            $0.sessionsPerAddressMax = 16
+            $0.proxies = proxies
+        }
+        let field = "X-Forwarded-For: 203.0.113.9\r\n"
+        for status in ["101", "101", "401", "401"] {
+            let answer = try bench.answer(to: "/ws?token=nobody", field)
+            #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+        }
+        let other = "X-Forwarded-For: 203.0.113.10\r\n"
+        #expect(try bench.answer(to: "/ws?token=nobody", other).hasPrefix("HTTP/1.1 101 "))
+        #expect(bench.hub.sessionCount == 3)
+        // None of them has answered the close.
+        bench.network.run(for: .seconds(10))
+        #expect(bench.hub.sessionCount == 0)
+        #expect(try bench.answer(to: "/ws?token=nobody", field).hasPrefix("HTTP/1.1 101 "))
+    }
+
+    @Test func `refusals by a close code take a part of all connections only`() async throws {
+        let bench = try await DoorBench {
+            $0.refusals = .closeCode
+            $0.connectionsMax = 16
+        }
+        for status in ["101", "101", "401"] {
+            let answer = try bench.answer(to: "/ws?token=nobody")
+            #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+        }
+    }
+
+    @Test func `an address has so many requests on their way`() async throws {
+        let bench = try await DoorBench {
+            $0.handshakesPerAddressMax = 2
+        }
+        let host = try SocketAddress(host: "203.0.113.7", port: 0)
+        let peers = try (0..<3).map { _ in
+            try #require(bench.network.connect(to: bench.address, from: host))
+        }
+        bench.network.run(for: .milliseconds(100))
+        let answers = peers.map { String(decoding: $0.received, as: UTF8.self).prefix(13) }
+        #expect(answers == ["", "", "HTTP/1.1 429 "])
+    }
+
         let bench = try await DoorBench {
             $0.refusals = .closeCode
             $0.sessionsPerUserMax = 1
