@@ -68,13 +68,8 @@ extension HubShard {
         case .acknowledge(let ids):
             acknowledged(ids, by: session)
         case .members(let id, let topic):
-            permit(.members(topic: topic), id, session) { [configuration] session, hub in
-                let snapshot = hub.existingTopic(topic)?
-                    .snapshot(usersMax: configuration.presenceChangesMax)
-                session.tell(
-                    .members(
-                        id, topic: topic, users: snapshot?.users.sorted() ?? [],
-                        count: snapshot?.userCount ?? 0))
+            permit(.members(topic: topic), id, session) { session, hub in
+                session.shard.tellMembers(of: topic, id, session, hub)
             }
         case .history(let id, let topic, let position, let messagesMax):
             permit(.history(topic: topic), id, session) { session, hub in
@@ -141,8 +136,8 @@ extension HubShard {
 
     // MARK: - Topics
 
-    /// How much of a session's may wait for topics.
-    private var waitingMax: Int {
+    /// How much of a session's may wait.
+    var waitingMax: Int {
         configuration.subscriptionsPerSessionMax + configuration.tasksPerSessionMax
     }
 
@@ -174,10 +169,8 @@ extension HubShard {
         _ name: String, after position: TopicPosition?, _ id: RequestID, for session: Session
     ) {
         permit(.subscribe(topic: name), id, session) { session, hub in
-            guard let topic = hub.topic(name) else {
-                session.fail(id, .limitReached)
-                return
-            }
+            guard let topic = session.shard.madeTopic(name, id, session, hub) else { return }
+            let wasGranted = session.isGranted(name)
             session.shard.whenLoaded(topic, .subscription, id, session) { session in
                 do throws(SubscribeError) {
                     try session.shard.follow(session, topic, after: position, request: id)
@@ -188,36 +181,20 @@ extension HubShard {
         }
     }
 
-    private func tellHistory(
-        of name: String, after position: TopicPosition?, messagesMax: Int, _ id: RequestID,
-        _ session: Session, _ hub: HubServer
-    ) {
-        // A durable store may know topics that nobody has asked for since the hub began.
-        let known = directories.histories == nil ? hub.existingTopic(name) : hub.topic(name)
-        guard messagesMax > 0, let topic = known else {
-            session.fail(id, .notFound)
-            return
-        }
-        let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
-        whenLoaded(topic, .question, id, session) { session in
-            session.tell(.history(id, topic: name, topic.history(after: position, limit: limit)))
-        }
-    }
-
     private func leave(_ name: String, _ id: RequestID, for session: Session) {
         if let known = session.topic(named: name) { session.unsubscribe(from: known) }
         session.tell(.unsubscribed(id, topic: name))
     }
 
     /// What waits until a topic is read.
-    private enum Waiter {
+    enum Waiter {
         /// What the client says of the topic from now on comes after it.
         case subscription
         case question
     }
 
     /// Goes on once what the store knows of the topic is read.
-    private func whenLoaded(
+    func whenLoaded(
         _ topic: Topic, _ waiter: Waiter, _ id: RequestID, _ session: Session,
         then body: @escaping @Sendable (Session) -> Void
     ) {
@@ -245,10 +222,10 @@ extension HubShard {
         message.sender = session.user
         let action = ClientAction.publish(topic: publish.topic, message, publish.durability)
         permit(action, publish.request, session) { session, hub in
-            guard let topic = hub.topic(publish.topic) else {
-                session.fail(publish.request, .limitReached)
-                return
-            }
+            guard
+                let topic = session.shard.madeTopic(
+                    publish.topic, publish.request, session, hub)
+            else { return }
             var publication = Publication(message, durability: publish.durability)
             publication.idempotencyKey = publish.idempotencyKey
             let (shard, name) = (session.shard, session.id)

@@ -239,6 +239,12 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 60 s.
     public var topicIdleTimeout = Duration.seconds(60)
+    /// Topics that are made anew in ``topicIdleTimeout`` for what one session's client subscribes to or
+    /// publishes to; beyond, ``FailureCode/rateLimited`` with a time to try again. At least
+    /// ``subscriptionsPerSessionMax``.
+    ///
+    /// Default 1,000.
+    public var newTopicsPerSessionMax = 1_000
     /// Subscriptions of one session; beyond, ``SubscribeError/tooManySubscriptions``. As many of its client's
     /// subscriptions and questions, and ``tasksPerSessionMax`` more, may wait until a store has been read, or
     /// until it is known whether the client may; beyond, ``FailureCode/overloaded``. The end of a subscription

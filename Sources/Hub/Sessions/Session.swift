@@ -228,7 +228,10 @@ final class ServedSession: Session, WebSocketHandler {
         shard.began(self)
     }
 
-    func drained(_ connection: WebSocketConnection) { shard.resume(self) }
+    func drained(_ connection: WebSocketConnection) {
+        shard.resume(self)
+        shard.goOnAnswering(self)
+    }
 
     func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
         shard.received(message, kind: kind, from: self)

@@ -20,6 +20,8 @@ final class SessionExtras {
     var credentialWatch: CredentialWatch?
     /// What it has sent lately.
     var meter: SessionMeter?
+    /// The topics that were made for it lately.
+    var newTopics: NewTopics?
     /// Its ledger, while whoever runs the hub looks at it.
     var watch: SessionWatch?
 }

@@ -15,11 +15,15 @@ final class SessionTasks {
     /// How much waits for an answer about a topic, or until it is read; but for the ends of subscriptions, of
     /// which there are no more than beginnings.
     var waiting = 0
+    /// Answers that wait until the connection takes more.
+    var answers = Ring<(Session) -> Void>()
     /// How many calls of ``goOn(with:_:_:)`` are under way.
     private var goingOn = 0
 
     /// Whether nothing is under way, and nothing waits.
-    var isIdle: Bool { open.isEmpty && held.isEmpty && waiting == 0 && goingOn == 0 }
+    var isIdle: Bool {
+        open.isEmpty && held.isEmpty && waiting == 0 && answers.isEmpty && goingOn == 0
+    }
 
     func isHeld(_ topic: String) -> Bool { held[ExactName(topic)] != nil }
 

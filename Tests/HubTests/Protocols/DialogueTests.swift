@@ -115,6 +115,65 @@ struct DialogueTests {
             texts.dropFirst(2).map { String($0.prefix(5)) } == ["sub a", "sub a", "sub a", "unsub"])
     }
 
+    @Test func `a client is answered as fast as it reads, whatever it asks at once`() async throws {
+        let bench = try await LineBench(loops: 1)
+        let ann = try bench.join("ann")
+        let topic = try #require(bench.hub.topic("a"))
+        let text = String(repeating: "x", count: 1_200)
+        for _ in 0..<60 { topic.publish(Publication(HubMessage(text: text))) }
+        for number in 1...100 { ann.say("hist \(number) a x x 60") }
+        bench.network.run(for: .seconds(5))
+        #expect(ann.closeCode == nil)
+        #expect(ann.takeTexts().filter { $0.hasPrefix("hist a ") }.count == 100)
+        // One that does not read keeps no more waiting than it may ask for.
+        ann.peer.stall()
+        for number in 1...150 { ann.say("hist \(number) a x x 60") }
+        bench.network.run(for: .seconds(5))
+        ann.peer.resume()
+        bench.network.run(for: .seconds(5))
+        let texts = ann.takeTexts()
+        #expect(texts.filter { $0.hasPrefix("hist a ") }.count < 125)
+        #expect(texts.filter { $0.hasSuffix(" 7") }.count > 25)
+        #expect(texts.count == 150)
+    }
+
+    @Test func `one client has only so many topics made, and there is another time`() async throws {
+        let bench = try await LineBench(loops: 1) {
+            $0.subscriptionsPerSessionMax = 1
+            $0.newTopicsPerSessionMax = 3
+        }
+        let ann = try bench.join("ann")
+        for topic in ["t1", "t2"] {
+            #expect(bench.ask(ann, "sub 1 \(topic)").first?.hasPrefix("sub ") ?? false)
+            _ = bench.ask(ann, "unsub 2 \(topic)")
+        }
+        #expect(bench.ask(ann, "pub 3 t3 stored - x") == ["published 3 1"])
+        #expect(bench.ask(ann, "sub 4 t4") == ["fail 4 6"])
+        #expect(bench.ask(ann, "pub 5 t5 stored - x") == ["fail 5 6"])
+        #expect(bench.hub.existingTopic("t4") == nil)
+        // What there is it may have, and others may have new ones.
+        #expect(bench.ask(ann, "pub 6 t1 stored - x") == ["published 6 1"])
+        #expect(bench.ask(try bench.join("bob"), "pub 7 t4 stored - x") == ["published 7 1"])
+        bench.network.run(for: .seconds(60))
+        #expect(bench.ask(ann, "pub 8 t6 stored - x") == ["published 8 1"])
+    }
+
+    @Test func `where there is no room for another topic a client is told to come again`()
+        async throws
+    {
+        let bench = try await LineBench(loops: 1) { $0.topicsMax = 1 }
+        let ann = try bench.connect("ann")
+        let id = RequestID(rawValue: 1)
+        _ = try bench.ask(ann, .subscribe(id, topic: "a", after: nil))
+        let heard = try bench.ask(ann, .subscribe(id, topic: "b", after: nil))
+        #expect(heard.failures == [.overloaded])
+        #expect(
+            heard.contains { envelope in
+                guard case .failure(let failure) = envelope else { return false }
+                return failure.retryAfter.map { $0 >= .seconds(5) } ?? false
+            })
+    }
+
     @Test func `events reach their handlers with their values`() async throws {
         let bench = try await LineBench()
         let moves = Mutex<[Int]>([])

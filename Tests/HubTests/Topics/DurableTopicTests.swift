@@ -58,6 +58,15 @@ struct DurableTopicTests {
         #expect(after.ask(again, "hist 5 a x x 2") == ["hist a false false m2,m3"])
     }
 
+    @Test func `to ask for a history makes no topic`() async throws {
+        let bench = try await LineBench { $0.store = SlowStore() }
+        let ann = try bench.join("ann")
+        for number in 1...20 {
+            #expect(bench.ask(ann, "hist \(number) n\(number) x x 2") == ["fail \(number) 4"])
+        }
+        #expect(bench.hub.topics.isEmpty)
+    }
+
     @Test func `who leaves while a topic is read has left when it is read`() async throws {
         let store = SlowStore()
         store.hold()
@@ -223,7 +232,7 @@ struct DurableTopicTests {
         let texts = ann.takeTexts().filter { !$0.hasPrefix("who ") }
         #expect(
             texts.map { $0.split(separator: " ").prefix(2).joined(separator: " ") }.sorted()
-                == ["hist other", "sub t1", "sub t2", "sub t3", "unsub t1", "unsub t2"])
+                == ["fail 4", "sub t1", "sub t2", "sub t3", "unsub t1", "unsub t2"])
         let id = try #require(bench.hub.sessions(of: "ann").first)
         let isIdle = Mutex(false)
         bench.hub.withSession(id) { session in isIdle.withLock { $0 = session.tasks == nil } }
