@@ -10,7 +10,8 @@ struct SignedResumeTokensTests {
 
     private static func state(
         user: String? = "ann", device: String? = nil, topics: Int = 2,
-        for life: Duration = .seconds(60), credentialsFor credentials: Duration? = nil
+        for life: Duration = .seconds(60), credentialsFor credentials: Duration? = nil,
+        grants: [TopicPattern] = []
     ) -> ResumeState {
         ResumeState(
             user: user, device: device,
@@ -19,7 +20,8 @@ struct SignedResumeTokensTests {
                     topic: "room/é\u{0}\($0)",
                     position: TopicPosition(
                         epoch: Epoch(rawValue: .max - UInt64($0)), offset: UInt64($0) << 40))
-            }, expiry: now + life, credentialsExpiry: credentials.map { now + $0 })
+            }, expiry: now + life, credentialsExpiry: credentials.map { now + $0 },
+            grants: grants)
     }
 
     private static let tokens = SignedResumeTokens(keys: [old])
@@ -27,6 +29,8 @@ struct SignedResumeTokensTests {
     @Test(arguments: [
         state(), state(user: nil, topics: 0), state(user: "", device: "é", topics: 100),
         state(credentialsFor: .seconds(5)), state(topics: 0, credentialsFor: .seconds(-1)),
+        state(credentialsFor: .seconds(5), grants: ["a/*", "é/**", "**", ""]),
+        state(grants: ["a"]),
     ])
     func `a token gives back what it was made of`(state: ResumeState) throws {
         let token = Self.tokens.token(for: state)

@@ -82,10 +82,14 @@ public struct Identity: Hashable, Sendable {
     public var user: String
     /// Which of the user's devices it is.
     public var device: String?
-    /// What else is to be remembered; see ``Session/attributes``.
+    /// What else is to be remembered; see ``Session/attributes``. Those of a renewal are taken where the
+    /// session has none.
     public var attributes: [String: String]
     /// Topics that the client may subscribe to, and whose members and history it may read, without
     /// ``HubApplication/authorize(_:by:)`` being asked.
+    ///
+    /// Where renewed credentials no longer name a topic, that is asked, and a subscription which it does
+    /// not allow ends. A client that comes back by a resume token, too, has to ask anew for such topics.
     public var topics: [TopicPattern]
     /// When the credentials expire, and the session ends unless they are renewed; `nil` for never.
     public var expiry: Timestamp?

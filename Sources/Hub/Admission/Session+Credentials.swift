@@ -25,6 +25,11 @@ extension Session {
         close(refusal.closeCode, reason: refusal.closeReason)
     }
 
+    /// Whether its credentials let it hear the topic of that name.
+    func isGranted(_ topic: String) -> Bool {
+        identity?.grants(.subscribe(topic: topic)) ?? false
+    }
+
     /// Makes the client who it was found to be; `nil` where it may go on.
     func takeIdentity() -> AdmissionRefusal? {
         guard let identity else { return nil }
@@ -133,14 +138,61 @@ extension HubShard {
         let isBegun = run(of: session) {
             await authenticator.authenticate(credentials)
         } whenDone: { session, answer in
-            guard case .accepted(let identity) = answer, let known = session.identity,
-                identity.user.isSameBytes(as: known.user)
+            guard case .accepted(let identity) = answer,
+                session.user?.isSameBytes(as: identity.user) ?? false
             else { return session.fail(id, .badToken) }
-            session.identity?.topics = identity.topics
-            session.identity?.expiry = identity.expiry
-            session.watchCredentials()
+            session.shard.renewed(identity, of: session)
             session.tell(.reply(id, Payload(text: "")))
         }
         if !isBegun { session.fail(id, .overloaded) }
+    }
+
+    private func renewed(_ identity: Identity, of session: Session) {
+        let granted = session.topics.filter { session.isGranted($0.name) }
+        if session.identity == nil { session.identity = identity }
+        session.identity?.user = identity.user
+        session.identity?.topics = identity.topics
+        session.identity?.expiry = identity.expiry
+        // One that came back by its token has none.
+        if session.attributes.isEmpty { session.attributes = identity.attributes }
+        session.watchCredentials()
+        reconsider(granted.filter { !session.isGranted($0.name) }, of: session)
+    }
+
+    /// Ends the subscriptions to topics that are no longer granted, unless the application allows them.
+    private func reconsider(_ topics: [Topic], of session: Session) {
+        var open: [(Topic, @Sendable () async -> Permission)] = []
+        for topic in topics {
+            switch application.authorize(.subscribe(topic: topic.name), by: session) {
+            case .allow: break
+            case .deny, .refuse: session.takeAway(topic)
+            case .ask(let question): open.append((topic, question))
+            }
+        }
+        guard !open.isEmpty else { return }
+        let questions = open
+        let isBegun = run(of: session) {
+            var denied: [Topic] = []
+            for (topic, question) in questions {
+                var permission = await question()
+                while case .ask(let next) = permission { permission = await next() }
+                if case .allow = permission { continue }
+                denied.append(topic)
+            }
+            return denied
+        } whenDone: { session, denied in
+            // It may have been renewed again meanwhile.
+            for topic in denied where !session.isGranted(topic.name) { session.takeAway(topic) }
+        }
+        if !isBegun { for (topic, _) in open { session.takeAway(topic) } }
+    }
+}
+
+extension Session {
+    /// Ends a subscription that the client did not ask to end, and says so.
+    fileprivate func takeAway(_ topic: Topic) {
+        // Of a topic that it was about to return to the client is told there.
+        let isSubscribed = position(of: topic) != nil
+        if unsubscribe(from: topic), isSubscribed { tell(.unsubscribed(nil, topic: topic.name)) }
     }
 }

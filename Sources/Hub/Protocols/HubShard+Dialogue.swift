@@ -172,6 +172,10 @@ extension HubShard {
             guard let topic = session.shard.madeTopic(name, id, session, hub) else { return }
             let wasGranted = session.isGranted(name)
             session.shard.whenLoaded(topic, .subscription, id, session) { session in
+                // Its credentials may have been renewed meanwhile.
+                guard !wasGranted || session.isGranted(name) else {
+                    return session.shard.follow(name, after: position, id, for: session)
+                }
                 do throws(SubscribeError) {
                     try session.shard.follow(session, topic, after: position, request: id)
                 } catch {

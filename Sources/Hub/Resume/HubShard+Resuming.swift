@@ -5,6 +5,8 @@ import Synchronization
 extension HubShard {
     /// Bytes of a token that a topic takes besides its name.
     private static let topicBytes = 24
+    /// Bytes of a token that a pattern takes besides itself.
+    private static let patternBytes = 5
 
     /// The session's user or subscriptions have changed.
     func tokenIsStale(of session: Session) {
@@ -25,10 +27,17 @@ extension HubShard {
         let expiry = configuration.calendar() + policy.lifetime
         var state = ResumeState(
             user: session.user, device: session.device, topics: [], expiry: expiry,
-            credentialsExpiry: session.credentialsExpiry)
-        var bytes = 0
+            credentialsExpiry: session.credentialsExpiry,
+            grants: session.identity?.topics ?? [])
+        var bytes = state.grants.reduce(0) {
+            $0 + $1.description.utf8.count + Self.patternBytes
+        }
+        // Topics that were granted go only with what granted them.
+        let isWhole = bytes <= policy.namesBytesMax
+        if !isWhole { (state.grants, bytes) = ([], 0) }
         for subscription in session.subscriptions {
             let part = self.part(at: subscription.slot)
+            if !isWhole, session.isGranted(part.topic.name) { continue }
             bytes += part.topic.name.utf8.count + Self.topicBytes
             guard bytes <= policy.namesBytesMax else { break }
             state.topics.append(
@@ -58,10 +67,13 @@ extension HubShard {
             resume.positions.map { (ExactName($0.topic), $0.position) },
             uniquingKeysWith: { first, _ in first })
         for mark in state.topics {
-            guard let topic = hub.topic(mark.topic) else {
-                session.tell(.unsubscribed(nil, topic: mark.topic))
-                continue
-            }
+            // What it is not told of, the client asks for by itself: what its credentials have granted
+            // and no longer do, and where there is no room for another topic now.
+            let isRevoked =
+                !session.isGranted(mark.topic) && state.grants.contains { $0.fits(mark.topic) }
+            guard !isRevoked || session.topic(named: mark.topic) != nil,
+                let topic = hub.topic(mark.topic)
+            else { continue }
             let position = known[ExactName(mark.topic)] ?? mark.position
             session.stopReturning(to: topic)
             session.returning.append(ReturningTopic(topic: topic, position: position))
@@ -90,8 +102,10 @@ extension HubShard {
         }
         do throws(IdentifyError) {
             try session.identify(as: user, device: state.device)
-            if let expiry = state.credentialsExpiry {
-                session.identity = Identity(user: user, device: state.device, expiry: expiry)
+            if state.credentialsExpiry != nil || !state.grants.isEmpty {
+                session.identity = Identity(
+                    user: user, device: state.device, topics: state.grants,
+                    expiry: state.credentialsExpiry)
                 session.watchCredentials()
             }
             return true

@@ -17,9 +17,10 @@ public struct ResumePolicy: Sendable {
     /// Default 100 ms.
     public var gathering = Duration.milliseconds(100)
     /// Bytes of one token's names; topics beyond are left out, and their clients subscribe to them
-    /// again by themselves.
+    /// again by themselves. So are all topics that credentials granted, where the patterns of
+    /// ``Identity/topics`` take more.
     ///
-    /// Default 8 KiB, of which each topic takes 24 besides its name.
+    /// Default 8 KiB, of which each pattern takes 5 besides itself, and each topic 24 besides its name.
     public var namesBytesMax = 8 << 10
 
     /// Creates the defaults.

@@ -157,15 +157,15 @@ public struct HubConfiguration: Sendable {
     public var compression: CompressionConfiguration?
     /// How silent clients are found; `nil` for not at all.
     ///
+    /// With an `intervalMax` each connection's pings come less often as they are answered. Clients are
+    /// told that longest interval, by which those that send pings of their own go, too.
+    ///
     /// Default: a ping after 25 s of silence, and
     /// `WebSocketCloseReason.heartbeatTimedOut` after 60 s.
     public var heartbeat: Heartbeat? = Heartbeat()
     /// How long a message that a client began may bring nothing more before its connection is closed
     /// with 1001, after which clients come again, and `WebSocketCloseReason.inputStalled`; `nil` for
     /// ever.
-    /// With an `intervalMax` each connection's pings come less often as they are answered. Clients are
-    /// told that longest interval, by which those that send pings of their own go, too.
-    ///
     ///
     /// Default 60 s. A client that sends slowly is not cut off, and pings do not count.
     public var inputStallTimeout: Duration? = .seconds(60)
@@ -284,6 +284,6 @@ extension WebSocketServer.Configuration {
         inputStallTimeout = hub.inputStallTimeout
         connectionsMax = hub.connectionsMax
         handshakesMax = hub.handshakesMax
+        handshakesPerAddressMax = hub.handshakesPerAddressMax
     }
 }
-        handshakesPerAddressMax = hub.handshakesPerAddressMax

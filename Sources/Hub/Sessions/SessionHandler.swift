@@ -24,7 +24,9 @@ public protocol SessionHandler: AnyObject {
 
     /// The session goes on as the one of the client's resume token: it is of that one's user, and
     /// ``Session/topics`` are that one's. What the client may no longer have, the handler ends here by
-    /// ``Session/unsubscribe(from:)``.
+    /// ``Session/unsubscribe(from:)``: ``HubApplication/authorize(_:by:)`` is not asked again. Topics
+    /// that credentials had granted (``Identity/topics``), and that those of the client now do not, are
+    /// not among them. ``Session/attributes`` are empty where the client came without credentials.
     ///
     /// Called before anything of these topics is sent, and before anything that the client says
     /// after its token is handled. The subscriptions begin behind it, each when its topic is read: one

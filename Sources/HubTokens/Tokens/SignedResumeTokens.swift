@@ -4,8 +4,8 @@ public import Hub
 /// no table of them is kept, and every process with the key reads them, also after a restart.
 ///
 /// A token is the base64url (RFC 4648 §5) of 4 bytes that name the key, the state in MessagePack, and
-/// 32 bytes of signature over both. It is signed, not secret: its client can read the names of its
-/// own user and topics in it.
+/// 32 bytes of signature over both. It is signed, not secret: its client can read in it the names of
+/// its own user and topics, and what its credentials grant.
 public struct SignedResumeTokens: ResumeTokens {
     /// The longest token that is looked at, in bytes; longer ones are malformed.
     public static let tokenBytesMax = 65_536

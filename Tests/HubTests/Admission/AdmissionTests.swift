@@ -1,5 +1,6 @@
 import Hub
 import HubTesting
+import HubWorlds
 import NetPoll
 import NetPollTesting
 import Synchronization
@@ -112,7 +113,6 @@ struct AdmissionTests {
         #expect(try bench.connect("/ws?token=ann").closeCode == 4_429)
     }
 
-    @Test func `those who are sent away are not told to come again together`() async throws {
     @Test func `refusals by a close code take a part of an address's places, and give them back`()
         async throws
     {
@@ -160,6 +160,7 @@ struct AdmissionTests {
         #expect(answers == ["", "", "HTTP/1.1 429 "])
     }
 
+    @Test func `those who are sent away are not told to come again together`() async throws {
         let bench = try await DoorBench {
             $0.refusals = .closeCode
             $0.sessionsPerUserMax = 1
@@ -221,6 +222,47 @@ struct AdmissionTests {
         _ = ann.takeTexts()
         #expect(bench.ask(ann, "who 3 rooms/kitchen") == ["members rooms/kitchen 1 ann"])
         #expect(bench.ask(ann, "pub 4 rooms/kitchen stored - x") == ["fail 4 3"])
+    }
+
+    @Test func `what renewed credentials do not name ends, unless the application allows it`()
+        async throws
+    {
+        let bench = try await DoorBench()
+        let ann = try bench.connect("/ws?token=ann")
+        let rooms = ["asked", "granted", "hall", "kitchen", "open"].map { "rooms/\($0)" }
+        for room in rooms {
+            #expect(bench.ask(ann, "sub 1 \(room)").contains { $0.hasPrefix("sub ") })
+        }
+        let news = try #require(bench.hub.topic("news"))
+        bench.hub.withSession(try #require(bench.hub.sessions(of: "ann").first)) { session in
+            do { try session.follow(news) } catch { Issue.record(error) }
+        }
+        bench.network.run(for: .seconds(1))
+        _ = ann.takeTexts()
+        let told = bench.ask(ann, "refresh 9 ann-hall")
+        #expect(Set(told) == ["rep 9 ", "unsub rooms/asked", "unsub rooms/kitchen"])
+        for name in rooms + ["news"] {
+            bench.hub.topic(name)?.publish(
+                Publication(HubMessage(text: "x"), durability: .transient))
+        }
+        bench.network.run(for: .milliseconds(100))
+        let heard = ann.takeTexts().filter { $0.hasPrefix("pub ") }.map {
+            $0.split(separator: " ")[1]
+        }
+        #expect(Set(heard) == ["news", "rooms/granted", "rooms/hall", "rooms/open"])
+        #expect(bench.ask(ann, "sub 2 rooms/kitchen") == ["fail 2 3"])
+    }
+
+    @Test func `who may no longer subscribe when a topic is read does not`() async throws {
+        let store = SlowStore()
+        let bench = try await DoorBench { $0.store = store }
+        let ann = try bench.connect("/ws?token=ann")
+        store.hold()
+        #expect(bench.ask(ann, "sub 1 rooms/kitchen") == [])
+        #expect(bench.ask(ann, "refresh 2 ann-hall") == ["rep 2 "])
+        store.release()
+        bench.network.run(for: .milliseconds(100))
+        #expect(ann.takeTexts() == ["fail 1 3"])
     }
 
     @Test func `a storm is told when to come again, and resumes go before logins`() async throws {

@@ -12,7 +12,7 @@ import WSFrame
 struct ResumeTests {
     private static let key = ResumeKey(secret: Array(repeating: 7, count: 32))
 
-    private static func bench(
+    static func bench(
         _ configure: (inout HubConfiguration) -> Void = { _ in }
     ) async throws -> LineBench {
         try await LineBench {
@@ -21,14 +21,14 @@ struct ResumeTests {
         }
     }
 
-    private static func id(_ number: UInt32) -> RequestID { RequestID(rawValue: number) }
+    static func id(_ number: UInt32) -> RequestID { RequestID(rawValue: number) }
 
     private static func publish(_ text: String, to topic: String) -> ClientEnvelope {
         .publish(.init(request: id(9), topic: topic, message: HubMessage(text: text)))
     }
 
     /// One who follows `topics`, and its last token.
-    private static func follower(
+    static func follower(
         of topics: [String], _ who: String = "ann/phone", on bench: LineBench
     ) throws -> (EnvelopeClient, token: String) {
         let client = try bench.connect(who)

@@ -104,6 +104,9 @@ final class TableAuthenticator: HubAuthenticator {
             return .accepted(Identity(user: "old", expiry: credentials.now))
         case "brief":
             return .accepted(Identity(user: "brief", expiry: credentials.now + .seconds(60)))
+        case "ann-hall":
+            return .accepted(
+                Identity(user: "ann", device: "phone", topics: [TopicPattern("rooms/hall")]))
         default:
             return .accepted(
                 Identity(user: token, device: "phone", topics: [TopicPattern("rooms/*")]))
@@ -118,6 +121,15 @@ final class DoorApplication: HubApplication {
     func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
     {
         .accept(DoorHandler())
+    }
+
+    func authorize(_ action: ClientAction, by session: Session) -> Permission {
+        switch action {
+        case .subscribe("rooms/open"): .allow
+        case .subscribe("rooms/asked"): .ask { .deny("no") }
+        case .subscribe("rooms/granted"): .ask { .allow }
+        default: .deny("not allowed")
+        }
     }
 
     func credentialsExpire(of session: Session) {
