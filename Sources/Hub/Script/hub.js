@@ -1,5 +1,5 @@
-// A client of a Longwire hub for browsers: keeps its session across lost connections, without gap or duplicate, or says that
-// there may be a gap. No dependencies; the protocol is in PROTOCOL.md beside it.
+// A client of a Longwire hub for browsers: keeps its session across lost connections. What was missed comes then, each message
+// once, or the client says that there may be a gap. No dependencies; the protocol is in PROTOCOL.md beside it.
 //
 //   const hub = new HubClient("wss://example.com/ws");
 //   hub.on("publication", ({ topic, json }) => show(topic, json));
@@ -14,7 +14,8 @@
  * @typedef {Message & { from?: string }} Received
  * @typedef {{ code: number, reason?: string, retry?: number }} Failure `code` of PROTOCOL.md, `retry` in ms
  * @typedef {object} Options
- * @property {Message} [login] asked at the beginning of every session that is not resumed, before anything else
+ * @property {Message} [login] asked at the beginning of every session that is not resumed, before anything else; a client whose
+ *   login fails ends, unless the hub could not answer now
  * @property {string} [token] a resume token that was kept
  * @property {number} [retryAfter] ms before the first attempt to connect again, at most; twice as long after each failure (500)
  * @property {number} [retryAfterMax] ms that are ever waited (30000)
@@ -29,8 +30,10 @@
  * @typedef {object} Events what is told, by name
  * @property {State} state
  * @property {Welcome & { login?: Payload }} connected the session can be used; `login` is the answer to it
- * @property {{ code: number, reason: string, retryAfter: number | null, why?: string }} disconnected `retryAfter`: ms, or never
- * @property {Received & { topic: string } & Partial<Position>} publication of a topic, in its order, each once
+ * @property {{ code: number, reason: string, retryAfter: number | null, why?: string }} disconnected `retryAfter`: ms, or never;
+ *   `why` it ended: "stopped", "refused" or "unspoken"
+ * @property {Received & { topic: string } & Partial<Position>} publication of a topic, in its order, each once; where the topic
+ *   skips or conflates what a client reads too slowly, offsets are left out and nothing else is told
  * @property {Received} message for this client, or for those it is among
  * @property {Received & { id: number }} request to be answered by `reply`
  * @property {Received & { inbox: string }} inbox of the user; acknowledged when all handlers have returned, and their promises resolved
@@ -39,15 +42,15 @@
  * @property {{ topic: string, joined: string[], left: string[], count: number }} presence
  * @property {{ token: string, expiry: number }} token
  * @property {Failure} failure of what nobody waits for
- * @typedef {{ position: Position | null, wanted: boolean, told: boolean, sought: boolean }} Followed
- *   `told`: by the hub on this connection; `sought`: from a position, and not answered: what still comes is of before
+ * @typedef {{ position: Position | null, wanted: boolean, told: boolean, sought: Position | null }} Followed
+ *   `told`: by the hub on this connection; `sought`: from where it was asked for, and not answered: what still comes is of before
  * @typedef {{ envelope: object, again: boolean, sent: boolean, settle: (error: HubError | null, answer?: any) => void }} Call
  */
 
 const SUBPROTOCOL = "longwire.v1.json";
 /** Coming again after these would end the same way. */
 const FINAL_CODES = [1002, 1003, 1007, 1008, 1009, 1010, 4401, 4403];
-/** What a hub could not do now, and may do soon. */
+/** What a hub could not do now, and may do soon: asked again of what is the client's already. */
 const PASSING_FAILURES = [6, 7, 8, 9];
 /** A token that can be shown in the request for a connection, too. */
 const OFFERED_TOKEN = /^[\w.-]{1,4096}$/;
@@ -99,6 +102,10 @@ export class HubClient {
   #awaitsToken = false;
   #failures = 0;
   #advised = -1;
+  /** Whether the hub said when to come again. */
+  #isAwaited = false;
+  /** Times in a row that topics could not be had again. */
+  #refusals = 0;
   #readySince = 0;
   /** @type {any} timers: a browser's are numbers, node's are not */
   #retryTimer = 0;
@@ -106,7 +113,12 @@ export class HubClient {
   #watchTimer = 0;
   /** @type {any} */
   #readyTimer = 0;
+  /** @type {any} */
+  #renewTimer = 0;
+  #renewAt = 0;
   #heard = 0;
+  /** The same by the calendar, which goes on while a machine sleeps. */
+  #heardOn = 0;
   #pinged = 0;
   #listening = /** @type {AbortController | null} */ (null);
 
@@ -167,14 +179,16 @@ export class HubClient {
   // Calls. Each returns a promise that fails with a HubError.
 
   /**
-   * Also across connections, until `unsubscribe`. Without a position from now on, or from where the client followed the topic to
+   * Also across connections, until `unsubscribe`, and where it ends with "timedOut". Without a position from now on, or from where the client followed the topic to
    * before its connection was lost.
    * @param {string} topic @param {Position} [after] @returns {Promise<Subscribed>}
    */
   subscribe(topic, after) {
+    const refusal = this.#refusal();
+    if (refusal) return Promise.reject(refusal);
     this.#left.delete(topic);
-    const known = this.#topics.get(topic) ?? { position: null, told: false, sought: false };
-    this.#topics.set(topic, { ...known, wanted: true, ...(after && { position: after, sought: true }) });
+    const known = this.#topics.get(topic) ?? { position: null, told: false, sought: null };
+    this.#topics.set(topic, { ...known, wanted: true, sought: after ?? known.sought });
     return this.#call({ type: "subscribe", topic, ...after }, true);
   }
 
@@ -188,7 +202,10 @@ export class HubClient {
       this.#calls.delete(id);
       call.settle(new HubError("disconnected"));
     }
-    return this.state === "ready" ? this.#call({ type: "unsubscribe", topic }, false) : Promise.resolve();
+    if (this.state !== "ready") return Promise.resolve();
+    // The hub hears of it also where nobody can wait for its answer.
+    if (this.#refusal()) this.#put({ type: "unsubscribe", id: ++this.#lastID, topic });
+    return this.#call({ type: "unsubscribe", topic }, false);
   }
 
   /**
@@ -259,23 +276,23 @@ export class HubClient {
       return this.#lost(1006, String(error));
     }
     this.#socket = socket;
-    this.#readyTimer = setTimeout(() => this.#lost(1006, "no session in time"), this.#options.callTimeout);
+    this.#readyTimer = later(this.#options.callTimeout, () => this.#lost(1006, "no session in time"));
     socket.onopen = () => {
       if (socket !== this.#socket) return;
-      this.#heard = Date.now();
-      this.#pinged = 0;
+      // A browser lets no other pass than those it asked for, and the token was one.
+      if ((socket.protocol ?? SUBPROTOCOL) !== SUBPROTOCOL) return this.#end("unspoken", 1002, "another subprotocol");
+      this.#hears();
       this.#welcome = null;
       this.#watchTimer = setInterval(() => this.#watch(), 5_000);
       if (!this.token) return this.#set("opening");
       this.#set("resuming");
-      const positions = [...this.#topics].filter(([, known]) => known.position)
-        .map(([topic, known]) => ({ topic, ...known.position }));
+      const positions = [...this.#topics].map(([topic, { sought, position }]) => ({ topic, ...(sought ?? position) }))
+        .filter(({ epoch }) => epoch !== undefined);
       this.#put({ type: "resume", token: this.token, positions });
     };
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket || typeof data !== "string") return;
-      this.#heard = Date.now();
-      this.#pinged = 0;
+      this.#hears();
       this.#received(JSON.parse(data));
     };
     socket.onclose = ({ code, reason }) => { if (socket === this.#socket) this.#lost(code, reason); };
@@ -284,18 +301,17 @@ export class HubClient {
   /** @param {number} code @param {string} reason */
   #lost(code, reason) {
     this.#drop();
-    if (this.state === "ready" && Date.now() - this.#readySince >= this.#options.stableAfter) this.#failures = 0;
+    if (this.state === "ready" && now() - this.#readySince >= this.#options.stableAfter) this.#failures = 0;
     if (FINAL_CODES.includes(code)) return this.#end("refused", code, reason);
     const hint = /^retry-after=(\d{1,10})(;|$)/.exec(reason);
     if (hint) this.#advised = Number(hint[1]);
-    this.#renewals.clear();
     for (const [id, call] of this.#calls) {
       if (call.again || !call.sent) continue;
       this.#calls.delete(id);
       call.settle(new HubError("disconnected"));
     }
-    const bound = Math.min(this.#options.retryAfterMax, this.#options.retryAfter * 2 ** Math.min(this.#failures, 30));
-    const delay = Math.min(TIMER_MAX, this.#advised >= 0 ? this.#advised : Math.random() * bound);
+    this.#isAwaited = this.#advised >= 0;
+    const delay = Math.min(TIMER_MAX, this.#isAwaited ? this.#advised : this.#backoff(this.#failures));
     this.#advised = -1;
     this.#failures += 1;
     this.#retryTimer = setTimeout(() => this.#connect(), delay);
@@ -304,11 +320,20 @@ export class HubClient {
     if (this.state !== "stopped") this.#tell("disconnected", { code, reason, retryAfter: delay });
   }
 
+  /**
+   * A random time within a bound that doubles with each failure.
+   * @param {number} failures
+   */
+  #backoff(failures) {
+    return Math.random() * Math.min(this.#options.retryAfterMax, this.#options.retryAfter * 2 ** Math.min(failures, 30));
+  }
+
   /** @param {string} why @param {number} [code] @param {string} [reason] */
   #end(why, code = 1000, reason = "") {
     if (this.state === "stopped") return;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = 0;
+    this.#advised = -1;
     this.#drop();
     this.#listening?.abort();
     this.#listening = null;
@@ -318,17 +343,24 @@ export class HubClient {
     this.#tell("disconnected", { why, code, reason, retryAfter: null });
   }
 
-  /** A page that comes back to the network, or to the front, need not wait. */
+  /** A page that comes back to the network, or to the front, need not wait, unless the hub said so. */
   #listen() {
     if (this.#listening) return;
     this.#listening = new AbortController();
     const { signal } = this.#listening;
-    globalThis.addEventListener?.("online", () => this.retryNow(), { signal });
-    globalThis.document?.addEventListener("visibilitychange", () => { if (!document.hidden) this.#watch(); }, { signal });
+    const isBack = () => {
+      if (!this.#isAwaited) this.retryNow();
+      this.#watch(true);
+    };
+    globalThis.addEventListener?.("online", isBack, { signal });
+    globalThis.document?.addEventListener("visibilitychange", () => { if (!document.hidden) isBack(); }, { signal });
   }
 
   #drop() {
     clearTimeout(this.#readyTimer);
+    clearTimeout(this.#renewTimer);
+    this.#renewTimer = 0;
+    this.#renewals.clear();
     clearInterval(this.#watchTimer);
     const socket = this.#socket;
     this.#socket = null;
@@ -338,14 +370,23 @@ export class HubClient {
     }
   }
 
-  /** A page does not see the WebSocket's pings, and a dead network closes nothing. */
-  #watch() {
+  #hears() {
+    this.#heard = now();
+    this.#heardOn = Date.now();
+    this.#pinged = 0;
+  }
+
+  /**
+   * A page does not see the WebSocket's pings, and a dead network closes nothing.
+   * @param {boolean} [isDoubtful] whether the connection may have been lost just now
+   */
+  #watch(isDoubtful = false) {
     if (!this.#socket || this.#socket.readyState !== 1) return;
     const heartbeat = this.#welcome?.heartbeat ?? 25_000;
     if (this.#pinged) {
-      if (Date.now() - this.#pinged > heartbeat) this.#lost(1006, "nothing heard");
-    } else if (Date.now() - this.#heard > heartbeat) {
-      this.#pinged = Date.now();
+      if (now() - this.#pinged > heartbeat) this.#lost(1006, "nothing heard");
+    } else if (isDoubtful || Math.max(now() - this.#heard, Date.now() - this.#heardOn) > heartbeat) {
+      this.#pinged = now();
       this.#put({ type: "ping", id: ++this.#lastID });
     }
   }
@@ -390,8 +431,9 @@ export class HubClient {
   #begin(resumed, login) {
     clearTimeout(this.#readyTimer);
     this.#awaitsToken = resumed;
+    this.#refusals = 0;
     for (const known of this.#topics.values()) known.told = false;
-    this.#readySince = Date.now();
+    this.#readySince = now();
     if (!resumed) {
       this.#left.clear();
       // What the hub decided it decides anew.
@@ -413,8 +455,40 @@ export class HubClient {
       if (!known.wanted || known.told || asked.has(topic)) continue;
       const id = ++this.#lastID;
       this.#renewals.set(id, topic);
-      this.#put({ type: "subscribe", id, topic, ...known.position });
+      this.#put({ type: "subscribe", id, topic, ...(known.sought ?? known.position) });
     }
+  }
+
+  /**
+   * Does so later: for all that could not be had, once.
+   * @param {number} [retry] ms, which the hub wants to pass
+   */
+  #renewLater(retry) {
+    if (this.#renewTimer && now() + (retry ?? 0) <= this.#renewAt) return;
+    const delay = (retry ?? 0) + this.#backoff(this.#refusals);
+    if (!this.#renewTimer) this.#refusals += 1;
+    clearTimeout(this.#renewTimer);
+    this.#renewAt = now() + delay;
+    this.#renewTimer = later(delay, () => {
+      this.#renewTimer = 0;
+      // A token that is on its way brings topics, and what is missing then is asked for.
+      if (this.state === "ready" && !this.#awaitsToken) this.#renew();
+    });
+  }
+
+  /**
+   * What was asked for cannot be had: the end of what was not there, and not of what is.
+   * @param {string} topic @param {Failure} failure @param {boolean} isRenewal whether nobody waits for it
+   */
+  #refused(topic, failure, isRenewal) {
+    const known = this.#topics.get(topic);
+    if (!known) return;
+    known.sought = this.#asking(topic).map(([, { envelope }]) => position(envelope)).filter((place) => place).at(-1) ?? null;
+    if (known.told) return;
+    const wasFollowed = isRenewal || known.position !== null;
+    if (wasFollowed && PASSING_FAILURES.includes(failure.code)) return this.#renewLater(failure.retry);
+    this.#topics.delete(topic);
+    if (wasFollowed) this.#tell("unsubscribed", { topic, failure });
   }
 
   /** @param {Failure & { id?: number }} failure */
@@ -425,23 +499,22 @@ export class HubClient {
       this.token = "";
       return this.#logIn();
     }
-    if (this.state === "loggingIn" && id === this.#loginID) return this.#end("refused", failure.code, failure.reason);
+    if (this.state === "loggingIn" && id === this.#loginID) {
+      if (!PASSING_FAILURES.includes(failure.code)) return this.#end("refused", failure.code, failure.reason);
+      if (failure.retry !== undefined) this.#advised = failure.retry;
+      return this.#lost(1006, failure.reason || "the login failed");
+    }
     const topic = this.#renewals.get(id);
     if (topic !== undefined) {
       this.#renewals.delete(id);
-      if (PASSING_FAILURES.includes(failure.code)) {
-        setTimeout(() => { if (this.state === "ready" && !this.#awaitsToken) this.#renew(); }, failure.retry ?? 1_000);
-        return;
-      }
-      this.#topics.delete(topic);
-      return this.#tell("unsubscribed", { topic, failure });
+      return this.#refused(topic, failure, true);
     }
     const call = this.#calls.get(id);
     if (!call) return;
     this.#calls.delete(id);
-    const { type, topic: asked } = /** @type {any} */ (call.envelope);
-    if (type === "subscribe") this.#topics.delete(asked);
     call.settle(new HubError("failed", failure));
+    const { type, topic: asked } = /** @type {any} */ (call.envelope);
+    if (type === "subscribe") this.#refused(asked, failure, false);
   }
 
   /** @param {{ id?: number }} envelope */
@@ -455,23 +528,29 @@ export class HubClient {
   /** @param {Subscribed} answer */
   #subscribed(answer) {
     const id = answer.id ?? 0;
-    const asked = this.#calls.has(id) || this.#renewals.has(id);
-    this.#renewals.delete(id);
+    const call = this.#calls.get(id);
+    const isRenewal = this.#renewals.delete(id);
+    if (isRenewal) this.#refusals = 0;
     // It was left while the hub, or the token, did not know.
     if (this.#left.has(answer.topic)) {
-      this.#put({ type: "unsubscribe", id: ++this.#lastID, topic: answer.topic });
-      return;
+      if (!this.#asking(answer.topic, "unsubscribe").length) {
+        this.#put({ type: "unsubscribe", id: ++this.#lastID, topic: answer.topic });
+      }
+      return this.#settle(answer);
     }
     const known = this.#topics.get(answer.topic);
     // What waits for the token's topics.
     const waiting = this.#asking(answer.topic).filter(([, { sent }]) => this.state === "ready" && !sent);
-    const wanted = asked || waiting.length > 0 || (known?.wanted ?? false);
+    const wanted = call !== undefined || isRenewal || waiting.length > 0 || (known?.wanted ?? false);
     let place = position(answer);
+    // What was asked without a position is not the answer to what was asked with one.
+    const sought = call && !position(call.envelope) && !isSame(place, known?.sought) ? known?.sought ?? null : null;
     // Asked for twice: what came since comes once more.
-    if (answer.recovered && place && known?.position?.epoch === place.epoch && known.position.offset > place.offset) {
+    const isRepeated = answer.recovered && (!known?.sought || sought !== null);
+    if (isRepeated && place && known?.position?.epoch === place.epoch && known.position.offset > place.offset) {
       place = known.position;
     }
-    this.#topics.set(answer.topic, { position: place, wanted, told: true, sought: false });
+    this.#topics.set(answer.topic, { position: place, wanted, told: true, sought });
     this.#settle(answer);
     for (const [id] of waiting) this.#settle({ ...answer, id });
     this.#tell("subscribed", answer);
@@ -496,7 +575,7 @@ export class HubClient {
     const place = position(envelope);
     if (place) {
       if (known.position?.epoch === place.epoch && place.offset <= known.position.offset) return;
-      if (!known.sought) known.position = place;
+      known.position = place;
     }
     this.#tell("publication", envelope);
   }
@@ -549,20 +628,29 @@ export class HubClient {
 
   // Saying
 
+  /** Why nothing can be asked. */
+  #refusal() {
+    if (this.state === "stopped") return new HubError("stopped");
+    return this.#calls.size >= this.#options.callsMax ? new HubError("tooManyCalls") : null;
+  }
+
   /**
    * @param {any} envelope
    * @param {boolean} again whether it is asked again on the next connection @returns {Promise<any>}
    */
   #call(envelope, again) {
     return new Promise((resolve, reject) => {
-      if (this.state === "stopped") return reject(new HubError("stopped"));
-      if (this.#calls.size >= this.#options.callsMax) return reject(new HubError("tooManyCalls"));
+      const refusal = this.#refusal();
+      if (refusal) return reject(refusal);
       const id = ++this.#lastID;
       const asked = { ...envelope, id };
-      const timer = setTimeout(() => {
+      const timer = later(this.#options.callTimeout, () => {
         this.#calls.delete(id);
         reject(new HubError("timedOut"));
-      }, this.#options.callTimeout);
+        // The client waits for what it may still be answered, if nobody else does.
+        if (asked.type !== "subscribe" || !call.sent || this.state !== "ready") return;
+        if (![...this.#renewals.values()].includes(asked.topic)) this.#renewals.set(id, asked.topic);
+      });
       /** @type {Call} */
       const call = { envelope: asked, again, sent: false, settle(error, answer) {
         clearTimeout(timer);
@@ -581,19 +669,19 @@ export class HubClient {
   #ask(call) {
     const { type, topic, epoch } = /** @type {any} */ (call.envelope);
     const known = type === "subscribe" && epoch === undefined ? this.#topics.get(topic) : undefined;
-    const place = known?.told ? null : known?.position;
+    const place = known?.told ? null : known?.sought ?? known?.position;
     call.sent = !(place && this.#awaitsToken);
     if (call.sent) this.#put({ ...place, ...call.envelope });
   }
 
   /**
-   * The calls that ask for a topic.
-   * @param {string} topic
+   * The calls that ask for a topic, or for its end.
+   * @param {string} topic @param {string} [type]
    */
-  #asking(topic) {
+  #asking(topic, type = "subscribe") {
     return [...this.#calls].filter(([, { envelope }]) => {
-      const { type, topic: asked } = /** @type {any} */ (envelope);
-      return type === "subscribe" && asked === topic;
+      const { type: what, topic: asked } = /** @type {any} */ (envelope);
+      return what === type && asked === topic;
     });
   }
 
@@ -643,6 +731,15 @@ function report(error) { (globalThis.reportError ?? console.error)(error); }
 function position({ epoch, offset }) {
   return epoch === undefined ? null : { epoch, offset };
 }
+
+/** @param {Position | null} place @param {Position | null} [other] */
+function isSame(place, other) { return place?.epoch === other?.epoch && place?.offset === other?.offset; }
+
+/** ms, by a clock that nobody sets, where there is one. */
+function now() { return globalThis.performance?.now() ?? Date.now(); }
+
+/** @param {number} delay @param {() => void} body */
+function later(delay, body) { return setTimeout(body, Math.min(TIMER_MAX, delay)); }
 
 function randomName() {
   return Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(36)).join("");

@@ -681,3 +681,320 @@ test("a client that is stopped while it starts again stays so", async () => {
   await turn();
   assert.deepEqual([client.state, sockets.length], ["stopped", 1]);
 });
+
+/** A client that follows `a` up to 5, on a connection. */
+async function following(options = {}) {
+  const scene = scripted(options);
+  const { client, sockets } = scene;
+  sockets[0].open();
+  const wish = client.subscribe("a");
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 5, false));
+  await wish;
+  const refuse = (code, more = {}) => {
+    const socket = sockets.at(-1);
+    socket.tell({ type: "failure", id: socket.last("subscribe").id, code, ...more });
+  };
+  const ended = () => scene.events.filter(([name]) => name === "unsubscribed").map(([, { topic }]) => topic);
+  return { ...scene, refuse, ended };
+}
+
+/** Runs `body` with clocks that stand until they are moved, and what would be done again and again. */
+async function withClocks(body) {
+  const { performance: real, setInterval: repeat } = globalThis;
+  const calendar = Date.now;
+  const clock = { passed: 1_000, date: calendar(), ticks: [] };
+  Object.defineProperty(globalThis, "performance", { value: { now: () => clock.passed }, configurable: true, writable: true });
+  globalThis.setInterval = (tick) => { clock.ticks.push(tick); return 0; };
+  Date.now = () => clock.date;
+  clock.pass = (ms) => {
+    clock.passed += ms;
+    clock.date += ms;
+    for (const tick of clock.ticks) tick();
+  };
+  try {
+    await body(clock);
+  } finally {
+    Object.defineProperty(globalThis, "performance", { value: real, configurable: true, writable: true });
+    globalThis.setInterval = repeat;
+    Date.now = calendar;
+  }
+}
+
+test("a topic that goes on is not lost where asking for it again is refused", async () => {
+  for (const [code, after] of [[5], [6], [7], [3], [7, { epoch: "e", offset: 3 }]]) {
+    const { client, sockets, heard, refuse, ended } = await following();
+    const again = client.subscribe("a", after);
+    sockets[0].tell(publication("a", 6));
+    refuse(code);
+    await assert.rejects(again, { kind: "failed", code });
+    sockets[0].tell(publication("a", 7));
+    assert.deepEqual([heard(), client.topics, ended()], [["6", "7"], ["a"], []]);
+    // It goes on from what was told, and not from where it was asked for in vain.
+    sockets[0].end();
+    await turn();
+    sockets[1].open();
+    assert.deepEqual([sockets[1].last("subscribe").topic, sockets[1].last("subscribe").offset], ["a", 7]);
+    client.stop();
+  }
+});
+
+test("a topic that was followed and cannot be had again now is asked for later, also by one who waits", async () => {
+  const { client, sockets, refuse, ended } = await following();
+  sockets[0].end();
+  const again = client.subscribe("a");
+  await turn();
+  sockets[1].open();
+  refuse(7);
+  await assert.rejects(again, { code: 7 });
+  await turn();
+  assert.deepEqual(sockets[1].said.map(({ type, offset }) => [type, offset]), [["subscribe", 5], ["subscribe", 5]]);
+  refuse(3);
+  assert.deepEqual([ended(), client.topics], [["a"], []]);
+  client.stop();
+});
+
+test("a topic that was followed and is refused for good to one who waits is told to have ended", async () => {
+  const { client, sockets, refuse, ended } = await following();
+  sockets[0].end();
+  const again = client.subscribe("a");
+  await turn();
+  sockets[1].open();
+  refuse(3);
+  await assert.rejects(again, { code: 3 });
+  assert.deepEqual([ended(), client.topics], [["a"], []]);
+  client.stop();
+});
+
+test("what the hub cannot take now is asked for ever later, all of it at once, and not before it said", async () => {
+  const delays = [];
+  const { setTimeout: real } = globalThis;
+  const { client, sockets } = await following({ retryAfter: 0 });
+  const other = client.subscribe("b");
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "b", 5, false));
+  await other;
+  sockets[0].end();
+  await turn();
+  const { random } = Math;
+  Math.random = () => 1;
+  let fire;
+  globalThis.setTimeout = (body, delay) => { delays.push(delay); fire = body; return delays.length; };
+  try {
+    const patient = scripted({ retryAfter: 500, retryAfterMax: 3_000, WebSocket: sockets[0].constructor, token: "" });
+    patient.client.subscribe("a").catch(() => {});
+    patient.client.subscribe("b").catch(() => {});
+    const socket = sockets.at(-1);
+    socket.open();
+    for (const { id, topic } of [...socket.said]) socket.tell(subscribed(id, topic, 5, false));
+    socket.end();
+    fire();
+    const next = sockets.at(-1);
+    next.open();
+    delays.length = 0;
+    const rounds = [undefined, undefined, undefined, undefined, 1_000, 2 ** 40];
+    for (const [round, retry] of rounds.entries()) {
+      const asked = next.said.slice(2 * round);
+      assert.deepEqual(asked.map(({ type, topic }) => [type, topic]), [["subscribe", "a"], ["subscribe", "b"]]);
+      for (const { id } of asked) next.tell({ type: "failure", id, code: 7, retry });
+      assert.equal(delays.length, round + 1);
+      fire();
+    }
+    assert.deepEqual(delays, [500, 1_000, 2_000, 3_000, 4_000, 2 ** 31 - 1]);
+    // One that is had makes the others' failures forgotten.
+    const [a, b] = next.said.slice(-2);
+    next.tell(subscribed(a.id, "a", 5));
+    next.tell({ type: "failure", id: b.id, code: 7 });
+    assert.equal(delays.at(-1), 500);
+    patient.client.stop();
+  } finally {
+    globalThis.setTimeout = real;
+    Math.random = random;
+  }
+  client.stop();
+});
+
+test("a dead connection is found by a clock that nobody sets, and soon after a sleep", async () => {
+  await withClocks(async (clock) => {
+    const { client, sockets, events } = await following();
+    clock.date -= 3_600_000;
+    clock.pass(25_001);
+    assert.equal(sockets[0].last("ping")?.type, "ping");
+    clock.date -= 3_600_000;
+    clock.pass(25_001);
+    assert.equal(events.findLast(([name]) => name === "disconnected")?.[1].reason, "nothing heard");
+    client.stop();
+  });
+  await withClocks(async (clock) => {
+    const { client, sockets, events } = await following();
+    // Some clocks stand while a machine sleeps. A calendar that jumps is no proof.
+    clock.date += 3_600_000;
+    clock.pass(1);
+    assert.equal(sockets[0].last("ping")?.type, "ping");
+    clock.date += 3_600_000;
+    clock.pass(1);
+    assert.equal(client.state, "ready");
+    sockets[0].tell({ type: "pong", id: sockets[0].last("ping").id });
+    clock.pass(25_001);
+    assert.deepEqual([client.state, events.filter(([name]) => name === "disconnected").length], ["ready", 0]);
+    client.stop();
+  });
+});
+
+test("where there is no such clock, the calendar is", async () => {
+  await withClocks(async (clock) => {
+    globalThis.performance = undefined;
+    const { client, events } = await following();
+    clock.pass(25_001);
+    clock.pass(25_001);
+    assert.equal(events.findLast(([name]) => name === "disconnected")?.[1].reason, "nothing heard");
+    client.stop();
+  });
+});
+
+test("what is refused before it is asked changes nothing", async () => {
+  const { client, sockets, heard } = await following({ callsMax: 1 });
+  const open = client.members("a");
+  await assert.rejects(client.subscribe("a", { epoch: "e", offset: 2 }), { kind: "tooManyCalls" });
+  await assert.rejects(client.subscribe("b"), { kind: "tooManyCalls" });
+  sockets[0].tell({ type: "members", id: sockets[0].last("members").id, topic: "a", users: [], count: 0 });
+  await open;
+  sockets[0].tell(publication("a", 6));
+  sockets[0].end();
+  await turn();
+  sockets[1].open();
+  assert.deepEqual(sockets[1].said.map(({ topic, offset }) => [topic, offset]), [["a", 6]]);
+  assert.deepEqual(heard(), ["6"]);
+  client.stop();
+  await assert.rejects(client.subscribe("c"), { kind: "stopped" });
+  assert.deepEqual(client.topics, []);
+});
+
+test("the hub hears that a topic is left also where nobody can wait for its answer", async () => {
+  const { client, sockets } = await following({ callsMax: 1 });
+  client.members("a").catch(() => {});
+  await assert.rejects(client.unsubscribe("a"), { kind: "tooManyCalls" });
+  assert.equal(sockets[0].last("unsubscribe")?.topic, "a");
+  client.stop();
+});
+
+test("who asks for a topic and leaves it at once is answered both", async () => {
+  const { client, sockets } = scripted();
+  sockets[0].open();
+  const joined = client.subscribe("a");
+  const left = client.unsubscribe("a");
+  sockets[0].tell(subscribed(sockets[0].last("subscribe").id, "a", 5, false));
+  assert.equal((await joined).offset, 5);
+  sockets[0].tell({ type: "unsubscribed", id: sockets[0].last("unsubscribe").id, topic: "a" });
+  await left;
+  assert.deepEqual(client.topics, []);
+  client.stop();
+});
+
+test("a topic that is asked for from a position after it was asked for without is told from there", async () => {
+  const { client, sockets, heard } = scripted();
+  sockets[0].open();
+  const wishes = [client.subscribe("a"), client.subscribe("a", { epoch: "e", offset: 3 })];
+  const [first, second] = sockets[0].said.map(({ id }) => id);
+  sockets[0].tell(subscribed(first, "a", 5, false));
+  sockets[0].tell(publication("a", 6));
+  sockets[0].tell(subscribed(second, "a", 3));
+  await Promise.all(wishes);
+  for (const offset of [4, 5, 6, 7]) sockets[0].tell(publication("a", offset));
+  assert.deepEqual(heard(), ["6", "4", "5", "6", "7"]);
+  client.stop();
+});
+
+test("a topic that was answered too late is had, or asked for again, or told to have ended", async () => {
+  const { client, sockets, events, heard } = scripted({ callTimeout: 30 });
+  sockets[0].open();
+  const ask = async (topic) => {
+    await assert.rejects(client.subscribe(topic), { kind: "timedOut" });
+    return sockets[0].last("subscribe").id;
+  };
+  sockets[0].tell(subscribed(await ask("a"), "a", 5, false));
+  sockets[0].tell(publication("a", 6));
+  assert.deepEqual(heard(), ["6"]);
+  sockets[0].tell({ type: "failure", id: await ask("b"), code: 7 });
+  await turn();
+  assert.deepEqual(sockets[0].said.filter(({ topic }) => topic === "b").length, 2);
+  sockets[0].tell({ type: "failure", id: await ask("c"), code: 3 });
+  assert.deepEqual(events.filter(([name]) => name === "unsubscribed").map(([, { topic }]) => topic), ["c"]);
+  assert.deepEqual(client.topics, ["a", "b"]);
+  client.stop();
+});
+
+test("a login that the hub cannot answer now is tried again, when it said", async () => {
+  const { client, sockets, events } = scripted({ login: { event: "hello" } });
+  for (const retry of [undefined, 7]) {
+    const socket = sockets.at(-1);
+    socket.open();
+    socket.tell({ type: "failure", id: socket.last("request").id, code: 8, retry });
+    assert.equal(client.state, "offline");
+    await turn();
+  }
+  assert.equal(events.findLast(([name]) => name === "disconnected")[1].retryAfter, 7);
+  assert.equal(sockets.length, 3);
+  sockets[2].open();
+  sockets[2].tell({ type: "failure", id: sockets[2].last("request").id, code: 3 });
+  assert.equal(client.state, "stopped");
+});
+
+test("a client that ended while it asked for a topic again asks anew when it is started", async () => {
+  const { client, sockets } = await following();
+  sockets[0].end();
+  await turn();
+  sockets[1].open();
+  assert.equal(sockets[1].last("subscribe").topic, "a");
+  sockets[1].end(4403, "banned");
+  client.start();
+  sockets[2].open();
+  assert.equal(sockets[2].last("subscribe")?.topic, "a");
+  client.stop();
+});
+
+test("a limit without an end is none", async () => {
+  const { client, sockets } = scripted({ callTimeout: Infinity });
+  sockets[0].open();
+  const asked = client.members("a");
+  await turn();
+  sockets[0].tell({ type: "members", id: sockets[0].last("members").id, topic: "a", users: [], count: 3 });
+  assert.equal((await asked).count, 3);
+  client.stop();
+});
+
+test("a hub that speaks another subprotocol is not served", () => {
+  const { client, sockets, events } = scripted();
+  sockets[0].protocol = "longwire.resume.AbC";
+  sockets[0].open();
+  assert.deepEqual([client.state, events.at(-1)[1].why, sockets[0].said], ["stopped", "unspoken", []]);
+});
+
+test("a page that comes back tries its connection, and connects unless the hub said when", async () => {
+  const page = new EventTarget();
+  globalThis.addEventListener = () => {};
+  globalThis.document = Object.assign(page, { hidden: false });
+  const show = (hidden) => { page.hidden = hidden; page.dispatchEvent(new Event("visibilitychange")); };
+  try {
+    const { client, sockets } = scripted({ retryAfter: 1e6, retryAfterMax: 1e6 });
+    sockets[0].open();
+    show(true);
+    assert.equal(sockets[0].last("ping"), undefined);
+    show(false);
+    show(false);
+    assert.equal(sockets[0].said.filter(({ type }) => type === "ping").length, 1);
+    sockets[0].end(1006);
+    show(true);
+    assert.equal(sockets.length, 1);
+    show(false);
+    assert.equal(sockets.length, 2);
+    sockets[1].open();
+    sockets[1].end(4429, "retry-after=900000;too many");
+    show(false);
+    assert.equal(sockets.length, 2);
+    client.retryNow();
+    assert.equal(sockets.length, 3);
+    client.stop();
+  } finally {
+    delete globalThis.addEventListener;
+    delete globalThis.document;
+  }
+});
