@@ -134,6 +134,8 @@ final class EventLog: Sendable {
 final class OpenApplication: HubApplication {
     /// How many subscriptions it cannot take now.
     let busy = Mutex(0)
+    /// When it says to ask again then.
+    let hint = Mutex<Duration?>(.seconds(2))
 
     func admit(_ request: HTTPRequest, from address: SocketAddress, to hub: HubServer) -> Admission
     {
@@ -147,7 +149,8 @@ final class OpenApplication: HubApplication {
             count -= 1
             return count >= 0
         }
-        return isBusy ? .refuse(EventFailure(.overloaded, retryAfter: .seconds(2))) : .allow
+        guard isBusy else { return .allow }
+        return .refuse(EventFailure(.overloaded, retryAfter: hint.withLock { $0 }))
     }
 }
 

@@ -179,8 +179,8 @@ export class HubClient {
   // Calls. Each returns a promise that fails with a HubError.
 
   /**
-   * Also across connections, until `unsubscribe`, and where it ends with "timedOut". Without a position from now on, or from where the client followed the topic to
-   * before its connection was lost.
+   * Also across connections, until `unsubscribe`, and where it ends with "timedOut". Without a position from now on, or from where
+   * the client followed the topic to before its connection was lost.
    * @param {string} topic @param {Position} [after] @returns {Promise<Subscribed>}
    */
   subscribe(topic, after) {

@@ -27,6 +27,9 @@ final class ClientDriver: @unchecked Sendable {
     private var retry = TimerID.none
     /// By when an open connection has to have a session.
     private var patience = TimerID.none
+    /// When topics that could not be had again are asked for, and for when that is.
+    private var renewal = TimerID.none
+    private var renewalTime = Instant(nanoseconds: 0)
     private var waiting: [RequestID: Waiting] = [:]
 
     init(
@@ -59,7 +62,7 @@ final class ClientDriver: @unchecked Sendable {
         perform(core.stop())
         if retry != .none { loop.cancel(retry) }
         retry = .none
-        endPatience()
+        endTimers()
         attempt?.cancel()
         attempt = nil
         connection?.close(code)
@@ -108,7 +111,7 @@ final class ClientDriver: @unchecked Sendable {
 
     private func lost(_ ending: HubClientEvent.Ending, isFinal: Bool) {
         connection = nil
-        endPatience()
+        endTimers()
         guard !isFinal else { return end(ending, code: .normal) }
         var random = loop.random
         let (delay, actions) = core.lost(
@@ -119,9 +122,24 @@ final class ClientDriver: @unchecked Sendable {
         tell(.disconnected(ending, retryAfter: delay))
     }
 
-    private func endPatience() {
-        if patience != .none { loop.cancel(patience) }
-        patience = .none
+    /// Ends those of a connection.
+    private func endTimers() {
+        for timer in [patience, renewal] where timer != .none { loop.cancel(timer) }
+        (patience, renewal) = (.none, .none)
+    }
+
+    /// Asks later for all topics that could not be had again, once.
+    private func renewLater(after hint: Duration, within bound: Duration) {
+        if renewal != .none {
+            guard loop.now + hint > renewalTime else { return }
+            loop.cancel(renewal)
+        } else {
+            core.renewalBackoff.failed()
+        }
+        var random = loop.random
+        let delay = hint + bound.part(.random(in: 0...1, using: &random))
+        renewalTime = loop.now + delay
+        renewal = loop.schedule(after: delay, self)
     }
 
     // MARK: - Calls
@@ -151,8 +169,12 @@ final class ClientDriver: @unchecked Sendable {
                 guard let call = waiting.removeValue(forKey: id) else { continue }
                 loop.cancel(call.timer)
                 call.whenDone(result)
-            case .renewLater(let delay):
-                loop.schedule(after: delay, Renewal(driver: self))
+            case .renewLater(let hint, let bound):
+                renewLater(after: hint, within: bound)
+            case .comeAgain(let failure):
+                let refused = connection
+                lost(.refused(failure), isFinal: false)
+                refused?.close(.normal)
             case .giveUp(let ending):
                 end(ending, code: .normal)
             }
@@ -204,6 +226,11 @@ extension ClientDriver: TimerTarget {
             if !core.isReady { connection?.abort() }
             return
         }
+        if timer == renewal {
+            renewal = .none
+            perform(core.renewNow())
+            return
+        }
         retry = .none
         if core.phase == .offline { connect() }
     }
@@ -219,18 +246,6 @@ private final class CallDeadline: TimerTarget {
     }
 
     func timerFired(_ timer: TimerID, on loop: EventLoop) { driver?.timedOut(id) }
-}
-
-private final class Renewal: TimerTarget {
-    private weak let driver: ClientDriver?
-
-    init(driver: ClientDriver) {
-        self.driver = driver
-    }
-
-    func timerFired(_ timer: TimerID, on loop: EventLoop) {
-        if let driver { driver.perform(driver.core.renewNow()) }
-    }
 }
 
 extension WebSocketCloseReason {

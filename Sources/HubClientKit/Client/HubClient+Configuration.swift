@@ -9,7 +9,8 @@ extension HubClient {
         /// Default: MessagePack.
         public var spoken: any EnvelopeProtocol = MessagePackProtocol()
         /// Asked of the hub at the beginning of every session that is not resumed, before anything
-        /// else; a client whose login fails gives up.
+        /// else; a client whose login fails gives up, unless the hub could not answer now: then it
+        /// comes again.
         ///
         /// Default: nothing.
         public var login: HubMessage?
@@ -17,7 +18,8 @@ extension HubClient {
         ///
         /// Default: none.
         public var token: String?
-        /// The most that is waited before the first attempt to connect again.
+        /// The most that is waited before the first attempt to connect again, or to have topics
+        /// again for which a hub had no room; then after what the hub said.
         ///
         /// Default 0.5 s; twice as long after each further failure.
         public var retryAfter = Duration.milliseconds(500)

@@ -3,8 +3,8 @@ public import NetPoll
 public import WSFrame
 public import WSTransport
 
-/// A client of a hub that keeps its session: it comes back by itself, with what it subscribed to and
-/// without gap or duplicate, or with an event that says there may be a gap.
+/// A client of a hub that keeps its session: it comes back by itself, with what it subscribed to. What
+/// it missed comes then, each message once, or an event says that there may be a gap.
 ///
 /// ```swift
 /// let client = HubClient(webSockets, try WebSocketRequest(url: "ws://example.com/ws"), on: loop) {

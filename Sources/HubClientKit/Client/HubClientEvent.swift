@@ -16,7 +16,9 @@ public struct HubClientEvent: Sendable {
         case subscribed(ServerEnvelope.Subscribed)
         /// A subscription ended that the client did not end, by this failure if there was one.
         case unsubscribed(topic: String, ServerEnvelope.Failure?)
-        /// A message of a topic, in the topic's order, each once.
+        /// A message of a topic, in the topic's order, each once. Where the topic skips or conflates
+        /// what a client reads too slowly (`SlowSubscriberPolicy`), offsets are left out and nothing
+        /// else is told.
         case publication(topic: String, HubMessage, TopicPosition?)
         /// A message for this client.
         case message(HubMessage)
@@ -39,7 +41,7 @@ public struct HubClientEvent: Sendable {
         case unreachable(String)
         /// It was, and has ended.
         case closed(WebSocketCloseReason)
-        /// The hub does not let the client in: its login failed.
+        /// The hub does not let the client in, or could not now: its login failed.
         case refused(ServerEnvelope.Failure)
         /// The hub does not speak the client's protocol.
         case unspoken

@@ -19,6 +19,19 @@ struct Backoff {
         if duration >= stableAfter { failures = 0 }
     }
 
+    /// What failed before is forgotten.
+    mutating func succeeded() { failures = 0 }
+
+    /// Counts a failure that was waited for.
+    mutating func failed() { failures += 1 }
+
+    /// The most that is waited now: twice as much after each failure.
+    var bound: Duration {
+        var bound = first
+        for _ in 0..<failures where bound < most { bound = bound * 2 }
+        return min(bound, most)
+    }
+
     /// Counts a failure.
     ///
     /// - Parameter fraction: A random number from 0 to 1.
@@ -29,9 +42,13 @@ struct Backoff {
             self.advised = nil
             return advised
         }
-        var bound = first
-        for _ in 0..<failures where bound < most { bound = bound * 2 }
-        // In whole nanoseconds, so that the whole of it is itself.
-        return .nanoseconds(Int64(min(bound, most) / .nanoseconds(1) * fraction))
+        return bound.part(fraction)
+    }
+}
+
+extension Duration {
+    /// In whole nanoseconds, so that the whole of it is itself.
+    func part(_ fraction: Double) -> Duration {
+        .nanoseconds(Int64(self / .nanoseconds(1) * fraction))
     }
 }

@@ -53,16 +53,25 @@ extension ClientCore {
         // What the hub was asked, it answers.
         let asked = asking(for: topic) { !isReady || !$0.isSent }
         for other in asked { calls[other] = nil }
-        let ended = asked.map { Action.finish($0, .failure(.disconnected)) }
+        var actions = asked.map { Action.finish($0, .failure(.disconnected)) }
         guard isReady else {
-            return ended + [.finish(id, .success(.unsubscribed(id, topic: topic)))]
+            return actions + [.finish(id, .success(.unsubscribed(id, topic: topic)))]
         }
-        return ended + call(id, .unsubscribe(id, topic: topic), isRepeatable: false)
+        // The hub hears of it also where nobody can wait for its answer.
+        if calls.count >= settings.callsMax {
+            actions.append(.send(.unsubscribe(id, topic: topic)))
+        }
+        return actions + call(id, .unsubscribe(id, topic: topic), isRepeatable: false)
     }
 
-    /// Nobody waits for the answer any more.
+    /// Nobody waits for the answer any more, but for the client itself where it asked for a topic.
     mutating func timedOut(_ id: RequestID) -> [Action] {
-        guard calls.removeValue(forKey: id) != nil else { return [] }
+        guard let call = calls.removeValue(forKey: id) else { return [] }
+        if isReady, call.isSent, case .subscribe(_, let topic, _) = call.envelope,
+            !renewals.values.contains(where: { $0.isSameBytes(as: topic) })
+        {
+            renewals[id] = topic
+        }
         return [.finish(id, .failure(.timedOut))]
     }
 
@@ -94,20 +103,55 @@ extension ClientCore {
     mutating func subscribed(_ answer: ServerEnvelope.Subscribed) -> [Action] {
         // What waits for the token's topics.
         let waiting = asking(for: answer.topic) { isReady && !$0.isSent }
-        let isNamed = answer.request.map { calls[$0] != nil || renewals[$0] != nil } ?? false
-        let isAsked = isNamed || !waiting.isEmpty
-        if let id = answer.request { renewals[id] = nil }
-        guard subscriptions.began(answer, isAsked: isAsked) else {
+        let call = answer.request.flatMap { calls[$0] }
+        let isRenewal = answer.request.flatMap { renewals.removeValue(forKey: $0) } != nil
+        if isRenewal { renewalBackoff.succeeded() }
+        var isUnplaced = false
+        if case .subscribe(_, _, nil)? = call?.envelope { isUnplaced = true }
+        var actions: [Action] = []
+        if subscriptions.began(
+            answer, isAsked: call != nil || isRenewal || !waiting.isEmpty, isUnplaced: isUnplaced)
+        {
+            actions = [.tell(.subscribed(answer))]
+        } else if !isLeaving(answer.topic) {
             // It was left while the hub, or the token, did not know.
-            let id = makeID()
-            return [.send(.unsubscribe(id, topic: answer.topic))]
+            actions = [.send(.unsubscribe(makeID(), topic: answer.topic))]
         }
-        var actions = [Action.tell(.subscribed(answer))]
         for id in (answer.request.map { [$0] } ?? []) + waiting
         where calls.removeValue(forKey: id) != nil {
             actions.append(.finish(id, .success(.subscribed(answer))))
         }
         return actions
+    }
+
+    /// Whether the hub was asked to end a subscription, and has not answered.
+    private func isLeaving(_ topic: String) -> Bool {
+        calls.values.contains { call in
+            guard case .unsubscribe(_, let name) = call.envelope else { return false }
+            return name.isSameBytes(as: topic)
+        }
+    }
+
+    /// The hub does not let a topic be subscribed to.
+    mutating func refused(
+        _ topic: String, _ failure: ServerEnvelope.Failure, isRenewal: Bool
+    ) -> [Action] {
+        let sought = asking(for: topic) { _ in true }.max { $0.rawValue < $1.rawValue }
+            .flatMap { id -> TopicPosition? in
+                guard case .subscribe(_, _, let place)? = calls[id]?.envelope else { return nil }
+                return place
+            }
+        let outcome = subscriptions.refused(
+            topic, stillSought: sought, isRenewal: isRenewal,
+            isPassing: Self.passing.contains(failure.code))
+        switch outcome {
+        case .nothing: return []
+        case .ended: return [.tell(.unsubscribed(topic: topic, failure))]
+        case .renew:
+            return [
+                .renewLater(after: failure.retryAfter ?? .zero, within: renewalBackoff.bound)
+            ]
+        }
     }
 
     mutating func unsubscribed(_ id: RequestID?, _ topic: String) -> [Action] {

@@ -27,8 +27,10 @@ struct ClientCore {
         case send(ClientEnvelope)
         case tell(HubClientEvent.Content)
         case finish(RequestID, Result<ServerEnvelope, HubClientError>)
-        /// Subscribe again to what the hub does not know of, after so long.
-        case renewLater(Duration)
+        /// Subscribe again to what the hub does not know of, after so long and a part of the other.
+        case renewLater(after: Duration, within: Duration)
+        /// The hub could not let this client in now.
+        case comeAgain(ServerEnvelope.Failure)
         /// The hub does not let this client in.
         case giveUp(HubClientEvent.Ending)
     }
@@ -42,8 +44,8 @@ struct ClientCore {
         var isSent = false
     }
 
-    /// What a hub could not do now, and may do soon.
-    private static let passing: Set<FailureCode> = [
+    /// What a hub could not do now, and may do soon: asked again of what is the client's already.
+    static let passing: Set<FailureCode> = [
         .rateLimited, .overloaded, .timedOut, .storeFailed,
     ]
 
@@ -58,11 +60,14 @@ struct ClientCore {
     private var lastID: UInt32 = 0
     private var welcome: ServerEnvelope.Welcome?
     private var backoff: Backoff
+    /// When topics that could not be had again are asked for.
+    var renewalBackoff: Backoff
 
     init(_ settings: HubClient.Configuration) {
         self.settings = settings
         token = settings.token
         backoff = Backoff(settings)
+        renewalBackoff = backoff
     }
 
     var isReady: Bool {
@@ -169,6 +174,7 @@ struct ClientCore {
 
     private mutating func begin(isResumed: Bool, at now: Instant) -> [Action] {
         phase = .ready(since: now)
+        renewalBackoff.succeeded()
         var actions: [Action] = []
         if let welcome { actions.append(.tell(.connected(welcome))) }
         actions += renew(subscriptions.began(isResumed: isResumed))
@@ -184,17 +190,20 @@ struct ClientCore {
             token = nil
             return logIn(at: now)
         }
-        if phase == .loggingIn(id) { return [.giveUp(.refused(failure))] }
-        if let topic = renewals.removeValue(forKey: id) {
-            if Self.passing.contains(failure.code) {
-                return [.renewLater(failure.retryAfter ?? .seconds(1))]
+        if phase == .loggingIn(id) {
+            guard Self.passing.contains(failure.code) else {
+                return [.giveUp(.refused(failure))]
             }
-            subscriptions.end(topic)
-            return [.tell(.unsubscribed(topic: topic, failure))]
+            if let delay = failure.retryAfter { backoff.advised = delay }
+            return [.comeAgain(failure)]
+        }
+        if let topic = renewals.removeValue(forKey: id) {
+            return refused(topic, failure, isRenewal: true)
         }
         guard let call = calls.removeValue(forKey: id) else { return [] }
-        if case .subscribe(_, let topic, _) = call.envelope { subscriptions.end(topic) }
-        return [.finish(id, .failure(.failed(failure)))]
+        let ended = Action.finish(id, .failure(.failed(failure)))
+        guard case .subscribe(_, let topic, _) = call.envelope else { return [ended] }
+        return [ended] + refused(topic, failure, isRenewal: false)
     }
 
     private mutating func answered(_ id: RequestID, _ envelope: ServerEnvelope) -> [Action] {

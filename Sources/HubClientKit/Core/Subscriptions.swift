@@ -8,14 +8,27 @@ struct Subscriptions {
         let position: TopicPosition?
     }
 
+    /// What becomes of a topic that the hub refused.
+    enum OnRefusal: Hashable {
+        /// It goes on, or only who asked for it has to know.
+        case nothing
+        /// It is asked for later.
+        case renew
+        /// It was followed, and is no longer.
+        case ended
+    }
+
     private struct Followed {
         var position: TopicPosition?
         /// The client asked for it; otherwise the hub decided so.
         var isWanted: Bool
         /// The hub has told of it on this connection.
         var isTold = false
-        /// The client asked for it from a position and was not answered: what still comes is of before.
-        var isSought = false
+        /// From where the client asked for it and was not answered: what still comes is of before.
+        var sought: TopicPosition?
+
+        /// From where it is asked for.
+        var place: TopicPosition? { sought ?? position }
     }
 
     private var followed: [ExactName: Followed] = [:]
@@ -27,7 +40,7 @@ struct Subscriptions {
     /// How far each topic is known.
     var positions: [KnownTopic] {
         followed.compactMap { name, topic in
-            topic.position.map { KnownTopic(topic: name.string, position: $0) }
+            topic.place.map { KnownTopic(topic: name.string, position: $0) }
         }
     }
 
@@ -38,7 +51,7 @@ struct Subscriptions {
         left[name] = nil
         var topic = followed[name] ?? Followed(isWanted: true)
         topic.isWanted = true
-        if let position { (topic.position, topic.isSought) = (position, true) }
+        if let position { topic.sought = position }
         followed[name] = topic
     }
 
@@ -47,8 +60,25 @@ struct Subscriptions {
         left[ExactName(topic)] = false
     }
 
-    mutating func end(_ topic: String) {
-        followed[ExactName(topic)] = nil
+    /// What was asked for cannot be had: the end of what was not there, and not of what is.
+    ///
+    /// - Parameters:
+    ///   - topic: Which.
+    ///   - sought: From where it is asked for still.
+    ///   - isRenewal: Whether nobody waits for it.
+    ///   - isPassing: Whether it may be had soon.
+    /// - Returns: What becomes of it.
+    mutating func refused(
+        _ topic: String, stillSought sought: TopicPosition?, isRenewal: Bool, isPassing: Bool
+    ) -> OnRefusal {
+        let name = ExactName(topic)
+        guard let known = followed[name] else { return .nothing }
+        followed[name]?.sought = sought
+        guard !known.isTold else { return .nothing }
+        let wasFollowed = isRenewal || known.position != nil
+        if wasFollowed, isPassing { return .renew }
+        followed[name] = nil
+        return wasFollowed ? .ended : .nothing
     }
 
     /// The hub has ended one.
@@ -84,13 +114,13 @@ struct Subscriptions {
         guard case .subscribe(let id, let topic, nil) = envelope,
             let known = followed[ExactName(topic)], !known.isTold
         else { return envelope }
-        return .subscribe(id, topic: topic, after: known.position)
+        return .subscribe(id, topic: topic, after: known.place)
     }
 
     /// What the hub does not know of.
     var missing: [Missing] {
         followed.filter { $0.value.isWanted && !$0.value.isTold }
-            .map { Missing(topic: $0.key.string, position: $0.value.position) }
+            .map { Missing(topic: $0.key.string, position: $0.value.place) }
             .sorted { ExactName($0.topic) < ExactName($1.topic) }
     }
 
@@ -105,19 +135,31 @@ struct Subscriptions {
         return missing
     }
 
-    /// A subscription began, which the client asked for or not; `false` for one that was left.
-    mutating func began(_ answer: ServerEnvelope.Subscribed, isAsked: Bool) -> Bool {
+    /// A subscription began.
+    ///
+    /// - Parameters:
+    ///   - answer: What the hub told of it.
+    ///   - isAsked: Whether the client asked for it.
+    ///   - isUnplaced: Whether it did so without a position of its own.
+    /// - Returns: `false` for one that was left.
+    mutating func began(
+        _ answer: ServerEnvelope.Subscribed, isAsked: Bool, isUnplaced: Bool
+    ) -> Bool {
         let name = ExactName(answer.topic)
         guard left[name] == nil else { return false }
-        let isWanted = isAsked || followed[name]?.isWanted ?? false
-        var position = answer.position
+        let known = followed[name]
+        var topic = Followed(
+            position: answer.position, isWanted: isAsked || known?.isWanted ?? false, isTold: true)
+        // What was asked without a position is not the answer to what was asked with one.
+        if isUnplaced, known?.sought != answer.position { topic.sought = known?.sought }
         // Asked for twice: what came since comes once more.
-        if answer.isRecovered, let known = followed[name]?.position,
-            known.epoch == position.epoch, known.offset > position.offset
+        if answer.isRecovered, known?.sought == nil || topic.sought != nil,
+            let last = known?.position, last.epoch == answer.position.epoch,
+            last.offset > answer.position.offset
         {
-            position = known
+            topic.position = last
         }
-        followed[name] = Followed(position: position, isWanted: isWanted, isTold: true)
+        followed[name] = topic
         return true
     }
 
@@ -131,7 +173,7 @@ struct Subscriptions {
         {
             return false
         }
-        if !known.isSought { followed[name]?.position = position }
+        followed[name]?.position = position
         return true
     }
 }
