@@ -501,7 +501,7 @@ export class HubClient {
     }
     if (this.state === "loggingIn" && id === this.#loginID) {
       if (!PASSING_FAILURES.includes(failure.code)) return this.#end("refused", failure.code, failure.reason);
-      if (failure.retry !== undefined) this.#advised = failure.retry;
+      if (failure.retry !== undefined) this.#advised = failure.retry + this.#backoff(this.#failures);
       return this.#lost(1006, failure.reason || "the login failed");
     }
     const topic = this.#renewals.get(id);
@@ -616,9 +616,10 @@ export class HubClient {
     this.token = token;
     for (const [topic, isTold] of this.#left) if (isTold) this.#left.delete(topic);
     if (this.#awaitsToken && this.state === "ready") {
-      // The hub has told of all topics of the last one.
+      // The hub has told of all topics of the last one that it has room for. What else there was is asked for, also what it had
+      // decided itself.
       this.#awaitsToken = false;
-      for (const [topic, known] of this.#topics) if (!known.wanted && !known.told) this.#topics.delete(topic);
+      for (const known of this.#topics.values()) known.wanted ||= !known.told;
       this.#renew();
       for (const call of this.#calls.values()) if (!call.sent) this.#ask(call);
     }

@@ -933,6 +933,15 @@ test("a login that the hub cannot answer now is tried again, when it said", asyn
   }
   assert.equal(events.findLast(([name]) => name === "disconnected")[1].retryAfter, 7);
   assert.equal(sockets.length, 3);
+  // It may say so each time, and to all at once.
+  const { random } = Math;
+  Math.random = () => 1;
+  const later = scripted({ login: { event: "hello" }, retryAfter: 1_000 });
+  later.sockets[0].open();
+  later.sockets[0].tell({ type: "failure", id: later.sockets[0].last("request").id, code: 7, retry: 7 });
+  Math.random = random;
+  assert.equal(later.events.at(-1)[1].retryAfter, 1_007);
+  later.client.stop();
   sockets[2].open();
   sockets[2].tell({ type: "failure", id: sockets[2].last("request").id, code: 3 });
   assert.equal(client.state, "stopped");
@@ -997,4 +1006,21 @@ test("a page that comes back tries its connection, and connects unless the hub s
     delete globalThis.addEventListener;
     delete globalThis.document;
   }
+});
+
+test("a topic that the hub gave and does not tell of when the client comes back is asked for", async () => {
+  const { client, sockets, refuse, ended } = await following();
+  sockets[0].tell(subscribed(undefined, "n", 8, false));
+  sockets[0].tell({ type: "token", token: "t", expiry: 1 });
+  sockets[0].end();
+  await turn();
+  sockets[1].open();
+  sockets[1].tell({ type: "welcome", session: "s", resumed: true, max: 1 });
+  sockets[1].tell(subscribed(undefined, "a", 5));
+  assert.equal(sockets[1].last("subscribe"), undefined);
+  sockets[1].tell({ type: "token", token: "u", expiry: 1 });
+  assert.deepEqual(sockets[1].said.slice(1).map(({ type, topic, offset }) => [type, topic, offset]), [["subscribe", "n", 8]]);
+  refuse(3);
+  assert.deepEqual([ended(), client.topics], [["n"], ["a"]]);
+  client.stop();
 });
