@@ -17,11 +17,15 @@ from support.servers import Server, free_port
 
 NOBODY = 65_534
 FLAGS = {
-    "chat-server": ["--host", "--port", "--loops", "--max-connections", "--log-level", "--store", "--dashboard", "--handover"],
+    "chat-server": [
+        "--host", "--port", "--loops", "--max-connections", "--log-level", "--store", "--store-max", "--history-days", "--dashboard",
+        "--handover",
+    ],
     "ws-echo": ["--host", "--port", "--loops", "--compression"],
 }
 VARIABLES = [
-    "CHAT_HOST", "CHAT_PORT", "CHAT_LOOPS", "CHAT_MAX_CONNECTIONS", "CHAT_LOG_LEVEL", "CHAT_STORE", "CHAT_DASHBOARD", "CHAT_HANDOVER",
+    "CHAT_HOST", "CHAT_PORT", "CHAT_LOOPS", "CHAT_MAX_CONNECTIONS", "CHAT_LOG_LEVEL", "CHAT_STORE", "CHAT_STORE_MAX",
+    "CHAT_HISTORY_DAYS", "CHAT_DASHBOARD", "CHAT_HANDOVER",
 ]
 LOG_LINE = re.compile(r"^\S*\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}")
 TRACE = re.compile(r"Fatal error|Stack dump|Crash|Thread \d+|\bat /|\.swift:\d+|NSError|Optional\(")
@@ -103,6 +107,8 @@ def bad_flags(line: CommandLine) -> None:
     chat = line.product("chat-server")
     line.fails("unknown log level", [chat, "--log-level", "loud"], 64, "loud")
     line.fails("no connections", [chat, "--max-connections", "0"], 64, "connections|0")
+    line.fails("no room in the store", [chat, "--store-max", "0"], 64, "--store-max.*0")
+    line.fails("no history", [chat, "--history-days", "0"], 64, "--history-days.*0")
     line.fails("CHAT_PORT=abc", [chat], 64, "CHAT_PORT|abc", environment={"CHAT_PORT": "abc"})
     line.fails("CHAT_LOG_LEVEL=loud", [chat], 64, "CHAT_LOG_LEVEL|loud", environment={"CHAT_LOG_LEVEL": "loud"})
 

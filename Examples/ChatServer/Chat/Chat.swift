@@ -36,10 +36,11 @@ final class Chat: HubApplication {
     ///   - connectionsMax: Clients at once.
     ///   - store: What keeps the rooms' histories.
     ///   - key: Signs what clients come back by.
+    ///   - historyAge: How old a message may become; `nil` for as old as it may.
     /// - Returns: The settings.
     func configuration(
         connectionsMax: Int, store: any MessageStore = MemoryMessageStore(),
-        key: ResumeKey = .random()
+        key: ResumeKey = .random(), historyAge: Duration? = nil
     ) -> HubConfiguration {
         var configuration = HubConfiguration()
         configuration.files = Page.files
@@ -52,6 +53,7 @@ final class Chat: HubApplication {
         configuration.sessionRate = Self.sessionRate
         configuration.topic.historyMessagesMax = limits.historyMax
         configuration.topic.historyBytesMax = Self.historyBytesMax
+        configuration.topic.historyAge = historyAge
         configuration.topic.subscribersMax = Self.roomSessionsMax
         // The page comes back and goes on where it was.
         configuration.topic.slowSubscribers = .close(.tryAgainLater)

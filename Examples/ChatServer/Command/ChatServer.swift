@@ -59,6 +59,18 @@ struct ChatServer: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "How large the store's file may become, in MiB; when it is, nothing more can be said until old messages go. (CHAT_STORE_MAX; default: 1024)",
+            valueName: "number"))
+    var storeMax: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "For how many days a message is kept at the most. (CHAT_HISTORY_DAYS; default: 30)",
+            valueName: "number"))
+    var historyDays: String?
+
+    @Option(
+        help: ArgumentHelp(
             "Show what the server does at /dashboard, to those with a key of this file: one a line, each of at least 16 bytes. (CHAT_DASHBOARD; default: no dashboard)",
             valueName: "path"))
     var dashboard: String?
@@ -91,7 +103,7 @@ struct ChatServer: ParsableCommand {
 
     private static func parsedSettings() -> Settings {
         do {
-            return try parse().settings()
+            return try settings(of: nil)
         } catch let error as SettingError {
             Ending.fail(error.message, code: Ending.usage)
         } catch {
@@ -101,6 +113,11 @@ struct ChatServer: ParsableCommand {
         }
     }
 
+    /// What arguments say, or those of the program.
+    static func settings(of arguments: [String]?) throws -> Settings {
+        try parse(arguments).settings()
+    }
+
     /// What to do, from options, environment and defaults.
     func settings() throws(SettingError) -> Settings {
         let port = Setting("--port", "CHAT_PORT", in: 0...65_535, default: 8_080)
@@ -108,6 +125,10 @@ struct ChatServer: ParsableCommand {
             "--loops", "CHAT_LOOPS", in: 1...256, default: EventLoopGroup.Configuration().loops)
         let connectionsMax = Setting(
             "--max-connections", "CHAT_MAX_CONNECTIONS", in: 1...10_000_000, default: 20_000)
+        let storeMiBMax = Setting(
+            "--store-max", "CHAT_STORE_MAX", in: 1...1_048_576, default: 1_024)
+        let historyDays = Setting(
+            "--history-days", "CHAT_HISTORY_DAYS", in: 1...36_500, default: 30)
         let logLevel = Setting(
             option: "--log-level", variable: "CHAT_LOG_LEVEL",
             rule: "trace, debug, info, notice, warning, error or critical",
@@ -122,6 +143,8 @@ struct ChatServer: ParsableCommand {
             connectionsMax: try connectionsMax.value(maxConnections),
             logLevel: try logLevel.value(self.logLevel),
             store: try Self.path("--store", "CHAT_STORE").value(store),
+            storeBytesMax: try storeMiBMax.value(storeMax) << 20,
+            historyAge: .seconds(86_400 * (try historyDays.value(self.historyDays))),
             dashboard: try Self.path("--dashboard", "CHAT_DASHBOARD").value(dashboard),
             handover: try Self.path("--handover", "CHAT_HANDOVER").value(handover))
     }

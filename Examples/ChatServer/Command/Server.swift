@@ -38,7 +38,8 @@ struct Server {
             activated, handover: settings.handover, on: group)
         let (store, key) = try openStore()
         var limits = chat.configuration(
-            connectionsMax: settings.connectionsMax, store: store, key: key)
+            connectionsMax: settings.connectionsMax, store: store, key: key,
+            historyAge: settings.historyAge)
         dashboard?.install(in: &limits)
         let hub = HubServer(
             group: group, configuration: limits, application: chat, logger: logger)
@@ -80,8 +81,10 @@ struct Server {
     private func openStore() throws(SettingError) -> (any MessageStore, ResumeKey) {
         guard let path = settings.store else { return (MemoryMessageStore(), .random()) }
         let key = try KeyFile.key(at: path + ".key")
+        var configuration = SQLiteMessageStore.Configuration()
+        configuration.fileBytesMax = settings.storeBytesMax
         do throws(StoreError) {
-            return (try SQLiteMessageStore(path: path), key)
+            return (try SQLiteMessageStore(path: path, configuration: configuration), key)
         } catch {
             throw SettingError(message: "cannot open \(path): \(error)")
         }

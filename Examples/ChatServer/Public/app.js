@@ -56,7 +56,7 @@ function connected({ login }) {
 function disconnected({ why, reason, retryAfter }) {
   for (const room of rooms.values()) room.joined = false;
   if (retryAfter !== null) status.show("waiting", { until: Date.now() + retryAfter });
-  else if (why === "refused") signOut(reason);
+  else if (why !== "stopped") signOut(reason);
   updateSend(limits.textMax);
 }
 
