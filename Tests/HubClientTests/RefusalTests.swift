@@ -89,6 +89,20 @@ struct RefusalTests {
         #expect(script.told == [6, 4, 5, 6, 7])
     }
 
+    @Test func `one that the hub gave and tells of no more to one that comes back is asked for`() {
+        let script = ScriptedCore()
+        script.begin(isResumed: true)
+        script.hears(.subscribed(.init(topic: "n", position: place(8), isRecovered: false)))
+        script.hearsOfToken()
+        script.lose()
+        script.begin(isResumed: true)
+        script.hears(.subscribed(.init(topic: "a", position: place(5), isRecovered: true)))
+        script.hearsOfToken()
+        #expect(script.asked == ["n 8"])
+        script.refuses(.forbidden)
+        #expect(script.ended == ["n"])
+    }
+
     @Test func `who asks for a topic and leaves it at once is answered both`() {
         let script = ScriptedCore()
         script.begin(isResumed: false)
@@ -124,7 +138,9 @@ struct RefusalTests {
         }
         let failure = ServerEnvelope.Failure(request: id, code: code, retryAfter: .seconds(7))
         #expect(core.received(.failure(failure), at: now) == [.comeAgain(failure)])
-        #expect(core.lost(at: now, fraction: 0).delay == .seconds(7))
+        // It may say so each time, and to all at once.
+        #expect(core.lost(at: now, fraction: 1).delay == .seconds(7.5))
+        #expect(core.lost(at: now, fraction: 1).delay == .seconds(1))
     }
 
     @Test func `a hub that stays busy is asked ever later, and a login until it is answered`()

@@ -7,6 +7,8 @@ struct Backoff {
     private var failures = 0
     /// What the hub said, for the next time.
     var advised: Duration?
+    /// What the hub wants to pass before, the next time.
+    var least = Duration.zero
 
     init(_ settings: HubClient.Configuration) {
         first = settings.retryAfter
@@ -35,14 +37,14 @@ struct Backoff {
     /// Counts a failure.
     ///
     /// - Parameter fraction: A random number from 0 to 1.
-    /// - Returns: The delay: that part of a bound which doubles each time.
+    /// - Returns: The delay: that part of a bound which doubles each time, and ``least``.
     mutating func next(fraction: Double) -> Duration {
-        defer { failures += 1 }
+        defer { (failures, least) = (failures + 1, .zero) }
         if let advised {
             self.advised = nil
             return advised
         }
-        return bound.part(fraction)
+        return least + bound.part(fraction)
     }
 }
 

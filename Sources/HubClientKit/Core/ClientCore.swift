@@ -194,7 +194,7 @@ struct ClientCore {
             guard Self.passing.contains(failure.code) else {
                 return [.giveUp(.refused(failure))]
             }
-            if let delay = failure.retryAfter { backoff.advised = delay }
+            backoff.least = failure.retryAfter ?? .zero
             return [.comeAgain(failure)]
         }
         if let topic = renewals.removeValue(forKey: id) {

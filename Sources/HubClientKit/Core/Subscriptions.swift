@@ -124,14 +124,15 @@ struct Subscriptions {
             .sorted { ExactName($0.topic) < ExactName($1.topic) }
     }
 
-    /// A token came: before the first of a session that goes on, the hub has told of all its topics.
+    /// A token came: before the first of a session that goes on, the hub has told of all its topics
+    /// that it has room for.
     ///
-    /// - Returns: What the last token did not hold.
+    /// - Returns: What else there was, also what the hub had decided itself.
     mutating func tokenCame() -> [Missing] {
         left = left.filter { !$0.value }
         guard awaitsToken else { return [] }
         awaitsToken = false
-        followed = followed.filter { $0.value.isWanted || $0.value.isTold }
+        for (name, topic) in followed where !topic.isTold { followed[name]?.isWanted = true }
         return missing
     }
 
