@@ -5,6 +5,7 @@ import HubWorlds
 import NetPollTesting
 import Synchronization
 import Testing
+import WSFrame
 
 // What credentials granted and what there is room for, when a session comes back.
 extension ResumeTests {
