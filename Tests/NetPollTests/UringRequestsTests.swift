@@ -8,6 +8,14 @@ import Testing
 struct UringRequestsTests {
     private let any = SocketAddress.v4(0x0100_007f, port: 0)
 
+    private final class Ending: TurnTarget {
+        let act: () -> Void
+
+        init(_ act: @escaping () -> Void) { self.act = act }
+
+        func turnEnded(on loop: EventLoop) { act() }
+    }
+
     /// In a process of its own, where nobody else takes the descriptor's number.
     @Test func `a receive asked for in the turn of a close takes nothing of others`() async {
         await #expect(processExitsWith: .success) {
@@ -31,8 +39,11 @@ struct UringRequestsTests {
                 socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair)
                 for end in pair { #expect(write(end, "mine", 4) == 4) }
             }
-            connection.resumeReading()
-            connection.abort()
+            let ending = Ending {
+                connection.resumeReading()
+                connection.abort()
+            }
+            world.loop.runAtEndOfTurn(ending)
             #expect(world.run { recorder.closeReason == .local })
             try #require(pair.contains(descriptor), "the number was to be taken again")
             for _ in 0..<4 { world.loop.turn(until: world.loop.now) }
