@@ -197,10 +197,12 @@ public final class HubServer: Sendable {
         registry.topic(named: name)
     }
 
-    /// As ``topic(_:)``, and waits until what a durable store knows of it has been read.
+    /// As ``topic(_:)``, and waits until what a durable store knows of it has been read, for as long as that
+    /// fails.
+    ///
+    /// - Returns: `nil` also where the task is cancelled before.
     public func openTopic(_ name: String) async -> Topic? {
-        guard let topic = topic(name) else { return nil }
-        await topic.loaded()
+        guard let topic = topic(name), await topic.loaded() else { return nil }
         return topic
     }
 

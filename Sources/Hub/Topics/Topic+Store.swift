@@ -45,30 +45,31 @@ extension Topic {
         if isLoaded { body() }
     }
 
-    func loaded() async {
-        await withCheckedContinuation { continuation in
-            let isLoaded = state.withLock { state in
-                if !state.isLoaded { state.waiting.append { continuation.resume() } }
-                return state.isLoaded
-            }
-            if isLoaded { continuation.resume() }
+    /// Waits until the topic is loaded, or the task is cancelled; whether it is loaded.
+    func loaded() async -> Bool {
+        let waiter = ReadingWaiter()
+        let isLoaded = state.withLock { state in
+            if !state.isLoaded { state.waiting.append { waiter.end(nil) } }
+            return state.isLoaded
         }
+        guard !isLoaded else { return true }
+        return await waiter.answer() == nil
     }
 
     /// Waits until what the store knows has been read, or an attempt has failed; where the last one has,
-    /// nobody waits for the next.
+    /// nobody waits for the next, nor does a task that is cancelled.
     ///
     /// - Returns: Why it failed; `nil` where the topic is loaded.
-    func attempted() async -> StoreError? {
-        await withCheckedContinuation { continuation in
-            let answer = state.withLock { state -> StoreError?? in
-                if state.isLoaded { return .some(nil) }
-                if let failure = state.loadFailure { return .some(failure) }
-                state.awaitingAttempt.append(continuation)
-                return nil
-            }
-            if let answer { continuation.resume(returning: answer) }
+    package func attempted() async -> StoreError? {
+        let waiter = ReadingWaiter()
+        let answer = state.withLock { state -> StoreError?? in
+            if state.isLoaded { return .some(nil) }
+            if let failure = state.loadFailure { return .some(failure) }
+            state.awaitingAttempt.append(waiter)
+            return nil
         }
+        if let answer { return answer }
+        return await waiter.answer()
     }
 
     private func attemptEnded(_ failure: StoreError?) {
@@ -77,7 +78,7 @@ extension Topic {
             defer { state.awaitingAttempt = [] }
             return state.awaitingAttempt
         }
-        for continuation in waiting { continuation.resume(returning: failure) }
+        for waiter in waiting { waiter.end(failure) }
     }
 
     private var pageLimit: PageLimit {

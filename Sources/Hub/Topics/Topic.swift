@@ -15,7 +15,7 @@ public final class Topic: Sendable {
         /// Why the last attempt to read it failed; `nil` while the first is under way.
         var loadFailure: StoreError?
         /// Whoever waits for the end of that.
-        var awaitingAttempt: [CheckedContinuation<StoreError?, Never>] = []
+        var awaitingAttempt: [ReadingWaiter] = []
         var log: TopicLog<TopicEntry>
         /// What the hub's ledger counts of it.
         var countedBytes = 0

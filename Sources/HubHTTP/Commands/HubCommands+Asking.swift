@@ -47,9 +47,10 @@ extension HubCommands {
     package func history(_ command: HistoryCommand) async throws -> HistoryAnswer {
         try check(command.topic, "topic")
         let limit = PageLimit(messagesMax: try count(command.limit), bytesMax: 1 << 20)
-        guard let topic = await hub.openTopic(command.topic) else {
+        guard let topic = hub.topic(command.topic) else {
             throw CommandFailure(.tooMany, "too many topics")
         }
+        if let failure = await topic.attempted() { throw CommandFailure(failure) }
         let page = topic.history(after: command.position, limit: limit)
         return HistoryAnswer(
             topic: command.topic, end: page.end, isRecovered: page.isRecovered,

@@ -16,7 +16,7 @@ package struct HubCommands: Sendable {
         try check(command.idempotencyKey, "idempotency_key", from: 0)
         var publication = Publication(command.message, durability: command.durability)
         publication.idempotencyKey = command.idempotencyKey
-        guard let topic = await hub.openTopic(command.topic) else {
+        guard let topic = hub.topic(command.topic) else {
             throw CommandFailure(.tooMany, "too many topics")
         }
         switch try await stored({ () async throws(StoreError) in
