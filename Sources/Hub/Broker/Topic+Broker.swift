@@ -29,6 +29,7 @@ extension Topic {
                 state.isBehind = true
                 return nil
             }
+            defer { dropOld(&state, at: now) }
             return commit(publication, at: position, now, &state)
         }
         guard let taken else { return catchUp() }
@@ -73,6 +74,7 @@ extension Topic {
         guard let page else { return }
         var wake = LoopSet()
         var isHeard = false
+        let now = ageClock
         state.withLock { state in
             if !page.isRecovered, page.end != state.position { state.metrics.gaps += 1 }
             // Of an epoch that the store has forgotten nobody knows how much of it was missed.
@@ -90,6 +92,7 @@ extension Topic {
                 for loop in loops { wake.insert(loop) }
                 isHeard = isHeard || hears
             }
+            dropOld(&state, at: now)
             if page.hasMore { state.isBehind = true }
         }
         for loop in wake { shards[loop].post(self) }

@@ -25,6 +25,9 @@ public struct HubConfiguration: Sendable {
         /// Default 8 MiB.
         public var undeliveredBytesMax = 8 << 20
         /// How old a stored message may become; `nil`, the default, for as old as it may.
+        ///
+        /// An older one is told to nobody. Its memory is given back when the topic is used, or within a
+        /// quarter of ``HubConfiguration/topicIdleTimeout``.
         public var historyAge: Duration?
         /// Who is told to be there.
         ///

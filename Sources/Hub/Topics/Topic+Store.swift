@@ -153,7 +153,10 @@ extension Topic {
 
     private func commit(_ publication: Publication, at position: TopicPosition) {
         let now = shards[0].configuration.calendar()
-        let (wake, isHeard) = state.withLock { commit(publication, at: position, now, &$0) }
+        let (wake, isHeard) = state.withLock { state in
+            defer { dropOld(&state, at: now) }
+            return commit(publication, at: position, now, &state)
+        }
         for loop in wake { shards[loop].post(self) }
         if isHeard { letHear() }
     }

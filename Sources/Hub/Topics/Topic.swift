@@ -138,7 +138,7 @@ public final class Topic: Sendable {
             else { return (.overloaded, LoopSet()) }
             state.metrics.published += 1
             isHeard = state.note(entry)
-            if let age = limits.historyAge { state.log.dropHistory { $0.time + age <= now } }
+            dropOld(&state, at: now)
             let outcome = PublishOutcome.published(stored ? entry.position : nil)
             remember(publication, outcome, at: now, &state)
             count(&state)
@@ -188,11 +188,26 @@ public final class Topic: Sendable {
         state.countedBytes = bytes
     }
 
-    /// Forgets keys whose time has passed, and gives way where memory is short.
+    /// The time by which its messages grow old; `nil` where they do not. Asked before the lock is
+    /// taken.
+    var ageClock: Timestamp? {
+        limits.historyAge == nil ? nil : shards[0].configuration.calendar()
+    }
+
+    /// Drops what is older than messages may become.
+    func dropOld(_ state: inout State, at now: Timestamp?) {
+        guard let now, let age = limits.historyAge else { return }
+        let bytes = state.log.bytes
+        state.log.dropHistory { $0.time + age <= now }
+        if state.log.bytes != bytes { count(&state) }
+    }
+
+    /// Forgets keys and messages whose time has passed, and gives way where memory is short.
     func giveWay() {
         let now = shards[0].configuration.calendar()
         state.withLock { state in
             state.keys.removeExpired(at: now)
+            dropOld(&state, at: now)
             count(&state)
         }
     }
@@ -216,7 +231,11 @@ public final class Topic: Sendable {
     ///   - usersMax: How many names to give at most.
     /// - Returns: All of it at one point of the topic's order.
     public func snapshot(after position: TopicPosition? = nil, usersMax: Int = 0) -> TopicSnapshot {
-        let joined = state.withLock { $0.join(after: position, usersMax: usersMax) }
+        let now = ageClock
+        let joined = state.withLock { state in
+            dropOld(&state, at: now)
+            return state.join(after: position, usersMax: usersMax)
+        }
         return joined.snapshot(for: 0, of: shards[0].configuration.protocols)
     }
 
@@ -246,7 +265,9 @@ public final class Topic: Sendable {
     func attach(
         loop: Int, isFirst: Bool, after position: TopicPosition?, usersMax: Int
     ) -> TopicJoin {
-        state.withLock { state in
+        let now = ageClock
+        return state.withLock { state in
+            dropOld(&state, at: now)
             if isFirst { state.log.attach(loop) }
             return state.join(after: position, usersMax: usersMax)
         }
@@ -255,9 +276,9 @@ public final class Topic: Sendable {
     /// As ``attach(loop:isFirst:after:usersMax:)``, for a subscriber that goes on from `position`, or
     /// from now on, by its cursor.
     func attach(loop: Int, isFirst: Bool, following position: TopicPosition?) -> TopicPlace {
-        let now = shards[0].configuration.calendar()
+        let now = ageClock
         return state.withLock { state in
-            if let age = limits.historyAge { state.log.dropHistory { $0.time + age <= now } }
+            dropOld(&state, at: now)
             if isFirst { state.log.attach(loop) }
             let log = state.log
             let live = Cursor(.waiting(log.liveEnd))
@@ -286,19 +307,14 @@ public final class Topic: Sendable {
     ///   - limit: How much.
     /// - Returns: As ``MessageStore/history(of:after:limit:at:)``.
     public func history(after position: TopicPosition?, limit: PageLimit) -> HistoryPage {
-        let (entries, isRecovered, end) = state.withLock { state in
-            let (entries, isRecovered) = state.log.messages(after: position)
-            return (entries, isRecovered, state.position)
+        let now = ageClock
+        let (page, end) = state.withLock { state in
+            dropOld(&state, at: now)
+            return (state.log.page(after: position, limit), state.position)
         }
-        var fill = PageFill(limit)
-        let isForwards = position != nil && isRecovered
-        let page =
-            isForwards
-            ? Array(entries.prefix { fill.admits($0.bytes) })
-            : entries.reversed().prefix { fill.admits($0.bytes) }.reversed()
         return HistoryPage(
-            end: end, isRecovered: isRecovered, messages: page.map(\.stored),
-            hasMore: isForwards && page.count < entries.count)
+            end: end, isRecovered: page.isGapless, messages: page.messages.map(\.stored),
+            hasMore: page.hasMore)
     }
 
     /// Counts a subscriber out; a loop without one reads no more.
@@ -322,7 +338,11 @@ public final class Topic: Sendable {
 
     /// Stored messages for a subscriber that fell behind.
     func read(after offset: UInt64, bytesMax: Int) -> TopicLog<TopicEntry>.OnRead {
-        state.withLock { $0.log.read(after: offset, bytesMax: bytesMax) }
+        let now = ageClock
+        return state.withLock { state in
+            dropOld(&state, at: now)
+            return state.log.read(after: offset, bytesMax: bytesMax)
+        }
     }
 
     /// Adds what a loop did to the topic's metrics.

@@ -38,6 +38,16 @@ struct TopicLog<Message> {
         let continuesAt: UInt64?
     }
 
+    /// A part of the stored messages.
+    struct OnPage {
+        /// Oldest first.
+        let messages: [Message]
+        /// Whether they begin with the one after the position asked for; otherwise they are the newest.
+        let isGapless: Bool
+        /// Whether more follow.
+        let hasMore: Bool
+    }
+
     enum OnAppend {
         /// Appended; the loops in `wake` have to be told that there is something to read.
         case appended(wake: LoopSet)
@@ -225,6 +235,26 @@ struct TopicLog<Message> {
             recovered = true
         }
         return ((start..<history.count).map { history[$0].message }, recovered)
+    }
+
+    /// As many of the stored messages after `position` as `limit` allows; without a position, or when they
+    /// are not all there, the newest.
+    ///
+    /// Complexity: O(messages given).
+    func page(after position: TopicPosition?, _ limit: PageLimit) -> OnPage {
+        var fill = PageFill(limit)
+        var (start, end) = (history.count, history.count)
+        let isGapless = position.map(holds) ?? false
+        if let position, isGapless {
+            start = Int(position.offset + 1 - firstOffset)
+            end = start
+            while end < history.count, fill.admits(history[end].bytes) { end += 1 }
+        } else {
+            while start > 0, fill.admits(history[start - 1].bytes) { start -= 1 }
+        }
+        return OnPage(
+            messages: (start..<end).map { history[$0].message }, isGapless: isGapless,
+            hasMore: end < history.count)
     }
 
     /// Stored messages after `known`, oldest first, about `bytesMax` of them.
