@@ -238,7 +238,7 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default 100,000.
     public var topicsMax = 100_000
-    /// How long a topic that nobody holds keeps its history.
+    /// How long a topic that nobody holds keeps its history; longer while it remembers idempotency keys.
     ///
     /// Default 60 s.
     public var topicIdleTimeout = Duration.seconds(60)

@@ -9,6 +9,8 @@ import Synchronization
 public final class MemoryMessageStore: MessageStore {
     /// Idempotency keys that are remembered of each topic and each inbox.
     static let keysMax = 10_000
+    /// Topics, or inboxes, that a sweep looks at under one lock.
+    private static let sweptAtOnce = 64
     /// Ids of messages that there are for a millisecond of the calendar.
     private static let idsPerMillisecond: UInt64 = 1_024
 
@@ -106,17 +108,29 @@ public final class MemoryMessageStore: MessageStore {
 
     @discardableResult
     public func removeExpired(at now: Timestamp) async throws(StoreError) -> Int {
-        try withState { state in
-            var removed = 0
-            for name in Array(state.topics.keys) {
-                removed += state.topics[name]?.removeExpired(at: now) ?? 0
-            }
-            for name in Array(state.inboxes.keys) {
-                removed += state.inboxes[name]?.removeExpired(at: now) ?? 0
-                if state.inboxes[name]?.isEmpty ?? false { state.inboxes[name] = nil }
-            }
-            return removed
+        let (topics, inboxes) = try withState { (Array($0.topics.keys), Array($0.inboxes.keys)) }
+        var removed = try await sweep(topics) { state, name in
+            state.topics[name]?.removeExpired(at: now) ?? 0
         }
+        removed += try await sweep(inboxes) { state, name in
+            defer { if state.inboxes[name]?.isEmpty ?? false { state.inboxes[name] = nil } }
+            return state.inboxes[name]?.removeExpired(at: now) ?? 0
+        }
+        return removed
+    }
+
+    /// Lets `body` remove what has expired under each name, some names at a time: neither the lock nor the
+    /// caller's thread is held for all of it.
+    private func sweep(
+        _ names: [ExactName], _ body: (inout State, ExactName) -> Int
+    ) async throws(StoreError) -> Int {
+        var removed = 0
+        for start in stride(from: 0, to: names.count, by: Self.sweptAtOnce) {
+            let part = names[start..<min(start + Self.sweptAtOnce, names.count)]
+            removed += try withState { state in part.reduce(0) { $0 + body(&state, $1) } }
+            await Task.yield()
+        }
+        return removed
     }
 
     public func close() async {

@@ -5,7 +5,8 @@ import WSFrame
 /// A named stream of messages in one order, seen alike by all its subscribers.
 ///
 /// Any thread may publish and ask. Whoever holds a topic keeps it, its history and its ``epoch``
-/// alive; a topic that nobody holds is forgotten after ``HubConfiguration/topicIdleTimeout``.
+/// alive; a topic that nobody holds is forgotten after ``HubConfiguration/topicIdleTimeout``, or
+/// with the last idempotency key that it remembers.
 public final class Topic: Sendable {
     struct State {
         /// What the store knows has been read, where it keeps histories.
@@ -63,6 +64,8 @@ public final class Topic: Sendable {
     let limits: HubConfiguration.TopicLimits
     let protocols: Int
     let state: Mutex<State>
+    /// Whether publications are known by their keys, which would be forgotten with the topic.
+    let remembersKeys = Atomic(false)
 
     init(
         name: String, epoch: Epoch, shards: [HubShard], limits: HubConfiguration.TopicLimits,
@@ -181,6 +184,10 @@ public final class Topic: Sendable {
         if ledger.stage == .shrinking {
             state.log.shrinkHistory(to: MemoryLedger.shrunkTo)
             state.keys.shrink(to: limits.idempotencyKeysMax / MemoryLedger.shrunkTo)
+        }
+        let remembers = state.keys.count > 0
+        if remembersKeys.load(ordering: .relaxed) != remembers {
+            remembersKeys.store(remembers, ordering: .relaxed)
         }
         let bytes = state.bytes
         guard state.countedBytes != bytes else { return }

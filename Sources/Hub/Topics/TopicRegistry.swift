@@ -2,8 +2,9 @@ import Synchronization
 
 /// The topics there are, by the bytes of their names.
 ///
-/// A topic is forgotten after several sweeps in which nobody but the registry held it: a new holder
-/// can only come through the registry's lock, so that none is ever forgotten under somebody's hand.
+/// A topic is forgotten after several sweeps in which nobody but the registry held it, and it remembered no
+/// idempotency key: a new holder can only come through the registry's lock, so that none is ever forgotten
+/// under somebody's hand.
 final class TopicRegistry: Sendable {
     /// Sweeps that find a topic unused before it is forgotten.
     static let sweepsUntilForgotten = 4
@@ -55,30 +56,40 @@ final class TopicRegistry: Sendable {
         entries.withLock { entries in entries.values.map(\.topic) }
     }
 
-    /// Forgets what has been unused for long enough.
-    func sweep() {
+    /// The names of all topics, to be swept in parts.
+    var names: [ExactName] { entries.withLock { Array($0.keys) } }
+
+    /// Forgets what has been unused for long enough; what stays gives way where memory is short.
+    func sweep(_ names: ArraySlice<ExactName>) {
+        giveWay(names)
         // Topics are released outside the lock: their memory may be large.
-        let forgotten = entries.withLock { entries -> [Entry] in
-            var names: [ExactName] = []
-            var index = entries.values.startIndex
-            while index != entries.values.endIndex {
-                if isKnownUniquelyReferenced(&entries.values[index].topic) {
-                    entries.values[index].sweepsUnused += 1
-                    if entries.values[index].sweepsUnused >= Self.sweepsUntilForgotten {
-                        names.append(entries.keys[index])
-                    }
-                } else {
+        let forgotten = entries.withLock { entries in
+            var gone: [Entry] = []
+            for name in names {
+                guard let index = entries.index(forKey: name) else { continue }
+                guard isKnownUniquelyReferenced(&entries.values[index].topic),
+                    !entries.values[index].topic.remembersKeys.load(ordering: .relaxed)
+                else {
                     entries.values[index].sweepsUnused = 0
+                    continue
                 }
-                entries.values.formIndex(after: &index)
+                entries.values[index].sweepsUnused += 1
+                if entries.values[index].sweepsUnused >= Self.sweepsUntilForgotten {
+                    gone.append(entries.remove(at: index).value)
+                }
             }
-            let gone = names.compactMap { entries.removeValue(forKey: $0) }
             for entry in gone { forgot(entry.topic) }
             return gone
         }
         past.withLock { past in
             for entry in forgotten { past += entry.topic.metrics }
         }
+    }
+
+    /// Holds the topics only for as long as it takes, which are not unused meanwhile.
+    private func giveWay(_ names: ArraySlice<ExactName>) {
+        let topics = entries.withLock { entries in names.compactMap { entries[$0]?.topic } }
+        for topic in topics { topic.giveWay() }
     }
 
     /// What topics did that are forgotten.
