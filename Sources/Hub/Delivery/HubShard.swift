@@ -223,7 +223,8 @@ final class HubShard: @unchecked Sendable {
             application.presenceChanged(changes, in: topic)
             .map { Publication($0, durability: .transient) }
             ?? Publication(presence: changes, in: topic.name)
-        if topic.append(notice) == .overloaded { topic.restorePresenceChanges(changes) }
+        // Each node tells of its own.
+        if topic.take(notice) == .overloaded { topic.restorePresenceChanges(changes) }
         if topic.presenceChangesPublished() { publishPresenceLater(topic) }
     }
 }

@@ -114,7 +114,7 @@ public final class Topic: Sendable {
         if stored, let writer = shards[0].directories.histories {
             return store(publication, by: writer, whenDone: whenDone)
         }
-        if !publication.isNotice, let node = shards[0].directories.node {
+        if let node = shards[0].directories.node {
             return node.publish(publication, to: self)
         }
         return take(publication)
