@@ -58,6 +58,21 @@ extension HubServer {
     }
 }
 
+extension HubServer {
+    /// The most messages that wait in a loop's window of a topic, and for a session alone; to be asked while
+    /// its loops rest.
+    package var waitingMost: (inWindow: Int, alone: Int) {
+        var most = (inWindow: 0, alone: 0)
+        for shard in shards {
+            for part in shard.parts {
+                most.inWindow = max(most.inWindow, part?.window.count ?? 0)
+            }
+            shard.sessions.forEach { most.alone = max(most.alone, $0.outbox?.count ?? 0) }
+        }
+        return most
+    }
+}
+
 extension HubShard {
     /// Keeps the session's ledger from now on, and shows it.
     fileprivate func view(_ session: Session) -> SessionView? {

@@ -32,6 +32,8 @@ package final class HubWorld {
     }
 
     static let topics = ["a", "b", "c"]
+    private static let waitingMessagesMax = 6
+    private static let unicastMessagesMax = 30
 
     let seed: UInt64
     private var random: SeededGenerator
@@ -70,8 +72,8 @@ package final class HubWorld {
             $0.inbox = InboxPolicy()
             $0.topic.slowSubscribers = policy
             $0.topic.historyMessagesMax = 40
-            $0.topic.waitingMessagesMax = 6
-            $0.unicast.messagesMax = 30
+            $0.topic.waitingMessagesMax = waitingMessagesMax
+            $0.unicast.messagesMax = unicastMessagesMax
             $0.topicIdleTimeout = .seconds(20)
         }
     }
@@ -129,6 +131,10 @@ package final class HubWorld {
 
     private func run(_ duration: Duration) {
         bench.network.run(for: duration)
+        let most = bench.hub.waitingMost
+        if most.inWindow > Self.waitingMessagesMax || most.alone > Self.unicastMessagesMax {
+            note("too much waits: \(most)")
+        }
         for client in clients { read(client) }
     }
 
