@@ -17,6 +17,14 @@ final class HubNode: BrokerNode {
         case all(BrokerCommand)
         /// Send it; this node has done so.
         case others(HubMessage, Recipients)
+
+        /// Bytes of the message that it carries, if it does.
+        var messageBytes: Int {
+            switch self {
+            case .all(.send(let message, _, _)), .others(let message, _): message.bytes
+            case .all: 0
+            }
+        }
     }
 
     private struct Link {
@@ -50,23 +58,25 @@ final class HubNode: BrokerNode {
         }
     }
 
-    init(_ broker: any Broker, waitingMax: Int, on loop: EventLoop, logger: Logger) {
+    init(_ broker: any Broker, _ bounds: WaitingBounds, on loop: EventLoop, logger: Logger) {
         self.broker = broker
         self.loop = loop
         self.logger = logger
-        untoldMax = waitingMax
+        untoldMax = bounds.itemsMax
         let relay = relay
-        publications = BatchWriter(waitingMax: waitingMax, on: loop) {
+        publications = BatchWriter(bounds, bytes: { $0.message.bytes }, on: loop) {
             batch throws(StoreError) in
             await relay.node?.send(batch)
             return Array(repeating: (), count: batch.count)
         }
-        changes = BatchWriter(waitingMax: .max, on: loop) { batch throws(StoreError) in
+        let unbounded = WaitingBounds(itemsMax: .max, bytesMax: .max, ledger: bounds.ledger)
+        changes = BatchWriter(unbounded, on: loop) { batch throws(StoreError) in
             var answers: [Bool] = []
             for change in batch { answers.append(await relay.node?.change(change) ?? false) }
             return answers
         }
-        commands = BatchWriter(waitingMax: waitingMax, on: loop) { batch throws(StoreError) in
+        commands = BatchWriter(bounds, bytes: { $0.messageBytes }, on: loop) {
+            batch throws(StoreError) in
             for order in batch { await relay.node?.send(order) }
             return Array(repeating: (), count: batch.count)
         }

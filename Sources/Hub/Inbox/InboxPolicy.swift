@@ -17,6 +17,11 @@ public struct InboxPolicy: Hashable, Sendable {
     /// Deposits and acknowledgements that wait for the store, in all; beyond, they are refused.
     /// Default 65,536.
     public var waitingMax = 65_536
+    /// Bytes of deposits that wait for the store, in all; beyond, they are refused. One that finds nothing
+    /// waiting may be larger.
+    ///
+    /// Default 64 MiB, and a quarter of ``HubConfiguration/memoryBytesMax`` at most.
+    public var waitingBytesMax = 64 << 20
 
     /// Creates the defaults.
     public init() {}

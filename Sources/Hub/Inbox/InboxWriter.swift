@@ -23,15 +23,19 @@ final class InboxWriter: Sendable {
     }
 
     init(
-        store: any MessageStore, policy: InboxPolicy, on loop: EventLoop,
+        store: any MessageStore, policy: InboxPolicy, _ ledger: MemoryLedger, on loop: EventLoop,
         calendar: @escaping @Sendable () -> Timestamp
     ) {
         self.store = store
         self.policy = policy
-        deposits = BatchWriter(waitingMax: policy.waitingMax, on: loop) {
+        let bounds = WaitingBounds(
+            itemsMax: policy.waitingMax, bytesMax: policy.waitingBytesMax, ledger: ledger)
+        deposits = BatchWriter(
+            bounds, bytes: { $0.message.bytes + $0.user.utf8.count }, on: loop
+        ) {
             deposits throws(StoreError) in try await store.deposit(deposits, at: calendar())
         }
-        changes = BatchWriter(waitingMax: policy.waitingMax, on: loop) {
+        changes = BatchWriter(bounds, on: loop) {
             changes throws(StoreError) in
             var counted: [InboxReference] = []
             var quarantined: [InboxReference] = []

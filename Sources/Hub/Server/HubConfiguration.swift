@@ -181,8 +181,12 @@ public struct HubConfiguration: Sendable {
     /// as many as the other limits allow.
     ///
     /// From seven eighths of it on nobody new is let in (503). Beyond it histories, keys, and what
-    /// waits for slow subscribers, are kept to a quarter of their bounds, too. A session counts as
-    /// 1 KiB, a key as 128 bytes and its own.
+    /// waits for slow subscribers, the store or the broker, are kept to a quarter of their bounds, too. A
+    /// session counts as 1 KiB, a key as 128 bytes and its own.
+    ///
+    /// Not counted are messages that a client has sent in part (``messageBytesMax`` bounds each), what the
+    /// network has not taken (``sendQueueBytesMax``), and what a store holds itself, as ``MemoryMessageStore``
+    /// does in memory.
     public var memoryBytesMax: Int?
     /// Sessions of one user; beyond, ``IdentifyError/tooManySessions``.
     ///
@@ -205,10 +209,17 @@ public struct HubConfiguration: Sendable {
     ///
     /// Default: memory.
     public var store: any MessageStore = MemoryMessageStore()
-    /// Publications that wait for a durable store, in all; beyond, they are refused.
+    /// Publications that wait for a durable store, in all; beyond, they are refused. As many may wait for
+    /// the ``broker``, and as many messages to users; beyond, transient ones are refused, stored ones reach
+    /// other nodes when these miss them, and messages to users only this node's.
     ///
     /// Default 65,536.
     public var storeWaitingMax = 65_536
+    /// Bytes of the publications that ``storeWaitingMax`` counts, and as many each of the others there, with
+    /// the same beyond; what finds nothing waiting may be larger.
+    ///
+    /// Default 64 MiB, and a quarter of ``memoryBytesMax`` at most.
+    public var storeWaitingBytesMax = 64 << 20
     /// How often what has expired is removed from the store; `nil` for never. Default 60 s.
     public var storeSweepInterval: Duration? = .seconds(60)
     /// What connects the hub to those of other nodes; `nil`, the default, for no others.

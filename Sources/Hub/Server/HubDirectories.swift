@@ -21,11 +21,11 @@ final class HubDirectories: Sendable {
     }
 
     init(
-        _ configuration: HubConfiguration, inboxes: InboxWriter?, histories: HistoryWriter?,
-        node: HubNode?
+        _ configuration: HubConfiguration, ledger: MemoryLedger, inboxes: InboxWriter?,
+        histories: HistoryWriter?, node: HubNode?
     ) {
         sessions = SessionDirectory(sessionsPerUserMax: configuration.sessionsPerUserMax)
-        ledger = MemoryLedger(bytesMax: configuration.memoryBytesMax)
+        self.ledger = ledger
         onion = Onion(layers: configuration.middleware)
         self.inboxes = inboxes
         self.histories = histories

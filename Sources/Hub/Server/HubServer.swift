@@ -40,24 +40,27 @@ public final class HubServer: Sendable {
         self.configuration = configuration
         self.group = group
         self.logger = logger
+        let ledger = MemoryLedger(bytesMax: configuration.memoryBytesMax)
         let inboxes = configuration.inbox.map {
             InboxWriter(
-                store: configuration.store, policy: $0, on: group.loops[0],
+                store: configuration.store, policy: $0, ledger, on: group.loops[0],
                 calendar: configuration.calendar)
         }
+        let bounds = WaitingBounds(
+            itemsMax: configuration.storeWaitingMax, bytesMax: configuration.storeWaitingBytesMax,
+            ledger: ledger)
         // What several nodes publish has its one order in the store.
         let isStored = configuration.store.durability == .durable || configuration.broker != nil
         let histories =
             isStored
             ? HistoryWriter(
-                store: configuration.store, waitingMax: configuration.storeWaitingMax,
-                on: group.loops[0], calendar: configuration.calendar) : nil
+                store: configuration.store, bounds, on: group.loops[0],
+                calendar: configuration.calendar) : nil
         let node = configuration.broker.map {
-            HubNode(
-                $0, waitingMax: configuration.storeWaitingMax, on: group.loops[0], logger: logger)
+            HubNode($0, bounds, on: group.loops[0], logger: logger)
         }
         let directories = HubDirectories(
-            configuration, inboxes: inboxes, histories: histories, node: node)
+            configuration, ledger: ledger, inboxes: inboxes, histories: histories, node: node)
         self.directories = directories
         let shards = group.loops.map { loop in
             HubShard(

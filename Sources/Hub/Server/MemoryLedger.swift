@@ -7,7 +7,8 @@ final class MemoryLedger: Sendable {
         case normal
         /// Nobody new is let in.
         case refusing
-        /// Histories and what waits for slow subscribers are kept to a part of their bounds, too.
+        /// Histories, and what waits for slow subscribers, the store or the broker, are kept to a part of their
+        /// bounds, too.
         case shrinking
     }
 
@@ -30,6 +31,14 @@ final class MemoryLedger: Sendable {
         let bytes = bytes
         if bytes < bytesMax - bytesMax / 8 { return .normal }
         return bytes < bytesMax ? .refusing : .shrinking
+    }
+
+    /// What is left of a bound on what waits: no more than a part of the ceiling, and a part of that while
+    /// memory is short.
+    func bound(_ waitingBytesMax: Int) -> Int {
+        guard let bytesMax else { return waitingBytesMax }
+        let most = min(waitingBytesMax, bytesMax / Self.shrunkTo)
+        return stage == .shrinking ? most / Self.shrunkTo : most
     }
 
     func add(_ bytes: Int) {

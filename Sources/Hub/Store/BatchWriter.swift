@@ -6,26 +6,37 @@ import Synchronization
 final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
     typealias WhenDone = @Sendable (Result<Answer, StoreError>) -> Void
 
+    private struct Waiting {
+        let item: Item
+        let bytes: Int
+        let whenDone: WhenDone
+    }
+
     private struct State {
-        var waiting: [(item: Item, whenDone: WhenDone)] = []
+        var waiting: [Waiting] = []
         var isWriting = false
         /// Items of the batch that is being written.
         var writing = 0
+        /// Bytes of all these.
+        var bytes = 0
     }
 
     static var batchMax: Int { 1_024 }
 
-    private let waitingMax: Int
+    private let bounds: WaitingBounds
+    private let bytes: @Sendable (Item) -> Int
     private let loop: EventLoop
     private let write: @Sendable ([Item]) async throws(StoreError) -> [Answer]
     private let state = Mutex(State())
 
-    /// Creates a writer whose task runs on `loop`.
+    /// Creates a writer whose task runs on `loop`; `bytes` says what an item counts.
     init(
-        waitingMax: Int, on loop: EventLoop,
+        _ bounds: WaitingBounds, bytes: @escaping @Sendable (Item) -> Int = { _ in 0 },
+        on loop: EventLoop,
         _ write: @escaping @Sendable ([Item]) async throws(StoreError) -> [Answer]
     ) {
-        self.waitingMax = waitingMax
+        self.bounds = bounds
+        self.bytes = bytes
         self.loop = loop
         self.write = write
     }
@@ -40,9 +51,14 @@ final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
     ///   - whenDone: Called once, on any thread, in the order of the items; at once where too many
     ///     wait.
     func submit(_ item: Item, whenDone: @escaping WhenDone) {
+        let bytes = bytes(item)
         let (isTaken, isFirst) = state.withLock { state -> (Bool, Bool) in
-            guard state.waiting.count < waitingMax else { return (false, false) }
-            state.waiting.append((item, whenDone))
+            guard state.waiting.count < bounds.itemsMax,
+                bounds.hasRoom(for: bytes, beside: state.bytes)
+            else { return (false, false) }
+            state.waiting.append(Waiting(item: item, bytes: bytes, whenDone: whenDone))
+            state.bytes += bytes
+            bounds.ledger.add(bytes)
             defer { state.isWriting = true }
             return (true, !state.isWriting)
         }
@@ -65,12 +81,21 @@ final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
             guard !batch.isEmpty else { return }
             do throws(StoreError) {
                 let answers = try await write(batch.map(\.item))
+                release(batch)
                 for (waiting, answer) in zip(batch, answers) {
                     waiting.whenDone(.success(answer))
                 }
             } catch {
+                release(batch)
                 for waiting in batch { waiting.whenDone(.failure(error)) }
             }
         }
+    }
+
+    /// Counts a batch that was written no more.
+    private func release(_ batch: [Waiting]) {
+        let bytes = batch.reduce(0) { $0 + $1.bytes }
+        state.withLock { $0.bytes -= bytes }
+        bounds.ledger.add(-bytes)
     }
 }

@@ -77,6 +77,9 @@ public struct Publication: Sendable {
     /// The offset is written in decimal digits, padded with spaces on its left: a form that JSON and
     /// most text formats read as a number.
     ///
+    /// Where several nodes publish to the topic, or its store was told to forget it, a durable store
+    /// may keep the message with an offset that it was about to get; who subscribes is told the right one.
+    ///
     /// - Parameters:
     ///   - template: The message, with ``offsetPlaceholder`` where the offset shall be.
     ///   - kind: Text or binary.
@@ -98,9 +101,9 @@ public struct Publication: Sendable {
         key = nil
     }
 
-    /// Whether the hub itself says it.
-    var isNotice: Bool {
-        if case .notice = body { return true }
+    /// Whether its offset is written into the message.
+    var tellsOffset: Bool {
+        if case .template = body { return true }
         return false
     }
 

@@ -5,6 +5,7 @@ import Synchronization
 package final class SlowStore: MessageStore {
     private struct State {
         var isHeld = false
+        var holdsDeposits = false
         var fails = false
         var unreadable: String?
         var batches = 0
@@ -36,11 +37,15 @@ package final class SlowStore: MessageStore {
         self.durability = durability
     }
 
+    /// Holds up all but deposits.
     package func hold() { state.withLock { $0.isHeld = true } }
+
+    package func holdDeposits() { state.withLock { $0.holdsDeposits = true } }
 
     package func release() {
         let waiting = state.withLock { state in
             state.isHeld = false
+            state.holdsDeposits = false
             defer { state.waiting = [] }
             return state.waiting
         }
@@ -48,14 +53,19 @@ package final class SlowStore: MessageStore {
     }
 
     private func pass() async throws(StoreError) {
+        await wait { $0.isHeld }
+        if fails { throw StoreError(.unavailable, detail: "told to") }
+    }
+
+    private func wait(where isHeld: (State) -> Bool) async {
         await withCheckedContinuation { continuation in
             let isHeld = state.withLock { state in
-                if state.isHeld { state.waiting.append(continuation) }
-                return state.isHeld
+                let isHeld = isHeld(state)
+                if isHeld { state.waiting.append(continuation) }
+                return isHeld
             }
             if !isHeld { continuation.resume() }
         }
-        if fails { throw StoreError(.unavailable, detail: "told to") }
     }
 
     package func append(
@@ -81,7 +91,8 @@ package final class SlowStore: MessageStore {
     package func deposit(
         _ batch: [InboxDeposit], at now: Timestamp
     ) async throws(StoreError) -> [InboxDeposited] {
-        try await store.deposit(batch, at: now)
+        await wait { $0.holdsDeposits }
+        return try await store.deposit(batch, at: now)
     }
 
     package func unacknowledged(
