@@ -119,8 +119,8 @@ public final class MemoryMessageStore: MessageStore {
         return removed
     }
 
-    /// Lets `body` remove what has expired under each name, some names at a time: neither the lock nor the
-    /// caller's thread is held for all of it.
+    /// Lets `body` remove what has expired under each name, some names at a time: the lock is not held for
+    /// all of it, and the executor's other tasks may go between.
     private func sweep(
         _ names: [ExactName], _ body: (inout State, ExactName) -> Int
     ) async throws(StoreError) -> Int {
