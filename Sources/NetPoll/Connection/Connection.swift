@@ -127,7 +127,8 @@ public final class Connection {
     /// Queues `bytes` without copying them where they are large; `owner` keeps them alive and
     /// unchanged until they are sent.
     ///
-    /// Payloads shared by many connections are sent so.
+    /// Payloads shared by many connections are sent so. The loop lets go of the owner when the turn ends
+    /// in which they were sent, or later: its `deinit` may write.
     @discardableResult
     public func write(
         _ bytes: UnsafeRawBufferPointer, keptAliveBy owner: AnyObject

@@ -108,8 +108,9 @@ struct SendQueue: ~Copyable {
         compact()
     }
 
-    /// Forgets the first `count` bytes: the kernel has them.
-    mutating func consume(_ count: Int) {
+    /// Forgets the first `count` bytes, which the kernel has, and gives their owners away: the last
+    /// release of one runs code of others, who may write to this very queue.
+    mutating func consume(_ count: Int, _ released: inout ReleasedOwners) {
         precondition(count <= bytes, "\(count) bytes sent of \(bytes) queued")
         bytes -= count
         var left = count
@@ -120,7 +121,8 @@ struct SendQueue: ~Copyable {
                 left = 0
             } else {
                 left -= entries[first].count
-                Self.release(entries[first])
+                if let owner = entries[first].owner { released.add(owner) }
+                entries[first].chunk?.deallocate()
                 first += 1
             }
         }

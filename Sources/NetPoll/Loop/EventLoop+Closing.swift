@@ -61,8 +61,8 @@ extension EventLoop {
             firstDoomed += 1
             guard let connection = taken else { continue }
             if connection.gathered != GatherBuffer.none { flushDirty() }
-            if let timer = connection.cold?.closeTimer { cancel(timer) }
-            connection.cold = nil
+            // Taken out: the owners of what was queued end with it, and are others' code.
+            if let cold = connection.cold.take(), let timer = cold.closeTimer { cancel(timer) }
             if connection.settings.hasDeadlines { deadlines.forget(connection) }
             connection.settings.balancer?.ended(on: index)
             driver.close(connection.socket, reset: resets)

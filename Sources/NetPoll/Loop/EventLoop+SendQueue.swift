@@ -77,7 +77,7 @@ extension EventLoop {
         switch outcome {
         case .sent(let sent):
             if file == nil {
-                cold.queue.consume(sent)
+                cold.queue.consume(sent, &released)
             } else {
                 cold.queue.consumeFile(sent)
             }

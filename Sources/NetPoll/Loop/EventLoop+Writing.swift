@@ -281,7 +281,7 @@ extension EventLoop {
 
     /// Sends what every connection gathered, one send each, and empties the gather buffer.
     func flushDirty() {
-        // Flushing calls no handler, so nothing is written meanwhile.
+        // Flushing calls no handler and lets go of no owner, so nothing is written meanwhile.
         // By index: an iterator may hold the array, which emptying would then copy.
         for index in 0..<dirty.count {
             dirty.entry(UInt32(index)).pointee.connection._withUnsafeGuaranteedRef { connection in
@@ -345,7 +345,7 @@ extension EventLoop {
                 base: segment.base + min(skip, segment.count), count: max(0, segment.count - skip))
             skip = max(0, skip - segment.count)
             if connection.state == .closed || rest.count == 0 {
-                reference?.owner.release()
+                if let reference { released.add(reference.owner) }
             } else if let reference {
                 connection.coldState.queue.append(rest, retained: reference.owner)
             } else {
@@ -359,8 +359,16 @@ extension EventLoop {
     private func release(from first: UInt32, to end: UInt32) {
         var piece = first
         while piece != end {
-            gather.reference(piece)?.owner.release()
+            if let reference = gather.reference(piece) { released.add(reference.owner) }
             piece = gather.next(after: piece)
         }
+    }
+
+    /// Lets go of the owners of what was sent, or dropped: their `deinit` may write, as a handler may.
+    func releaseOwners() {
+        // What is written meanwhile may flush, and bring more: the next turn's.
+        let count = released.count
+        for index in 0..<count { released.take(index)?.release() }
+        released.forget(count)
     }
 }

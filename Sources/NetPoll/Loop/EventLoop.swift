@@ -79,6 +79,8 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Connections with gathered writes; kept alive by their slots until ``carryOutCloses()``.
     let dirty = DirtyList()
+    /// Owners of payloads that were sent or dropped, until the turn ends.
+    @exclusivity(unchecked) var released = ReleasedOwners()
     /// Connections whose queues rose above the high watermark in this turn.
     var risen: [Connection] = []
     /// Connections that ended and whose handlers are not told yet.
@@ -256,6 +258,7 @@ public final class EventLoop: @unchecked Sendable {
         flushDirty()
         tellRisen()
         carryOutCloses()
+        if !released.isEmpty { releaseOwners() }
         if let begun { endReport(begun) }
     }
 
@@ -263,6 +266,7 @@ public final class EventLoop: @unchecked Sendable {
     package var hasWork: Bool {
         nextJob < jobs.count || !inbox.isEmpty || firstDoomed < doomed.count || !dirty.isEmpty
             || !turnTargets.isEmpty || !risen.isEmpty || !ready.isEmpty || !sweeps.isEmpty
+            || !released.isEmpty
     }
 
     /// Bytes that were written and neither sent nor queued yet.
