@@ -21,6 +21,10 @@ public protocol ConnectionHandler: AnyObject {
     func receivedEnd(on connection: Connection)
 
     /// The bytes queued passed ``Connection/Limits/highWatermark``: the producer should stop.
+    ///
+    /// Told at the end of the turn in which they did, or before where they fell within it. Each rise
+    /// that is told is followed by one ``fellBelowLowWatermark(_:)`` before the next is, unless the
+    /// connection is closed before. A write's ``WriteOutcome/aboveHighWatermark`` tells of the same rise.
     func roseAboveHighWatermark(_ connection: Connection)
 
     /// The bytes queued fell to ``Connection/Limits/lowWatermark``: the producer may go on.

@@ -40,15 +40,21 @@ extension EventLoop {
             connection.queuedBytes <= connection.settings.limits.lowWatermark
         {
             connection.flags.remove(.aboveHigh)
-            // Who was not told of the rise is not told of the fall either.
-            if connection.flags.contains(.highTold) {
-                connection.flags.remove(.highTold)
-                if connection.state == .open {
-                    connection.handler.fellBelowLowWatermark(connection)
-                }
-            }
+            tellFallen(connection)
         }
         finishWriting(connection)
+    }
+
+    /// Tells a connection's handler that its queue fell to the low watermark, where it was told of the
+    /// rise or a write was answered with it.
+    private func tellFallen(_ connection: Connection) {
+        if connection.flags.contains(.risenPending), !connection.flags.contains(.highTold) {
+            // It rose in this very turn, whose end would have told so: the two are told in their order.
+            tellRise(connection)
+        }
+        guard connection.flags.contains(.highTold) else { return }
+        connection.flags.remove(.highTold)
+        if connection.state == .open { connection.handler.fellBelowLowWatermark(connection) }
     }
 
     /// Offers what stands first to the kernel; `nil` where that ended the connection.

@@ -269,12 +269,16 @@ extension EventLoop {
     func tellRisen() {
         while let connection = risen.popLast() {
             connection.flags.remove(.risenPending)
-            guard connection.state == .open, connection.flags.contains(.aboveHigh),
-                !connection.flags.contains(.highTold)
+            guard connection.flags.contains(.aboveHigh), !connection.flags.contains(.highTold)
             else { continue }
-            connection.flags.insert(.highTold)
-            connection.handler.roseAboveHighWatermark(connection)
+            tellRise(connection)
         }
+    }
+
+    func tellRise(_ connection: Connection) {
+        guard connection.state == .open else { return }
+        connection.flags.insert(.highTold)
+        connection.handler.roseAboveHighWatermark(connection)
     }
 
     // MARK: - Flushing

@@ -11,6 +11,7 @@ final class Recorder: ConnectionHandler {
     var onReceive: ((inout MutableRawSpan, Connection) -> Void)?
     var onOpen: ((Connection) -> Void)?
     var onClose: (() -> Void)?
+    var onFall: (() -> Void)?
     var closesAtEnd = true
 
     func opened(_ connection: Connection) {
@@ -31,7 +32,10 @@ final class Recorder: ConnectionHandler {
 
     func roseAboveHighWatermark(_ connection: Connection) { events.append("high") }
 
-    func fellBelowLowWatermark(_ connection: Connection) { events.append("low") }
+    func fellBelowLowWatermark(_ connection: Connection) {
+        events.append("low")
+        onFall?()
+    }
 
     func closed(_ connection: Connection, reason: CloseReason) {
         events.append("closed")
