@@ -3,6 +3,7 @@ import NetPoll
 /// What a ``SimulatedNetwork`` drives; apart from it, so that letting go of the network ends it all.
 final class Simulation {
     static var turnsMax: Int { 1_000_000 }
+    static var lastRoundsMax: Int { 100_000 }
 
     var faults: Faults
     var descriptorsMax: Int?
@@ -152,6 +153,13 @@ final class Simulation {
         for loop in loops {
             loop.bindToCurrentThread()
             loop.shutDown()
+            // No thread goes on with these.
+            var rounds = 0
+            while loop.hasReadyTasks {
+                loop.runReadyAtEnd()
+                rounds += 1
+                if rounds > Self.lastRoundsMax { fail("a task on loop \(loop.index) does not end") }
+            }
         }
         for endpoint in clients.values { endpoint.part() }
         clients = [:]

@@ -126,17 +126,27 @@ extension EventLoop {
             terminate(connection, .shutdown)
         }
         // Tasks that waited for these connections learn of their end, and may end others.
-        repeat {
-            carryOutCloses()
-            runReady()
-        } while firstDoomed < doomed.count || !ready.isEmpty
+        runTasksAtEnd()
         driver.submit()
         // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
         dropTimers()
         runTurnTargets()
-        while !ready.isEmpty { runReady() }
+        runTasksAtEnd()
         turnTargets = []
         driver.submit()
         driver.closeUnreported()
+    }
+
+    /// Carries ends out and runs tasks until there are none; those that go on for ever are left to whoever
+    /// runs the loop's last jobs.
+    private func runTasksAtEnd() {
+        var rounds = 0
+        repeat {
+            carryOutCloses()
+            if !released.isEmpty { releaseOwners() }
+            runReadyAtEnd()
+            rounds += 1
+        } while firstDoomed < doomed.count || !released.isEmpty
+            || !ready.isEmpty && rounds < Self.lastRoundsMax
     }
 }

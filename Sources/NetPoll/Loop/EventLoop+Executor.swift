@@ -29,15 +29,23 @@ extension EventLoop: SerialExecutor, TaskExecutor {
     /// Whether the caller is on this loop.
     public func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
-    /// Runs jobs of tasks, as many as a turn may.
+    /// Runs jobs of tasks, as many as the turn still may.
     func runReady() {
-        var budget = configuration.jobsPerTurnMax
-        while budget > 0, let job = ready.pop() {
-            budget -= 1
+        while readyBudget > 0, let job = ready.pop() {
+            readyBudget -= 1
             counters.jobs += 1
             run(job)
         }
     }
+
+    /// Runs jobs of tasks, as many as a turn may, where there is no turn any more.
+    package func runReadyAtEnd() {
+        readyBudget = configuration.jobsPerTurnMax
+        runReady()
+    }
+
+    /// Whether jobs of tasks wait.
+    package var hasReadyTasks: Bool { !ready.isEmpty }
 
     @inline(__always)
     func run(_ job: LoopJob) {
@@ -49,12 +57,40 @@ extension EventLoop: SerialExecutor, TaskExecutor {
         }
     }
 
+    /// How often jobs and tasks of a stopped loop that bring about others are run before it ends.
+    static var lastRoundsMax: Int { 256 }
+
+    /// Runs what was posted before the end, for whose jobs others may wait, and the tasks of the loop;
+    /// the last that its own thread does.
+    func runLast() {
+        var rounds = 0
+        repeat {
+            runJobs()
+            runReadyAtEnd()
+            runTurnTargets()
+            // Timers that these jobs armed never fire, and may hold the loop. Dropped while the loop
+            // is still this thread's: afterwards late jobs run on another.
+            dropTimers()
+            rounds += 1
+            // A job may post itself, or others, again and again until it is refused. What was taken
+            // before runs still.
+            if rounds >= Self.lastRoundsMax || !hasJobs && ready.isEmpty { inbox.close() }
+        } while hasJobs || !ready.isEmpty && rounds < Self.lastRoundsMax
+        // A task that yields until something happens goes on as late jobs do.
+        guard !ready.isEmpty || !inbox.endLate({ unbind() }) else { return }
+        unbind()
+        startLateJobs()
+    }
+
     private func runLate(_ job: LoopJob) {
-        guard inbox.addLate(job) else { return }
+        if inbox.addLate(job) { startLateJobs() }
+    }
+
+    private func startLateJobs() {
         do throws(SystemError) {
             try LoopThread.start { self.runLateJobs() }
         } catch {
-            // No thread to be had: the poster's own does it.
+            // No thread to be had: the caller's own does it.
             runLateJobs()
         }
     }
@@ -63,10 +99,13 @@ extension EventLoop: SerialExecutor, TaskExecutor {
     private func runLateJobs() {
         bindToCurrentThread()
         repeat {
-            while let job = ready.pop() { run(job) }
-            while let job = inbox.takeLate() {
-                run(job)
-                while let job = ready.pop() { run(job) }
+            // In turns: a task that yields may wait for what comes from elsewhere.
+            var isAnyLeft = true
+            while isAnyLeft {
+                let (own, late) = (ready.pop(), inbox.takeLate())
+                if let own { run(own) }
+                if let late { run(late) }
+                isAnyLeft = own != nil || late != nil
             }
         } while !inbox.endLate { unbind() }
     }

@@ -26,7 +26,7 @@ public final class EventLoop: @unchecked Sendable {
         /// The most receives on one connection per turn, while each fills the buffer. Default 4. Not
         /// kept on io_uring for streams: there a turn tells all that the kernel has received.
         public var readsPerConnectionMax = 4
-        /// The most jobs per turn. Default 1,024.
+        /// The most jobs of other threads per turn, and the most of tasks on the loop. Default 1,024.
         public var jobsPerTurnMax = 1_024
         /// The most timers fired, or moved within the loop's timing wheel, per turn, so that very
         /// many that are due at once starve nobody. Default 8,192.
@@ -98,6 +98,8 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Jobs of tasks that were resumed on this loop.
     @exclusivity(unchecked) var ready = JobRing()
+    /// How many of them this turn may still run.
+    @exclusivity(unchecked) var readyBudget = 0
     @exclusivity(unchecked) var inboundBuffers = InboundBufferPool()
     private(set) var jobs: [Inbox.Job] = []
     private(set) var nextJob = 0
@@ -157,6 +159,9 @@ public final class EventLoop: @unchecked Sendable {
     package var clockNow: Instant { driver.now() }
 
     /// Runs `job` on this loop, after the jobs posted before it. Any thread may call this.
+    ///
+    /// What is posted before the loop ends runs, and what these jobs post, and so on, for up to 256
+    /// rounds; a job that posts itself again until it is refused ends so.
     ///
     /// - Returns: Whether the job will run: `false` once the loop was shut down.
     @discardableResult
@@ -225,15 +230,7 @@ public final class EventLoop: @unchecked Sendable {
         while !isStopped {
             turn(until: nil)
         }
-        // Who posted before the end may wait for its job.
-        repeat {
-            runJobs()
-            runReady()
-            runTurnTargets()
-            // Timers that these jobs armed never fire, and may hold the loop. Dropped while the loop
-            // is still this thread's: afterwards late jobs run on another.
-            dropTimers()
-        } while nextJob < jobs.count || !ready.isEmpty || !inbox.closeIfEmpty { unbind() }
+        runLast()
     }
 
     /// The thread is the loop's no longer.
@@ -248,6 +245,7 @@ public final class EventLoop: @unchecked Sendable {
         }
         now = driver.now()
         counters.turns += 1
+        readyBudget = configuration.jobsPerTurnMax
         let begun = beginReport()
         if !sweeps.isEmpty { advanceSweeps() }
         driver.deliver(to: self)
@@ -264,7 +262,7 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Whether a turn has something to do before any event or timer.
     package var hasWork: Bool {
-        nextJob < jobs.count || !inbox.isEmpty || firstDoomed < doomed.count || !dirty.isEmpty
+        hasJobs || firstDoomed < doomed.count || !dirty.isEmpty
             || !turnTargets.isEmpty || !risen.isEmpty || !ready.isEmpty || !sweeps.isEmpty
             || !released.isEmpty
     }
@@ -288,7 +286,10 @@ public final class EventLoop: @unchecked Sendable {
         return min(timer, limit)
     }
 
-    private func runJobs() {
+    /// Whether jobs wait that were taken from the inbox, or may be.
+    var hasJobs: Bool { nextJob < jobs.count || !inbox.isEmpty }
+
+    func runJobs() {
         if nextJob == jobs.count {
             if inbox.isEmpty { return }
             let since = inbox.take(into: &jobs)

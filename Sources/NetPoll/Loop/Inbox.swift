@@ -50,14 +50,12 @@ final class Inbox: Sendable {
         return isTaken
     }
 
-    /// Closes the inbox if it is empty, so that every job taken before will have run; calls `then`
-    /// before another thread can learn of it.
-    func closeIfEmpty(_ then: () -> Void) -> Bool {
+    /// Refuses what is posted from now on. Jobs of tasks are late from here on, and the caller sees to
+    /// them until ``endLate(_:)``.
+    func close() {
         state.withLock { state in
-            guard state.jobs.isEmpty else { return false }
             state.isClosed = true
-            then()
-            return true
+            state.runsLate = true
         }
     }
 
