@@ -174,6 +174,63 @@ struct HandoverTests {
         await new.shutdown()
     }
 
+    /// A successor that leaves too early.
+    private final class Leaving: Sendable {
+        private let state = Mutex<AsyncConnection?>(nil)
+
+        var connection: AsyncConnection? {
+            get { state.withLock { $0 } }
+            set { state.withLock { $0 = newValue } }
+        }
+
+        func awaitEnd() async {
+            guard let connection else { return }
+            do {
+                for try await _ in connection.inbound {}
+            } catch {
+                // A reset is an end as well.
+                return
+            }
+        }
+    }
+
+    @Test func `a successor that is gone when the sockets are passed is none`() async throws {
+        var configuration = EventLoopGroup.Configuration()
+        configuration.loops = 1
+        let (old, new) = (try EventLoopGroup(configuration: configuration), try group())
+        let listeners = try await old.listen(on: any) { _, _ in Recorder() }
+        let leaving = Leaving()
+        let handover = try await ListenerHandover.offer(at: path, on: old) {
+            let sockets = await listeners.descriptors()
+            guard let connection = leaving.connection else { return sockets }
+            // The loop is held up until the sockets may be passed, so that in one turn it hears that
+            // the successor ended, and passes them.
+            let isHeld = AsyncStream<Void>.makeStream()
+            let loop = old.loops[0]
+            loop.execute {
+                isHeld.continuation.yield()
+                while !loop.hasWork {}
+            }
+            for await _ in isHeld.stream { break }
+            connection.closeWrite()
+            for _ in 0..<2 { await connection.loop.run {} }
+            return sockets
+        }
+        let connection = try await Connection.connect(to: .unix(path: path), on: new.loops[0])
+        leaving.connection = connection
+        let question: [UInt8] = [1]
+        try await connection.write(question.span.bytes)
+        let isPassed = await handover.passed {
+            // Ends after the sockets would have been passed.
+            await leaving.awaitEnd()
+        }
+        #expect(!isPassed)
+        await handover.end()
+        await connection.close()
+        await old.shutdown()
+        await new.shutdown()
+    }
+
     @Test func `who finds nobody at the path inherits nothing`() async throws {
         let group = try group()
         #expect(try await ListenerHandover.inherit(from: path, on: group).isEmpty)

@@ -71,15 +71,21 @@ final class HandoverPlace: Sendable {
         }
         do throws(SystemError) {
             for file in try hold(sockets) {
-                try connection.send(descriptor: file.descriptor, mark: HandoverByte.socket)
+                switch try connection.send(
+                    descriptor: file.descriptor, mark: HandoverByte.socket)
+                {
+                case .accepted, .aboveHighWatermark: continue
+                case .refused: return refuse(connection)
+                // The successor is gone, and ``gone(_:)`` lets the next one ask.
+                case .closed: return
+                }
             }
         } catch {
             // Descriptors are exhausted, or the sockets closed: the successor hears of it.
             return refuse(connection)
         }
         let end = [HandoverByte.all]
-        connection.write(end.span.bytes)
-        hasPassed.yield()
+        if connection.write(end.span.bytes) != .closed { hasPassed.yield() }
     }
 
     private func hold(_ sockets: [Int32]) throws(SystemError) -> [OpenFile] {
