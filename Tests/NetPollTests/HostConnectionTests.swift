@@ -100,6 +100,33 @@ struct HostConnectionTests {
         #expect(connect("refusing").0 == "refused")
     }
 
+    @Test func `a timeout tells what was tried`() throws {
+        func error(_ host: String) -> ConnectError? {
+            var configuration = ConnectConfiguration()
+            configuration.timeout = .seconds(3)
+            var found: ConnectError?
+            world.loop.connect(
+                host: host, port: 80, configuration: configuration, resolver: resolver
+            ) { if case .failure(let error) = $0 { found = error } }
+            #expect(world.network.run(within: .seconds(60)) { found != nil })
+            return found
+        }
+        let (refusing, silent) = (
+            try SocketAddress(host: "192.0.2.1", port: 80),
+            try SocketAddress(host: "192.0.2.9", port: 80)
+        )
+        world.network.setRoute(.blackHole, to: silent)
+        // The resolver never answers for the other family.
+        try resolver.answer("refusing", .v6, [], after: nil)
+        try resolver.answer("refusing", .v4, [refusing.host])
+        #expect(error("refusing") == ConnectError(.refused, to: refusing, host: "refusing"))
+        try resolver.answer("both", .v4, [silent.host, refusing.host])
+        #expect(error("both") == ConnectError(.timedOut, to: silent, host: "both"))
+        try resolver.answer("nobody", .v6, [], after: nil)
+        try resolver.answer("nobody", .v4, [], after: nil)
+        #expect(error("nobody") == ConnectError(.timedOut, to: nil, host: "nobody"))
+    }
+
     @Test(arguments: ["192.0.2.7", "2001:db8::7"])
     func `with a local address only those of its family are tried`(host: String) throws {
         let local = try SocketAddress(host: host, port: 0)

@@ -4,7 +4,8 @@ public struct ConnectError: Error, Hashable, Sendable {
     public enum Reason: Hashable, Sendable {
         /// Nothing listens there (ECONNREFUSED).
         case refused
-        /// No answer came within ``ConnectConfiguration/timeout``.
+        /// No answer came within ``ConnectConfiguration/timeout``: from an address, or from the resolver
+        /// before any address had failed.
         case timedOut
         /// No route leads there (ENETUNREACH, EHOSTUNREACH).
         case unreachable
@@ -21,8 +22,8 @@ public struct ConnectError: Error, Hashable, Sendable {
 
     public let reason: Reason
 
-    /// Where the connection was to lead; of a host's addresses the one that failed last, or `nil`
-    /// where none was tried.
+    /// Where the connection was to lead; of a host's addresses one that was being tried, or else the
+    /// one that failed last, or `nil` where none was tried.
     public let address: SocketAddress?
 
     /// The name that was to be connected to; `nil` where it was an address.

@@ -22,6 +22,8 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
     private var completion: Completion?
     private var core = HappyEyeballs()
     private var attempts: [ConnectAttempt] = []
+    /// The addresses of those that have not ended.
+    private var underWay: [SocketAddress] = []
     private var deadline: TimerID?
     private var pause: TimerID?
     private var lastError: ConnectError?
@@ -81,6 +83,7 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
         while completion != nil {
             switch core.next(at: loop.now) {
             case .start(let address):
+                underWay.append(address)
                 attempts.append(
                     loop.connect(to: address, configuration: configuration) { [self] in
                         attemptEnded($0, address)
@@ -108,6 +111,7 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
         case .failure(let error):
             // Losers that were given up end here too.
             guard completion != nil else { return }
+            underWay.removeAll { $0 == address }
             lastError = error
             core.failed()
             proceed()
@@ -115,7 +119,14 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
     }
 
     func abandon(_ reason: ConnectError.Reason) {
-        finish(.failure(ConnectError(reason, to: nil, host: host)))
+        let address = underWay.last ?? lastError?.address
+        finish(.failure(ConnectError(reason, to: address, host: host)))
+    }
+
+    private func timedOut() {
+        // Where only the resolver is still silent, what was tried says more.
+        let failed = underWay.isEmpty ? lastError?.reason : nil
+        abandon(failed ?? .timedOut)
     }
 
     func turnEnded(on loop: EventLoop) { abandon(.shutdown) }
@@ -126,7 +137,7 @@ final class HostConnection: TimerTarget, TurnTarget, Abandonable {
             proceed()
         } else {
             deadline = nil
-            abandon(.timedOut)
+            timedOut()
         }
     }
 
