@@ -42,19 +42,32 @@ extension EventLoop {
         if !drain.look(on: self) { schedule(every: .milliseconds(10), drain) }
     }
 
+    /// How many connections there have been.
+    private var connectionsSoFar: Int { counters.accepted + counters.connected }
+
+    /// Connections whose ends are under way, all that is left of them.
+    private var endsUnderWay: Int { doomed.count - firstDoomed }
+
+    /// Connections that are not closed, by what is counted anyway: there may be very many.
+    private var openConnections: Int { connectionsSoFar - counters.closed - endsUnderWay }
+
     /// Whether listeners that are closed have connections to deliver yet; O(slots).
     private var hasEndingListeners: Bool {
         slots.tokens(.listener).contains { listener(for: $0)?.isClosed ?? false }
     }
 
     /// Looks now and then whether all is closed, and closes what another loop has accepted for this
-    /// one meanwhile.
+    /// one meanwhile. A look costs the same however many connections are left.
     private final class Drain: TimerTarget {
         private let deadline: Instant
         private var done: ((Int) -> Void)?
         private var left = 0
         private var aborted = 0
         private var isSweeping = false
+        /// How many connections there had been when the last sweep began: it met no later ones.
+        private var swept = -1
+        /// Whether that sweep aborts.
+        private var isLate = false
 
         init(deadline: Instant, _ done: @escaping (Int) -> Void) {
             self.deadline = deadline
@@ -71,20 +84,18 @@ extension EventLoop {
         func look(on loop: EventLoop) -> Bool {
             // What a shutdown ends was left.
             guard !loop.isShuttingDown else { return false }
-            left = 0
-            var isAnyOpen = false
-            loop.forEachConnection { connection in
-                left += 1
-                if connection.state == .open { isAnyOpen = true }
-            }
+            left = loop.openConnections
             // Ends that later turns have yet to carry out are waited for, too, and connections that
             // were accepted before.
-            guard left > 0 || loop.firstDoomed < loop.doomed.count || loop.hasEndingListeners else {
+            guard left > 0 || loop.endsUnderWay > 0 || loop.hasEndingListeners else {
                 finish(aborted)
                 return true
             }
-            if !isSweeping, isAnyOpen || left > 0 && loop.now >= deadline {
+            let isDue = loop.now >= deadline && !isLate
+            if !isSweeping, left > 0, isDue || swept != loop.connectionsSoFar {
                 isSweeping = true
+                swept = loop.connectionsSoFar
+                isLate = loop.now >= deadline
                 loop.sweepConnections {
                     self.end($0)
                 } done: {
