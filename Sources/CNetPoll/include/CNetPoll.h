@@ -76,6 +76,16 @@ static inline uint64_t cnetpoll_thread_id(void) {
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/// How many processors the calling thread may run on, of the first 65,536 (sched_getaffinity(2)); 0 where
+/// that is not told.
+static inline int cnetpoll_usable_processors(void) {
+    unsigned long mask[65536 / (8 * sizeof(unsigned long))];
+    long words = syscall(SYS_sched_getaffinity, 0, sizeof mask, mask) / (long)sizeof(unsigned long);
+    int count = 0;
+    for (long index = 0; index < words; index++) count += __builtin_popcountl(mask[index]);
+    return count;
+}
+
 /// accept4(2), non-blocking and close-on-exec from the start. `address` is a sockaddr_storage.
 static inline int cnetpoll_accept(int fd, void *address, uint32_t *length) {
     return (int)syscall(SYS_accept4, fd, address, length, O_NONBLOCK | O_CLOEXEC);

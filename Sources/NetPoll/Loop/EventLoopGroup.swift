@@ -4,7 +4,7 @@ import Synchronization
 public final class EventLoopGroup: Sendable {
     /// Settings of a group.
     public struct Configuration: Hashable, Sendable {
-        /// How many loops to run. Default: the machine's cores.
+        /// How many loops to run. Default: as many as cores this process may use.
         public var loops = Platform.coreCount
         /// The kernel's interface to use. Default ``DriverChoice/automatic``.
         public var driver = DriverChoice.automatic

@@ -26,8 +26,15 @@ package enum Platform {
         return time.tv_sec
     }
 
-    /// Cores this process may use; at least 1.
-    static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+    /// Cores this process may use, where it is bound to some only those (sched_getaffinity(2)); at
+    /// least 1.
+    static var coreCount: Int {
+        #if os(Linux)
+            let usable = Int(cnetpoll_usable_processors())
+            if usable > 0 { return usable }
+        #endif
+        return max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    }
 
     static func describe(errno code: Int32) -> String {
         var text = [CChar](repeating: 0, count: 256)

@@ -21,7 +21,7 @@ public final class WorkerPool: Sendable {
 
     /// Settings of a pool.
     public struct Configuration: Hashable, Sendable {
-        /// How many threads work. Default: the machine's cores.
+        /// How many threads work. Default: as many as cores this process may use.
         public var threads = Platform.coreCount
         /// Work that may wait for a thread. Default 1,024.
         public var queueMax = 1_024
