@@ -43,7 +43,9 @@ public struct Faults: Hashable, Sendable {
 
     public init() {}
 
-    /// Everything but resets and failed accepts, at rates that make short runs meet all of it.
+    /// What every connection survives: short and refused sends, short reads, another order of readiness
+    /// and a delay of up to 20 ms, at rates that make short runs meet all of it. Nothing is lost, fails
+    /// or is cut off.
     public static var cuts: Faults {
         var faults = Faults()
         faults.shortReads = 0.5

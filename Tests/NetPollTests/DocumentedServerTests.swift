@@ -1,4 +1,3 @@
-import Glibc
 import NetPoll
 import NetPollTesting
 import Testing
@@ -6,22 +5,12 @@ import Testing
 /// What the articles show.
 @Suite("Documented servers")
 struct DocumentedServerTests {
-    private func text(_ path: String) throws -> String {
-        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
-        let descriptor = open("/\(root)/\(path)", O_RDONLY)
-        try #require(descriptor >= 0, "\(path) is not there")
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        let count = read(descriptor, &buffer, buffer.count)
-        return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-    }
-
     /// The example is built with the package, so what the article shows compiles.
     @Test func `the echo server of twelve lines is the example`() throws {
-        let example = try text("Examples/Echo/Echo.swift")
+        let example = try repositoryText("Examples/Echo/Echo.swift")
         #expect(example.split(separator: "\n", omittingEmptySubsequences: false).count == 13)
         for page in ["README.md", "NetPoll.docc/NetPoll.md", "NetPoll.docc/TasksOnLoops.md"] {
-            let article = try text("Sources/NetPoll/\(page)")
+            let article = try repositoryText("Sources/NetPoll/\(page)")
             #expect(article.contains("```swift\n\(example)```"), "\(page)")
         }
     }
@@ -59,7 +48,7 @@ struct DocumentedServerTests {
 
     /// The test above is what the article shows, word for word.
     @Test func `the article's thousand clients are these`() throws {
-        let own = try text("Tests/NetPollTests/DocumentedServerTests.swift")
+        let own = try repositoryText("Tests/NetPollTests/DocumentedServerTests.swift")
         let start = try #require(own.range(of: "    @Test func `a thousand clients"))
         let end = try #require(own.range(of: "\n    }\n", from: start.lowerBound))
         let example = own[start.lowerBound..<end.upperBound]
@@ -67,7 +56,7 @@ struct DocumentedServerTests {
             .map { $0.hasPrefix("    ") ? $0.dropFirst(4) : $0 }.joined(separator: "\n")
         #expect(example.hasPrefix("@Test func") && example.contains("86_400"))
         let page = "Sources/NetPollTesting/NetPollTesting.docc/TestAServerWithoutASleep.md"
-        #expect(try text(page).contains("```swift\n\(example)```"))
+        #expect(try repositoryText(page).contains("```swift\n\(example)```"))
     }
 }
 

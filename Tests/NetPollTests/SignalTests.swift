@@ -47,6 +47,35 @@ struct SignalTests {
         #expect(await later.next() == .hangUp)
     }
 
+    @Test func `a server ends when it is told so, and cuts nobody off`() async throws {
+        let group = try EventLoopGroup()
+        let listeners = try await group.listen(on: SocketAddress(host: "127.0.0.1", port: 0)) {
+            _, _ in Recorder()
+        }
+        let client = try await Connection.connect(to: listeners.address)
+        let isOver = Flag()
+        // Watches all the time, so that no signal ends the process; the next is sent when one is told.
+        let told = try ProcessSignal.events(.terminate)
+        let telling = Task {
+            kill(getpid(), SIGTERM)
+            for await _ in told {
+                if isOver.isSet { break }
+                kill(getpid(), SIGTERM)
+            }
+        }
+        let ended = Task {
+            for await _ in try ProcessSignal.events(.terminate, .interrupt) { break }
+            await listeners.close()
+            let aborted = await group.shutdown(gracefullyWithin: .seconds(10))
+            return aborted
+        }
+        #expect(try await client.inbound.first { _ in true } == nil)
+        await client.close()
+        #expect(try await ended.value == 0)
+        isOver.set()
+        await telling.value
+    }
+
     @Test(
         arguments: zip(
             [ProcessSignal.hangUp, .interrupt, .terminate], [SIGHUP, SIGINT, SIGTERM]))

@@ -2,13 +2,14 @@
 ///
 /// ```swift
 /// let listener = try await group.listen(on: address)
-/// try await listener.serve { connection in
+/// await listener.serve { connection in
 ///     for try await bytes in connection.inbound { try await connection.write(bytes) }
 /// }
 /// ```
 ///
-/// The sequence ends when the listener is closed, its group shut down or the task cancelled. A
-/// listener that nobody holds any more closes itself and aborts the connections that were not taken.
+/// The sequence ends when the listener is closed, its group shut down or the task cancelled; what was
+/// accepted before and not taken, at most about 1,024 connections, still comes first. A listener that
+/// nobody holds any more closes itself and aborts the connections that were not taken.
 /// One task iterates at a time. While 1,024 accepted connections wait to be taken, the listener accepts
 /// no more; they wait in the backlog. Their high watermark is at most half of their
 /// ``Connection/Limits/sendQueueBytesMax``.

@@ -71,8 +71,8 @@ extension ListenerGroup {
         case kernel
         /// The first loop accepts and hands connections to the loops in turn.
         case roundRobin
-        /// The first loop accepts and hands each connection to the loop that has the fewest of this
-        /// group.
+        /// The first loop accepts and hands each connection to the loop that has the fewest of the
+        /// same listening socket.
         case leastConnections
         /// The first loop accepts; connections from one host are always on the same loop.
         case sourceHash

@@ -4,7 +4,7 @@ extension Connection {
     /// written. It travels with one byte, `mark`, which the peer receives in its stream.
     ///
     /// Waits and is bounded as a file is (``filesQueuedMax``). On other connections the connection
-    /// fails with EOPNOTSUPP.
+    /// fails with EOPNOTSUPP. Datagram sockets pass no descriptors, not even Unix ones.
     ///
     /// - Throws: ``SystemError`` where `descriptor` is not open, or descriptors are exhausted.
     @discardableResult

@@ -9,9 +9,11 @@ import Synchronization
 ///
 /// Accepts, reads, jobs and closes per turn are bounded, so that no source starves another.
 ///
-/// `@unchecked Sendable`: only ``execute(_:)``, ``isCurrent``, ``index`` and the group's shutdown
-/// are used by other threads, and they touch constants, an atomic and the locked inbox; all else
-/// checks ``isCurrent``.
+/// `@unchecked Sendable`: only ``execute(_:)``, ``isCurrent``, ``index``, the executor's calls and the
+/// group's shutdown are used by other threads, and they touch constants, an atomic and the locked inbox.
+/// The rest is the loop's own, and what begins something (listening, connecting, timers) checks
+/// ``isCurrent``. What is done for every message does not, such as ``Connection/write(_:)``;
+/// a ``Connection`` is not `Sendable`, so that the compiler keeps it on its loop.
 public final class EventLoop: @unchecked Sendable {
     /// Bounds of one turn and sizes of a loop's buffers.
     public struct Configuration: Hashable, Sendable {
