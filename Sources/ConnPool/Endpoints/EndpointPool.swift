@@ -83,6 +83,15 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
         key: AffinityKey? = nil, deadline: Instant? = nil, file: StaticString = #fileID,
         line: Int = #line
     ) async throws(EndpointPoolError) -> Lease {
+        try await lease(key: key, deadline: deadline, file: file, line: line) {}
+    }
+
+    /// As ``lease(key:deadline:file:line:)``; `willWait` is told where there is none at once, and may
+    /// give leases back.
+    package func lease(
+        key: AffinityKey?, deadline: Instant?, file: StaticString = #fileID, line: Int = #line,
+        willWait: () -> Void
+    ) async throws(EndpointPoolError) -> Lease {
         let moment = driver.now
         let choice = driver.firstChoice(
             BalancingRequest(key: key), at: moment, AcquisitionSite(file: "\(file)", line: line))
@@ -90,6 +99,7 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
             throw EndpointSearch(key: key).error(driver.emptyReason)
         }
         if let grant { return Lease(EndpointGrant(grant: grant, member: member), of: driver) }
+        willWait()
         let found = try await driver.search(
             key, from: member, deadline ?? moment + configuration.pool.leaseTimeout,
             AcquisitionSite(file: "\(file)", line: line))
@@ -168,7 +178,15 @@ public final class EndpointPool<Connection: Sendable>: Sendable {
     /// - Returns: Whether there was one of this name.
     @discardableResult
     public func remove(_ name: String, drainUntil deadline: Instant) async -> Bool {
+        await remove(name, drainUntil: deadline) {}
+    }
+
+    /// As ``remove(_:drainUntil:)``; `whenRemoved` is told when it gets no lease any more.
+    package func remove(
+        _ name: String, drainUntil deadline: Instant, whenRemoved: () -> Void
+    ) async -> Bool {
         guard let member = driver.roster.withLock({ $0.remove(name) }) else { return false }
+        whenRemoved()
         await member.driver.drain(until: deadline)
         return true
     }

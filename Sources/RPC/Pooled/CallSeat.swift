@@ -3,9 +3,9 @@ import Synchronization
 
 /// A call that waits until the client has fewer in flight.
 final class CallSeat: TimerTarget, Sendable {
-    enum Outcome: Hashable, Sendable {
-        /// It may go on, and counts as in flight.
-        case admitted
+    enum Outcome: Sendable {
+        /// It may go on, and counts as in flight; on this line, or `nil`: on one of the pool.
+        case admitted(Line?)
         case timedOut
         case cancelled
         /// The client takes no more calls.
@@ -20,9 +20,12 @@ final class CallSeat: TimerTarget, Sendable {
     private let state = Mutex(State.waiting(nil))
     private let timer = Mutex<TimerID?>(nil)
     private let loop: EventLoop
+    /// Whether any endpoint will do.
+    let wantsKept: Bool
 
-    init(_ loop: EventLoop) {
+    init(_ loop: EventLoop, wantsKept: Bool) {
         self.loop = loop
+        self.wantsKept = wantsKept
     }
 
     /// Ends the waiting.
@@ -65,7 +68,8 @@ final class CallSeat: TimerTarget, Sendable {
         } onCancel: {
             settle(.cancelled)
         }
-        if deadline != nil, outcome != .timedOut { loop.execute { self.disarm() } }
+        if case .timedOut = outcome { return outcome }
+        if deadline != nil { loop.execute { self.disarm() } }
         return outcome
     }
 

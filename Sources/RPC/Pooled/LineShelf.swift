@@ -5,7 +5,8 @@ import Synchronization
 /// The calls of a client that are in flight or wait for that, and the lines kept for the next ones.
 ///
 /// No more lines are kept than calls are in flight: a client without calls holds no connection, so
-/// that its pool can let idle ones go.
+/// that its pool can let idle ones go. While a call waits for one of the pool, none is kept at all: what
+/// the others hold goes back to the pool, which serves those that wait in their order.
 final class LineShelf: Sendable {
     struct Counts: Hashable, Sendable {
         var inFlight = 0
@@ -16,6 +17,8 @@ final class LineShelf: Sendable {
 
     private struct State {
         var counts = Counts()
+        /// Calls in flight that wait for a line of the pool.
+        var leasing = 0
         var kept: [Line?] = .init(repeating: nil, count: 64)
         var first = 0
         var keptCount = 0
@@ -38,17 +41,47 @@ final class LineShelf: Sendable {
             return line
         }
 
-        /// A call less is in flight, but where another that waited is instead.
-        mutating func nextSeat() -> CallSeat? {
-            guard seats.isEmpty else { return seats.removeFirst() }
+        mutating func takeAll() -> [Line] {
+            var lines: [Line] = []
+            while let line = takeKept() { lines.append(line) }
+            return lines
+        }
+
+        /// A call is over, and its line may be used again: what becomes of both.
+        mutating func next(_ used: Line?) -> OnEnd {
+            var line = used
+            var ended: Line?
+            if let used, used.epoch != epoch || isClosed || leasing > 0 {
+                (line, ended) = (nil, used)
+            }
+            if !seats.isEmpty {
+                let seat = seats.removeFirst()
+                // Those that wait at the pool came before it.
+                guard seat.wantsKept, leasing == 0 else {
+                    return .admit(seat, nil, ending: ended ?? line)
+                }
+                return .admit(seat, line ?? takeKept(), ending: ended)
+            }
             counts.inFlight -= 1
-            return nil
+            if let line {
+                if keptCount < counts.inFlight { keep(line) } else { ended = line }
+            }
+            let isSurplus = keptCount > counts.inFlight
+            return .over(ending: ended, isSurplus ? takeKept() : nil)
         }
 
         private mutating func grow() {
             kept = Array(kept[first...] + kept[..<first]) + .init(repeating: nil, count: kept.count)
             first = 0
         }
+    }
+
+    /// What follows the end of a call.
+    private enum OnEnd {
+        /// A call that waited is in flight instead, where it has not given up; with this line.
+        case admit(CallSeat, Line?, ending: Line?)
+        /// A call less is in flight.
+        case over(ending: Line?, Line?)
     }
 
     enum OnTake: Sendable {
@@ -95,7 +128,7 @@ final class LineShelf: Sendable {
                             execution: .notRun))
                 }
                 state.counts.waiting += 1
-                let seat = CallSeat(loop)
+                let seat = CallSeat(loop, wantsKept: wantsKept)
                 state.seats.append(seat)
                 return .wait(seat)
             }
@@ -107,20 +140,20 @@ final class LineShelf: Sendable {
 
     /// Waits for a seat's turn.
     ///
-    /// - Returns: The epoch for a lease of the pool; the call is in flight.
-    func wait(_ seat: CallSeat, until deadline: Instant?) async throws(RPCError) -> Int {
-        let outcome = await seat.wait(until: deadline)
-        switch outcome {
-        case .admitted: return state.withLock { $0.epoch }
+    /// - Returns: The line it was given, or `nil` where it needs one of the pool; the call is in flight.
+    func wait(_ seat: CallSeat, until deadline: Instant?) async throws(RPCError) -> Line? {
+        switch await seat.wait(until: deadline) {
+        case .admitted(let line): return line
         case .closed: throw Self.closedError
-        case .timedOut, .cancelled: gaveUpWaiting()
-        }
-        guard outcome == .timedOut else {
+        case .cancelled:
+            gaveUpWaiting()
             throw RPCError(.cancelled, "the call was cancelled", execution: .notRun)
+        case .timedOut:
+            gaveUpWaiting()
+            throw RPCError(
+                .deadlineExceeded, "the deadline passed while too many calls were in flight",
+                execution: .notRun)
         }
-        throw RPCError(
-            .deadlineExceeded, "the deadline passed while too many calls were in flight",
-            execution: .notRun)
     }
 
     private func gaveUpWaiting() {
@@ -140,30 +173,42 @@ final class LineShelf: Sendable {
     ///   - outcome: What it says of its endpoint.
     func giveBack(_ line: Line?, _ outcome: CallOutcome) {
         let mayStay = line?.used(outcome) ?? false
+        var used = mayStay ? line : nil
         // What is let go of takes the pool's lock, so not under this one.
-        let (ended, surplus, first) = state.withLock { state in
-            let next = state.nextSeat()
-            var ended = line
-            if mayStay, let line, line.epoch == state.epoch, !state.isClosed,
-                state.keptCount < state.counts.inFlight
-            {
-                state.keep(line)
-                ended = nil
+        if !mayStay { line?.end(failed: outcome == .failure) }
+        while true {
+            switch state.withLock({ $0.next(used) }) {
+            case .over(let ended, let surplus):
+                ended?.end()
+                surplus?.end()
+                return
+            case .admit(let seat, let line, let ended):
+                ended?.end()
+                guard !seat.settle(.admitted(line)) else {
+                    state.withLock { $0.counts.waiting -= 1 }
+                    return
+                }
+                // It gave up meanwhile: the line is the next one's.
+                used = line
             }
-            let isSurplus = state.keptCount > state.counts.inFlight
-            return (ended, isSurplus ? state.takeKept() : nil, next)
         }
-        var next = first
-        while let seat = next {
-            if seat.settle(.admitted) {
-                state.withLock { $0.counts.waiting -= 1 }
-                break
-            }
-            next = state.withLock { $0.nextSeat() }
-        }
-        ended?.end(failed: outcome == .failure)
-        surplus?.end()
     }
+
+    /// A call in flight has to wait for a line of the pool: what is kept here goes back there.
+    /// ``waitedForLease()`` follows.
+    func waitsForLease() {
+        let lines = state.withLock { state in
+            state.leasing += 1
+            return state.takeAll()
+        }
+        for line in lines { line.end() }
+    }
+
+    /// It has its line, or none.
+    func waitedForLease() { state.withLock { $0.leasing -= 1 } }
+
+    /// Which of the times it is.
+    var epoch: Int { state.withLock { $0.epoch } }
 
     // MARK: - All lines
 
@@ -171,7 +216,7 @@ final class LineShelf: Sendable {
     func renew() {
         let lines = state.withLock { state in
             state.epoch += 1
-            return Self.takeAll(&state)
+            return state.takeAll()
         }
         for line in lines { line.end() }
     }
@@ -181,17 +226,11 @@ final class LineShelf: Sendable {
         let (lines, seats) = state.withLock { state in
             state.isClosed = true
             defer { state.seats = [] }
-            return (Self.takeAll(&state), state.seats)
+            return (state.takeAll(), state.seats)
         }
         for line in lines { line.end() }
         let told = seats.count { $0.settle(.closed) }
         state.withLock { $0.counts.waiting -= told }
-    }
-
-    private static func takeAll(_ state: inout State) -> [Line] {
-        var lines: [Line] = []
-        while let line = state.takeKept() { lines.append(line) }
-        return lines
     }
 
     static let closedError = RPCError(

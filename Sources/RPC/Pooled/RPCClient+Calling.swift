@@ -219,14 +219,27 @@ extension RPCClient {
         switch taken {
         case .line(let line): return line
         case .lease(let current): epoch = current
-        case .wait(let seat): epoch = try await lines.wait(seat, until: deadline)
+        case .wait(let seat):
+            if let line = try await lines.wait(seat, until: deadline) {
+                guard line.link.isLeaving else { return line }
+                line.end()
+            }
+            epoch = lines.epoch
         case .refuse(let error): throw error
         }
         let isShared = options.affinity == nil
         let patience = pool.now + configuration.pool.pool.leaseTimeout
+        var hasWaited = false
+        defer {
+            if hasWaited { lines.waitedForLease() }
+        }
         do throws(EndpointPoolError) {
             let lease = try await pool.lease(
-                key: options.affinity, deadline: min(patience, deadline ?? patience))
+                key: options.affinity, deadline: min(patience, deadline ?? patience)
+            ) {
+                hasWaited = true
+                lines.waitsForLease()
+            }
             return Line(lease, epoch: epoch, isShared: isShared)
         } catch {
             lines.giveBack(nil, .neutral)

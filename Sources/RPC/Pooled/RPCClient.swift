@@ -105,9 +105,7 @@ public final class RPCClient: Sendable {
     /// - Returns: Whether there was one of this name.
     @discardableResult
     public func remove(_ name: String, deadline: Duration = .seconds(10)) async -> Bool {
-        async let removed = pool.remove(name, drainUntil: pool.now + deadline)
-        lines.renew()
-        return await removed
+        await pool.remove(name, drainUntil: pool.now + deadline) { lines.renew() }
     }
 
     // MARK: - The end

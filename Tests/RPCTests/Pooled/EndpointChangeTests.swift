@@ -64,4 +64,21 @@ struct EndpointChangeTests {
         #expect(added)
         try world.warm()
     }
+
+    @Test func `calls made while an endpoint is removed keep no line to it`() throws {
+        let world = try ClientWorld(servers: 2) { $0.pool.balancing.policy = .roundRobin }
+        for _ in 0..<2 { try world.warm() }
+        let client = world.client
+        let others = (0..<8).map { _ in world.call(Work.wait) }
+        let removal = world.start { await client.remove("b", deadline: .seconds(60)) }
+        let during = (0..<4).map { _ in world.start { try await client.call(Work.name, []) } }
+        world.network.run(for: .milliseconds(10))
+        #expect(during.allSatisfy { $0.isSuccess })
+        let started = world.workers[1].started
+        for _ in 0..<16 { try world.warm() }
+        #expect(world.workers[1].started == started)
+        for other in others { other.task?.cancel() }
+        world.network.run(for: .milliseconds(10))
+        #expect(removal.value == true)
+    }
 }
