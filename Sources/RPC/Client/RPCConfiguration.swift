@@ -20,7 +20,8 @@ public struct RPCConfiguration: Hashable, Sendable {
     /// has ended: a peer that calls and cancels in haste has no more. Default 1,024.
     public var incomingCallsMax = 1_024
     /// The longest message taken or sent, with its envelope, at most 64 MiB; one of more than 4 MiB
-    /// only passes between sides that know the extensions. Default 4 MiB.
+    /// only passes between sides that know the extensions. A longer one, or one that the peer does not
+    /// take, fails with ``StatusCode/resourceExhausted`` where it is sent. Default 4 MiB.
     public var messageBytesMax = 4 << 20
     /// How many bytes of a stream the peer may send that knows the extensions, ten for each message
     /// added, before this side has read some; the last message may go beyond. From 1 to 2^31 - 1,

@@ -96,7 +96,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                         try receive(header, .init(rebasing: input[range]), now)
                     case .frame(let header, .kept): try receive(header, decoder.kept, now)
                     case .oversized(let header):
-                        carryOut(core.receivedOversized(header), .init(start: nil, count: 0))
+                        carryOut(try core.receivedSkipped(header), .init(start: nil, count: 0))
                     }
                     if connection.isEnded { return }
                 }

@@ -19,7 +19,7 @@ extension ConnectionCore {
         }
     }
 
-    /// A frame was longer than this side takes, and was skipped.
+    /// A message is longer than this side takes: its call is refused, or ends.
     mutating func receivedOversized(_ header: FrameHeader) -> CoreEvent {
         if header.type == .response || isOwn(header.stream) {
             guard let slot = outgoing.slot(id: header.stream) else { return .none }
@@ -31,17 +31,16 @@ extension ConnectionCore {
             lastIncoming = header.stream
         }
         if let slot = incoming.slot(id: header.stream) {
-            incoming.entry(slot).pointee.flags.insert(.cancelled)
-            refuse(tooLong: header)
+            if answeredEarly(slot) != nil { refuse(tooLong: header) }
             return .cancelled(slot: slot)
         }
-        if !header.flags.contains(.oneWay) { refuse(tooLong: header) }
+        refuse(tooLong: header)
         return .none
     }
 
     mutating func refuse(tooLong header: FrameHeader) {
         let text = "message of \(header.dataBytes) bytes exceeds \(limits.settings.messageBytesMax)"
-        refuse(header.stream, .resourceExhausted, text)
+        refuse(header, .resourceExhausted, text)
     }
 
     /// Whether this side starts streams of such ids.
@@ -55,6 +54,12 @@ extension ConnectionCore {
         control.append(.refusal(stream: id, refuseText(code, text)))
     }
 
+    /// Refuses what a frame asks for, unless it wants no answer.
+    mutating func refuse(_ header: FrameHeader, _ code: StatusCode, _ text: String) {
+        guard header.type != .request || !header.flags.contains(.oneWay) else { return }
+        refuse(header.stream, code, text)
+    }
+
     // MARK: - Requests
 
     @inline(__always)
@@ -64,12 +69,14 @@ extension ConnectionCore {
         let id = header.stream
         // Go answers so too; a client that is not to be called at all says nothing.
         guard id != 0, !isOwn(id) else {
-            if role == .server { refuse(id, .invalidArgument, "stream id \(id) is not a client's") }
+            if role == .server {
+                refuse(header, .invalidArgument, "stream id \(id) is not a client's")
+            }
             return .none
         }
         if role == .client, peer == nil { return .none }
         guard id > lastIncoming || isWhole else {
-            refuse(id, .invalidArgument, "stream id \(id) was used before")
+            refuse(header, .invalidArgument, "stream id \(id) was used before")
             return .none
         }
         lastIncoming = max(lastIncoming, id)
@@ -77,7 +84,7 @@ extension ConnectionCore {
         do throws(EnvelopeError) {
             envelope = try RequestEnvelope(data)
         } catch {
-            refuse(id, .invalidArgument, "malformed request: \(error)")
+            refuse(header, .invalidArgument, "malformed request: \(error)")
             return .none
         }
         let announces =
@@ -158,11 +165,11 @@ extension ConnectionCore {
 
     /// A handler did not come to run or failed, and its caller is answered although it goes on.
     ///
-    /// - Returns: The stream to answer on, once.
+    /// - Returns: The stream to answer on, once; `nil` where nobody waits for the answer.
     mutating func answeredEarly(_ slot: UInt32) -> UInt32? {
         let entry = incoming.entry(slot)
         defer { entry.pointee.flags.insert(.cancelled) }
-        return entry.pointee.flags.contains(.oneWay) ? nil : entry.pointee.id
+        return entry.pointee.flags.isDisjoint(with: .unanswered) ? entry.pointee.id : nil
     }
 
     // MARK: - Responses

@@ -20,12 +20,46 @@ extension ConnectionCore {
         }
         if let index = partials.index(of: header) { return try goOn(index, header, data) }
         guard !header.flags.isDisjoint(with: .unfinished) else { return .alone }
-        let isTaken =
-            (!header.flags.contains(.more) || limits.settings.partialsMax > 0)
-            && (!header.flags.contains(.compressed) || limits.settings.takesZlib)
         // What was not negotiated is refused as a whole frame is.
-        guard isTaken else { return .alone }
+        guard isNegotiated(header) else { return .alone }
         return try begin(header, data)
+    }
+
+    /// A frame was longer than this side takes, and was skipped: it is counted all the same.
+    mutating func receivedSkipped(_ header: FrameHeader) throws(ProtocolViolation) -> CoreEvent {
+        guard peer != nil, [.request, .response, .data].contains(header.type) else {
+            return receivedOversized(header)
+        }
+        if let index = partials.index(of: header) {
+            guard case .event(let event) = try goOn(index, header, nil) else {
+                preconditionFailure("a skipped frame has become a message")
+            }
+            return event
+        }
+        var header = header
+        if !isNegotiated(header) { header.flags.subtract(.unfinished) }
+        var cost = 0
+        if header.type == .data {
+            cost = header.flags.contains(.noData) ? 0 : Self.cost(header.dataBytes)
+            // Its call ends here, whatever else it says.
+            header.flags.subtract(.closing)
+            if let event = try beginData(header, &cost) { return event }
+        }
+        let isNew = header.type != .request || header.stream > lastIncoming
+        if isNew, header.flags.contains(.more) { try checkPartials() }
+        return isNew ? oversized(header, bytes: header.dataBytes, cost: cost) : .none
+    }
+
+    /// Whether messages are taken in such frames.
+    private func isNegotiated(_ header: FrameHeader) -> Bool {
+        (!header.flags.contains(.more) || limits.settings.partialsMax > 0)
+            && (!header.flags.contains(.compressed) || limits.settings.takesZlib)
+    }
+
+    private func checkPartials() throws(ProtocolViolation) {
+        guard partials.count < Int(limits.settings.partialsMax) else {
+            throw ProtocolViolation(.tooManyPartialMessages)
+        }
     }
 
     /// As ``received(_:_:at:)``, for a message whose pieces were counted.
@@ -41,9 +75,7 @@ extension ConnectionCore {
     mutating func receivedMalformed(_ header: FrameHeader) -> CoreEvent {
         switch header.type {
         case .request:
-            if !header.flags.contains(.oneWay) {
-                refuse(header.stream, .invalidArgument, "the message cannot be inflated")
-            }
+            refuse(header, .invalidArgument, "the message cannot be inflated")
             return .none
         case .response:
             guard let slot = outgoing.slot(id: header.stream) else { return .none }
@@ -102,9 +134,7 @@ extension ConnectionCore {
             cost = Self.cost(original)
             if let event = try beginData(header, &cost) { return .event(event) }
         }
-        if header.flags.contains(.more), partials.count >= Int(limits.settings.partialsMax) {
-            throw ProtocolViolation(.tooManyPartialMessages)
-        }
+        if header.flags.contains(.more) { try checkPartials() }
         guard original <= Int(limits.settings.messageBytesMax) else {
             return .event(oversized(header, bytes: original, cost: cost))
         }
@@ -154,8 +184,15 @@ extension ConnectionCore {
 
     // MARK: - Further pieces
 
+    /// - Parameters:
+    ///   - index: The message's place.
+    ///   - header: The piece's.
+    ///   - data: Its data; `nil` where there were more than a frame may have, so that the message is too
+    ///     long.
+    /// - Returns: What it makes of the message.
+    /// - Throws: ``ProtocolViolation``.
     private mutating func goOn(
-        _ index: Int, _ header: FrameHeader, _ data: UnsafeRawBufferPointer
+        _ index: Int, _ header: FrameHeader, _ data: UnsafeRawBufferPointer?
     ) throws(ProtocolViolation) -> OnPiece {
         let first = partials[index].header
         guard header.flags.subtracting(.more).isEmpty else {
@@ -163,14 +200,15 @@ extension ConnectionCore {
         }
         let isLast = !header.flags.contains(.more)
         let isCounted =
-            header.type == .data && !first.flags.contains(.compressed) && count(data.count, index)
+            header.type == .data && !first.flags.contains(.compressed)
+            && count(header.dataBytes, index)
         if partials[index].isDropped {
-            if isCounted { consumed(data.count) }
+            if isCounted { consumed(header.dataBytes) }
             if isLast { partials.remove(index) }
             return .event(.none)
         }
-        let bytes = partials[index].bytes.count + data.count
-        guard bytes <= Int(limits.settings.messageBytesMax) else {
+        let bytes = partials[index].bytes.count + header.dataBytes
+        guard let data, bytes <= Int(limits.settings.messageBytesMax) else {
             let cost = partials.remove(index).cost
             let oversized = FrameHeader(
                 dataBytes: bytes, stream: header.stream, type: header.type,
@@ -217,7 +255,7 @@ extension ConnectionCore {
         whole.dataBytes = bytes
         if header.type == .request {
             lastIncoming = max(lastIncoming, header.stream)
-            if !header.flags.contains(.oneWay) { refuse(tooLong: whole) }
+            refuse(tooLong: whole)
             return .none
         }
         return receivedOversized(whole)

@@ -51,7 +51,7 @@ package struct ProbedConnection: ~Copyable {
                 if let data {
                     try take(header, data)
                 } else {
-                    note(core.receivedOversized(header), [])
+                    note(try core.receivedSkipped(header), [])
                 }
                 sendControl()
                 check()

@@ -255,6 +255,11 @@ final class CallStream: @unchecked Sendable {
         guard let key, !isClosed else { return }
         while let (message, number, written) = waiting.first {
             guard long == nil else { return }
+            guard message.count <= peer.messageBytesMax else {
+                waiting.removeFirst()
+                written.resume(returning: tooLong(message.count))
+                continue
+            }
             guard !peer.isLong(message.count) else {
                 guard flushLong(message, number, written, key) else { return }
                 continue
@@ -277,6 +282,12 @@ final class CallStream: @unchecked Sendable {
     /// What a writer is told whose message is not sent.
     private var whyClosed: RPCError {
         failure ?? RPCError(.cancelled, "the stream is closed", execution: .unknown)
+    }
+
+    /// What a writer is told whose message is longer than both sides take.
+    private func tooLong(_ bytes: Int) -> RPCError {
+        let text = "message of \(bytes) bytes exceeds \(peer.messageBytesMax)"
+        return RPCError(.resourceExhausted, text, execution: .unknown)
     }
 
     /// Whether messages wait to be sent, or one is leaving in pieces.
