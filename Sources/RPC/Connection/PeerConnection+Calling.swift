@@ -6,7 +6,8 @@ extension PeerConnection {
     func submit(_ call: PendingCall) {
         // It was cancelled before it came here.
         guard call.stage == .prepared else { return call.end() }
-        guard !isClosed else { return call.end(Self.noConnection) }
+        // The connection may have ended in this turn, and not have said so yet.
+        guard !isClosed, connection.isOpen else { return call.end(Self.noConnection) }
         let now = loop.now.nanoseconds
         let timeout = call.timeout == .max ? callTimeout : call.timeout
         let (end, overflow) = now.addingReportingOverflow(timeout)
@@ -104,6 +105,8 @@ extension PeerConnection {
 
     /// Sends calls that waited for room.
     func sendWaiting() {
+        // Those that wait when it ends were not run.
+        guard connection.isOpen else { return }
         while let slot = core.nextSendable() {
             guard let call = pending[Int(slot)] else {
                 preconditionFailure("slot \(slot) waits without a call")

@@ -97,7 +97,9 @@ extension PeerConnection {
     private func sendDelayed() {
         // One that is answered by nobody gives its place back when its first piece leaves.
         if !delayed.isEmpty { settleLater() }
-        while outbox.activeCount < partialsMax, !delayed.isEmpty, !isClosed, core.nextID != 0 {
+        while outbox.activeCount < partialsMax, !delayed.isEmpty, connection.isOpen,
+            core.nextID != 0
+        {
             let (call, key) = delayed.removeFirst()
             // It may be over meanwhile, or already be another call.
             guard core.outgoing.slot(key) != nil, call.stage == .open(key) else { continue }

@@ -150,7 +150,10 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         }
     }
 
-    func receivedEnd(on connection: Connection) { connection.close() }
+    func receivedEnd(on connection: Connection) {
+        onCapacity?(0)
+        connection.close()
+    }
 
     func closed(_ connection: Connection, reason: CloseReason) {
         isClosed = true
