@@ -89,8 +89,12 @@ extension PeerConnection {
         let slot = Int(call.slot)
         if !isClosed, slot < served.count, served[slot] === call {
             served[slot] = nil
-            answer(call)
-            closeIfDrained()
+            if isClosed {
+                outlived(call.slot)
+            } else {
+                answer(call)
+                closeIfDrained()
+            }
         }
         shelf.giveBack(call)
     }

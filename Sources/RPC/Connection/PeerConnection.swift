@@ -49,6 +49,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     @exclusivity(unchecked) var longBytesMin = Int.max
     /// The bytes in the connection's queue beyond which no request is added.
     let requestsQueuedMax: Int
+    /// Calls of the peer's that go on although the connection ended.
+    var outliving = 0
     private var timer: TimerID?
     private var timerAt = Int64.max
     private var onClose: ((PeerConnection) -> Void)?
@@ -158,6 +160,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     func closed(_ connection: Connection, reason: CloseReason) {
         isClosed = true
         if let timer { loop.cancel(timer) }
+        (timer, timerAt) = (nil, .max)
         var cursor: UInt32 = 0
         while let (slot, wasSent) = core.nextLost(&cursor) {
             let error = RPCError(
@@ -165,12 +168,25 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
                 execution: wasSent ? .unknown : .notRun)
             end(slot, error)
         }
-        for call in served { call.map { abandon($0, Self.noConnection) } }
-        served = []
+        for (slot, call) in served.enumerated() {
+            guard let call, !outlives(UInt32(slot), call, reason) else { continue }
+            served[slot] = nil
+            abandon(call, Self.noConnection)
+        }
         outbox.clear()
         delayed = []
+        onCapacity = nil
+        guard outliving == 0 else { return armTimer() }
+        served = []
+        tellClosed()
+    }
+
+    /// It ended, and so did its calls.
+    func tellClosed() {
+        if let timer { loop.cancel(timer) }
+        timer = nil
         onClose?(self)
-        (onClose, onCapacity) = (nil, nil)
+        onClose = nil
     }
 
     // MARK: - Frames that are sent
@@ -274,6 +290,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             case .incoming: abandon(expired.slot, Self.expired)
             }
         }
+        guard !isClosed else { return armTimer() }
         let next = core.tick(now)
         if core.hasControl { sendControl() }
         switch next {

@@ -61,7 +61,7 @@ public final class RPCClient: Sendable {
                     to: address(endpoint), on: turn.next(), reporter: reporter
                 ) { seat.renew() }
             } close: { link, reason in
-                link.end(reason)
+                link.end(reason, isAtOnce: seat.isLeft)
             }
         }
     }
@@ -122,6 +122,7 @@ public final class RPCClient: Sendable {
 
     /// Closes all connections at once; calls in flight fail.
     public func close() async {
+        seat.leave()
         lines.close()
         await pool.close()
     }
@@ -150,7 +151,10 @@ final class ShelfSeat: Sendable {
 
     func renew() { lines.withLock { $0 }?.renew() }
 
+    /// The client ends at once.
     func leave() { lines.withLock { $0 = nil } }
+
+    var isLeft: Bool { lines.withLock { $0 == nil } }
 }
 
 /// Takes loops in turn.

@@ -25,13 +25,20 @@ final class RPCLink: Sendable {
     var isLeaving: Bool { departure.hasBegun }
 
     /// The pool gave it up.
-    func end(_ reason: PoolCloseReason) {
+    ///
+    /// - Parameters:
+    ///   - reason: Why.
+    ///   - isAtOnce: Whether no call is waited for.
+    func end(_ reason: PoolCloseReason, isAtOnce: Bool) {
         guard reason.isOrderly else { return connection.close() }
         let peer = connection.peer
         peer.loop.execute {
             peer.stopCalling()
+            guard peer.core.outgoing.count > 0 else { return }
             // Leased still, it is the end of a drain's time.
-            if peer.core.outgoing.count > 0 { peer.connection.abort() }
+            guard !peer.isAwaited, !isAtOnce else { return peer.connection.abort() }
+            // Its end would cancel one-way calls at a peer that answers them.
+            peer.boundUnawaited()
         }
     }
 }

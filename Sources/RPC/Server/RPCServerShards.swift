@@ -77,7 +77,9 @@ final class RPCServerShard: TimerTarget {
     /// What became of the calls on this loop.
     var records: MethodRecords { shelf.records }
 
-    var connections: [RPCConnection] { peers.values.map { RPCConnection($0) } }
+    var connections: [RPCConnection] {
+        peers.values.filter { !$0.isClosed }.map { RPCConnection($0) }
+    }
 
     /// Whether a client is here that has called nothing yet, and cannot be told to go elsewhere.
     var awaitsFirstCall: Bool { peers.values.contains { !$0.hasCalled } }
@@ -103,7 +105,10 @@ final class RPCServerShard: TimerTarget {
         tellIfDrained()
     }
 
-    func timerFired(_ id: TimerID, on loop: EventLoop) { sweep { $0.connection.abort() } }
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        sweep { $0.connection.abort() }
+        for peer in peers.values { peer.endOutliving() }
+    }
 
     private func sweep(_ end: @escaping (PeerConnection) -> Void) {
         loop.sweepConnections { [shelf] connection in

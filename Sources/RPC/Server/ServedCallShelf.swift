@@ -25,6 +25,11 @@ final class ServedCallShelf {
     /// Handlers given to the pool since a thread of it was woken.
     @exclusivity(unchecked) private var burst: Int32 = 0
 
+    /// How many one-way calls may go on whose connections ended; further ones are cancelled.
+    static let outlivingMax = 1_024
+    /// How many do.
+    var outliving = 0
+
     private var madeCompressor: MessageCompressor?
 
     init(_ mailbox: LoopMailbox, gate: AdmissionGate = AdmissionGate(RPCAdmission())) {
