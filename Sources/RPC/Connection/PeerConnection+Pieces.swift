@@ -124,6 +124,10 @@ extension PeerConnection {
         _ whenOver: @escaping (Bool) -> Void
     ) -> OnSend {
         guard !isClosed else { return .closed }
+        // What leaves in turns waits its time in the outbox.
+        if bytes.count <= configuration.pieceBytesMax || partialsMax == 0 {
+            guard mayWriteNow() else { return .wait }
+        }
         let outcome = core.mayWrite(stream.side, key, messageBytes: bytes.count)
         guard case .send(let id) = outcome else { return outcome }
         let (sent, flags) = compressed(bytes)
@@ -161,9 +165,11 @@ extension PeerConnection {
         start(ready)
     }
 
-    /// Sends a message at once where it fits one frame, else in turns with others.
+    /// Sends a message at once where it fits one frame, else in turns with others. A stream's message
+    /// waits with those where the peer does not take what was sent before.
     func start(_ message: OutgoingMessage) {
-        guard message.bytes.count > configuration.pieceBytesMax, partialsMax > 0 else {
+        let isOneFrame = message.bytes.count <= configuration.pieceBytesMax || partialsMax == 0
+        guard !isOneFrame || (message.type == .data && partialsMax > 0 && !mayWriteNow()) else {
             sendPiece(message, message.bytes.count)
             return message.end(wasSent: true)
         }
@@ -192,6 +198,10 @@ extension PeerConnection {
 
     /// Sends pieces in turns, as long as the peer takes what was sent before.
     func sendPieces() {
+        // A message that has left may bring the next one.
+        guard !isSendingPieces else { return }
+        isSendingPieces = true
+        defer { isSendingPieces = false }
         while !outbox.isEmpty, !isClosed, !isCongested {
             if connection.queuedBytes > configuration.connection.highWatermark {
                 return writeLater()

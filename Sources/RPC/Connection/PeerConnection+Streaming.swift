@@ -62,16 +62,20 @@ extension PeerConnection {
     /// Sends a message where there is credit and the peer takes what was sent before.
     func writeData(_ message: [UInt8], _ side: CallSide, _ key: CallKey) -> OnSend {
         guard !isClosed else { return .closed }
-        guard !isCongested else { return .wait }
-        if connection.queuedBytes > configuration.connection.highWatermark {
-            writeLater()
-            return .wait
-        }
+        guard mayWriteNow() else { return .wait }
         let outcome = core.mayWrite(side, key, messageBytes: message.count)
         guard case .send(let id) = outcome else { return outcome }
         let header = FrameHeader(dataBytes: message.count, stream: id, type: .data)
         message.withUnsafeBytes { write(header, $0) }
         return outcome
+    }
+
+    /// Whether the peer takes what was sent before; if not, streams are flushed when it does.
+    func mayWriteNow() -> Bool {
+        guard !isCongested else { return false }
+        guard connection.queuedBytes > configuration.connection.highWatermark else { return true }
+        writeLater()
+        return false
     }
 
     /// Ends this side of a stream, in a frame of its own.

@@ -38,6 +38,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// The connection's queue is above its high watermark: streams wait.
     var isCongested = false
     var isWriteScheduled = false
+    var isSendingPieces = false
     private var isSettlingScheduled = false
     /// Calls of this side that found too many in flight and waiting.
     var refusedCalls = 0

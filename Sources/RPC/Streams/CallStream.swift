@@ -51,6 +51,8 @@ final class CallStream: @unchecked Sendable {
     private var cancelledWrites: Set<UInt64> = []
     /// The number and writer of the long message that is leaving in pieces.
     private var long: (number: UInt64, written: Written?)?
+    /// A long message is being begun: what follows it is seen to by who began it.
+    private var isBeginning = false
     private var endsWhenWritten = false
     /// Nothing more is sent.
     private var isClosed = false
@@ -300,12 +302,14 @@ final class CallStream: @unchecked Sendable {
         waiting.removeFirst()
         // It may be over before the call returns.
         long = (number, written)
+        isBeginning = true
         let outcome = peer.writeLong(message, to: self, key) { [self] wasSent in
             let writer = long?.written
             long = nil
             writer?.resume(returning: wasSent ? nil : whyClosed)
-            flush()
+            if !isBeginning { flush() }
         }
+        isBeginning = false
         switch outcome {
         case .send: return long == nil
         case .wait:
