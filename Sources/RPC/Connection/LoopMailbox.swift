@@ -172,7 +172,10 @@ private final class MailQueue: Sendable {
             case .submit(_, let call): call.end(PeerConnection.noConnection)
             case .cancel, .consumed, .finish, .cancelWrite: break
             case .write(_, _, _, let written):
-                written.resume(returning: PeerConnection.noConnection)
+                // Its call may have run.
+                let error = PeerConnection.noConnection
+                written.resume(
+                    returning: RPCError(error.code, error.message, execution: .unknown))
             case .finished(let call): call.retire()
             }
         }

@@ -10,7 +10,7 @@ extension PeerConnection {
         switch try core.receivedPiece(header, data) {
         case .alone:
             carryOut(try core.received(header, data, at: now), data)
-            if header.type == .cancel { drop(stream: header.stream) }
+            dropCancelled(header)
         case .event(let event): carryOut(event, data)
         case .whole(let header, let bytes): try receiveWhole(header, bytes, now)
         }
@@ -21,6 +21,8 @@ extension PeerConnection {
     ) throws(ProtocolViolation) {
         var (header, bytes) = (header, bytes)
         if header.flags.contains(.compressed) {
+            // It may take its time.
+            shelf.endBurst()
             do throws(MessageCompressor.InflateError) {
                 bytes = try shelf.compressor(configuration).inflate(bytes)
             } catch {

@@ -126,7 +126,14 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             return try receivePiece(header, data, now)
         }
         carryOut(try core.received(header, data, at: now), data)
-        if header.type == .cancel { drop(stream: header.stream) }
+        dropCancelled(header)
+    }
+
+    /// The peer gave a call of its own up: what was to be sent on it is not.
+    @inline(__always)
+    func dropCancelled(_ header: FrameHeader) {
+        guard header.type == .cancel, !core.isOwn(header.stream) else { return }
+        drop(stream: header.stream)
     }
 
     @inline(__always)
