@@ -32,6 +32,12 @@ final class LoopMailbox: Sendable {
         if queue.addToBurst(.finished(call)) { BurstExecutor.shared.tellSoon(self) }
     }
 
+    /// An interceptor brought the deadline of a call forward; in the call's task.
+    func shorten(_ deadline: Int64, of call: ServedCall) {
+        if loop.isCurrent { return MailQueue.shorten(deadline, of: call, call.number) }
+        post(.shorten(call, call.number, deadline))
+    }
+
     /// Wakes the loop for a burst, unless it was woken meanwhile.
     func announce() {
         if queue.announce() { wake() }
@@ -82,6 +88,7 @@ private final class MailQueue: Sendable {
         case submit(PeerConnection, PendingCall)
         case cancel(PeerConnection, PendingCall)
         case finished(ServedCall)
+        case shorten(ServedCall, UInt64, Int64)
         case consumed(CallStream, Int)
         case write(CallStream, [UInt8], UInt64, CallStream.Written)
         case finish(CallStream)
@@ -153,6 +160,8 @@ private final class MailQueue: Sendable {
             case .submit(let peer, let call): peer.submit(call)
             case .cancel(let peer, let call): peer.cancel(call)
             case .finished(let call): Self.finish(call)
+            case .shorten(let call, let number, let deadline):
+                Self.shorten(deadline, of: call, number)
             case .consumed(let stream, let cost): stream.peer.consumed(cost, of: stream)
             case .write(let stream, let message, let number, let written):
                 stream.add(message, number, written)
@@ -170,7 +179,7 @@ private final class MailQueue: Sendable {
         for item in take() {
             switch item {
             case .submit(_, let call): call.end(PeerConnection.noConnection)
-            case .cancel, .consumed, .finish, .cancelWrite: break
+            case .cancel, .shorten, .consumed, .finish, .cancelWrite: break
             case .write(_, _, _, let written):
                 // Its call may have run.
                 let error = PeerConnection.noConnection
@@ -179,6 +188,10 @@ private final class MailQueue: Sendable {
             case .finished(let call): call.retire()
             }
         }
+    }
+
+    static func shorten(_ deadline: Int64, of call: ServedCall, _ number: UInt64) {
+        call.peer?.shorten(deadline, of: call, number)
     }
 
     static func finish(_ call: ServedCall) {

@@ -40,6 +40,7 @@ extension PeerConnection {
         call.admittedAt = admittedAt
         call.peer = self
         call.slot = slot
+        call.number &+= 1
         call.entry = entry
         call.envelope = envelope
         call.deadline = deadline
@@ -87,7 +88,7 @@ extension PeerConnection {
                 failed: call.failure != nil || call.isCancelled)
         }
         let slot = Int(call.slot)
-        if !isClosed, slot < served.count, served[slot] === call {
+        if slot < served.count, served[slot] === call {
             served[slot] = nil
             if isClosed {
                 outlived(call.slot)
@@ -97,6 +98,16 @@ extension PeerConnection {
             }
         }
         shelf.giveBack(call)
+    }
+
+    /// An interceptor brought the deadline of a call forward; on the loop.
+    func shorten(_ deadline: Int64, of call: ServedCall, _ number: UInt64) {
+        // It may be over, or be another call.
+        guard call.number == number, serving(call.slot) === call else { return }
+        let entry = core.incoming.entry(call.slot)
+        guard deadline < entry.pointee.deadline else { return }
+        core.note(deadline: deadline, of: entry)
+        armTimer()
     }
 
     func serving(_ slot: UInt32) -> ServedCall? {

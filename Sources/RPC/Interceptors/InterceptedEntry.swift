@@ -31,6 +31,7 @@ final class InterceptedEntry: MethodEntry {
                 deadline.nanoseconds < call.deadline
             else { return try await inner.run(call) }
             call.deadline = deadline.nanoseconds
+            call.mailbox.shorten(deadline.nanoseconds, of: call)
             try await RPCDeadline.$current.withValue(deadline) { try await inner.run(call) }
         }
     }

@@ -21,6 +21,8 @@ final class ServedCall: @unchecked Sendable {
     @exclusivity(unchecked) var envelope: RequestEnvelope?
     /// What an interceptor made of the request's metadata.
     @exclusivity(unchecked) var metadata: RPCMetadata?
+    /// How many calls it has served, this one included.
+    var number: UInt64 = 0
     /// When the request came; nanoseconds.
     var startedAt: Int64 = 0
     /// Nanoseconds; `.max`: none.

@@ -149,6 +149,25 @@ struct InterceptorTests {
         }
     }
 
+    @Test func `a handler is cancelled at the deadline that an interceptor of its server sets`()
+        throws
+    {
+        let hasty = Doing { call, next in
+            var call = call
+            call.deadline = call.deadline.map { $0 + .seconds(-28) }
+            try await next(call)
+        }
+        let world = try ClientWorld(interceptors: [hasty])
+        let call = world.call(Work.wait)
+        world.network.run(for: .milliseconds(1_900))
+        #expect(world.workers[0].started == 1)
+        #expect(world.workers[0].cancelled == 0 && !call.isOver)
+        world.network.run(for: .milliseconds(200))
+        #expect(world.workers[0].cancelled == 1)
+        #expect(call.error?.code == .deadlineExceeded)
+        #expect(call.error?.execution == .answered)
+    }
+
     @Test func `an inline handler within them gives the same reply`() throws {
         let log = Scribe.Log()
         var handlers = RPCWorld.handlers(Witness())
