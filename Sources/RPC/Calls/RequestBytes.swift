@@ -27,6 +27,9 @@ final class RequestBytes: @unchecked Sendable {
     /// Whether it may be kept for the sake of some bytes.
     var isShareable: Bool { memory.capacity <= Self.sharedBytesMax }
 
+    /// Gives memory back beyond so many bytes; what was written is forgotten.
+    func trim(to keptBytesMax: Int) { memory.reset(keeping: keptBytesMax) }
+
     /// Forgets what was written, for the next request; what somebody holds stays as it is.
     static func renew(_ bytes: inout RequestBytes) {
         if isKnownUniquelyReferenced(&bytes) {

@@ -48,6 +48,12 @@ final class PendingCall: @unchecked Sendable {
         continuation.resume()
     }
 
+    /// Gives memory back that few messages need.
+    func trim() {
+        request.reset(keeping: PayloadWriter.trimmedBytes)
+        reply.reset(keeping: PayloadWriter.trimmedBytes)
+    }
+
     func reset() {
         request.reset()
         reply.reset()

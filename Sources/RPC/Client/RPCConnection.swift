@@ -210,7 +210,9 @@ public struct RPCConnection: Sendable {
         guard !Task.isCancelled else { return }
         call.reset()
         guard peer.loop.isCurrent else { return peer.calls.giveBack(call) }
-        if peer.idleCalls.count < PendingCallShelf.idleMax { peer.idleCalls.append(call) }
+        guard peer.idleCalls.count < PendingCallShelf.idleMax else { return }
+        if peer.idleCalls.count >= PayloadWriter.grownMax { call.trim() }
+        peer.idleCalls.append(call)
     }
 }
 
@@ -228,6 +230,13 @@ final class PendingCallShelf: Sendable {
     }
 
     func giveBack(_ call: PendingCall) {
+        let isKept = idle.withLock { idle in
+            guard idle.count < PayloadWriter.grownMax else { return false }
+            idle.append(call)
+            return true
+        }
+        guard !isKept else { return }
+        call.trim()
         idle.withLock { idle in
             if idle.count < Self.idleMax { idle.append(call) }
         }

@@ -81,6 +81,12 @@ final class ServedCall: @unchecked Sendable {
         return !isCancelled
     }
 
+    /// Gives memory back that few messages need.
+    func trim() {
+        data.trim(to: PayloadWriter.trimmedBytes)
+        reply.reset(keeping: PayloadWriter.trimmedBytes)
+    }
+
     /// Ends the task.
     func retire() {
         parked?.resume(returning: false)

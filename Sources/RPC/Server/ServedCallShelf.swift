@@ -72,8 +72,12 @@ final class ServedCallShelf {
     func giveBack(_ call: ServedCall) {
         guard call.reset() else { return call.retire() }
         switch call.execution {
-        case .loop where onLoop.count < Self.idleMax: onLoop.append(call)
-        case .pool where onPool.count < Self.idleMax: onPool.append(call)
+        case .loop where onLoop.count < Self.idleMax:
+            if onLoop.count >= PayloadWriter.grownMax { call.trim() }
+            onLoop.append(call)
+        case .pool where onPool.count < Self.idleMax:
+            if onPool.count >= PayloadWriter.grownMax { call.trim() }
+            onPool.append(call)
         case .loop, .pool, .inline: call.retire()
         }
     }

@@ -33,6 +33,12 @@ public struct PayloadWriter: ~Copyable {
         count += bytes.count
     }
 
+    /// How many writers that wait to be used again keep their memory, for each shelf; what others grew by
+    /// in a peak is given back.
+    static let grownMax = 64
+    /// What is left to those.
+    static let trimmedBytes = 512
+
     /// Forgets what was written; memory beyond `keeping` bytes is given back.
     mutating func reset(keeping keptBytesMax: Int = 16 << 10) {
         count = 0

@@ -30,6 +30,51 @@ struct ShelfTests {
         #expect(connection.peer.idleCalls.count == PendingCallShelf.idleMax)
     }
 
+    /// One that was used for a message which took more memory than most do.
+    private func grown() -> PendingCall {
+        let call = PendingCall(name)
+        call.request.append([UInt8](repeating: 7, count: 10_000))
+        call.reply.append([UInt8](repeating: 7, count: 10_000))
+        call.reset()
+        return call
+    }
+
+    @Test func `after a peak only a few of other threads' calls keep their memory`() {
+        let shelf = PendingCallShelf()
+        for _ in 0..<500 { shelf.giveBack(grown()) }
+        let taken = (0..<500).map { _ in shelf.take(name) }
+        let kept = taken.count { $0.request.capacity >= 10_000 && $0.reply.capacity >= 10_000 }
+        let given = taken.count { $0.request.capacity <= 512 && $0.reply.capacity <= 512 }
+        #expect(kept == PayloadWriter.grownMax)
+        #expect(given == 500 - PayloadWriter.grownMax)
+    }
+
+    @Test func `after a peak only a few of the loop's calls keep their memory`() throws {
+        let world = try RPCWorld()
+        let connection = try world.connect()
+        let running = (0..<500).map { _ in
+            world.start { try await connection.call(Echo.echo, Sample.text(10_000)) }
+        }
+        world.network.run(for: .seconds(1))
+        #expect(running.allSatisfy { $0.isSuccess })
+        let large = connection.peer.idleCalls.count { $0.request.capacity > 512 }
+        #expect(large == PayloadWriter.grownMax)
+    }
+
+    @Test func `after a peak only a few served calls of each kind keep their memory`() throws {
+        let mailbox = LoopMailbox(try RPCWorld().loop)
+        let shelf = ServedCallShelf(mailbox)
+        for execution in [MethodEntry.Execution.loop, .pool] {
+            for _ in 0..<200 {
+                let call = ServedCall(execution, mailbox)
+                call.reply.append([UInt8](repeating: 7, count: 10_000))
+                shelf.giveBack(call)
+            }
+            let kept = (0..<200).count { _ in shelf.take(execution).reply.capacity > 512 }
+            #expect(kept == PayloadWriter.grownMax)
+        }
+    }
+
     @Test func `as many served calls of each kind are kept as the bound says`() throws {
         let world = try RPCWorld()
         let mailbox = LoopMailbox(world.loop)
