@@ -10,6 +10,11 @@ import Testing
 
 @Suite("Allocations of a call", .timeLimit(.minutes(10)))
 struct AllocationTests {
+    private enum Pooled: RPCService {
+        static let serviceName = "test.Pooled"
+        static let echo = unary("Echo", [UInt8].self, [UInt8].self)
+    }
+
     /// A server on a real loop that the test turns itself.
     private final class Bench {
         let loop: EventLoop
@@ -21,20 +26,22 @@ struct AllocationTests {
             var handlers = RPCHandlers()
             handlers.handleBytesInline(Echo.inline) { request, _, reply in reply.append(request) }
             handlers.handle(Echo.echo, on: .loop) { request, _ in request }
+            handlers.handle(Pooled.echo) { request, _ in request }
             server = RPCServer(group: EventLoopGroup(loops: [loop]), handlers: handlers)
         }
 
-        /// Turns the loop until `isDone`; counts what the turns allocate.
-        func turn(until isDone: () -> Bool) throws -> UInt64 {
+        /// Turns the loop until `isDone`; counts what the turns allocate, or all threads meanwhile.
+        func turn(countingAll: Bool = false, until isDone: () -> Bool) throws -> UInt64 {
             var used: UInt64 = 0
             let deadline = loop.now + .seconds(20)
+            let all = allocation_counter_total()
             while !isDone() {
-                try #require(loop.now < deadline)
+                if loop.now >= deadline { throw RPCError(.deadlineExceeded) }
                 let before = allocation_counter_count()
                 loop.turn(until: loop.now + .milliseconds(10))
                 used += allocation_counter_count() - before
             }
-            return used
+            return countingAll ? allocation_counter_total() - all : used
         }
     }
 
@@ -161,6 +168,29 @@ struct AllocationTests {
         #expect(used <= 2 + Self.shareOfLine)
     }
 
+    /// Where callers and handlers run that are not on the loop: on threads of the pool.
+    @Test(
+        .enabled(if: allocation_counter_is_active()),
+        arguments: [(true, false), (false, true), (false, false)])
+    func `a call takes one more where its handler is on the pool, and two where its caller is`(
+        callsOnLoop: Bool, servesOnLoop: Bool
+    ) async throws {
+        let options = Self.options
+        let method = servesOnLoop ? Echo.echo : Pooled.echo
+        let bench = try await makeBench()
+        allocation_counter_watch_all(true)
+        defer { allocation_counter_watch_all(false) }
+        let used = try allocationsPerCall(bench, onLoop: callsOnLoop, countingAll: true) {
+            address, loop in
+            let client = RPCClient(to: .address(address), on: [loop])
+            return { request in
+                try await client.call(method, request, options: options).count
+            }
+        }
+        let threads = (servesOnLoop ? 0.0 : 1) + (callsOnLoop ? 0 : 2)
+        #expect(used <= 2 + threads + 0.25)
+    }
+
     private static let options = CallOptions(
         timeout: .seconds(10), metadata: ["trace": "0123456789abcdef"])
 
@@ -169,18 +199,19 @@ struct AllocationTests {
 
     /// Client and server are on one loop, with 64 calls in flight.
     private func allocationsPerCall(
-        _ bench: Bench,
+        _ bench: Bench, onLoop: Bool = true, countingAll: Bool = false,
         _ prepare: @escaping @Sendable (SocketAddress, EventLoop) async throws -> Call
     ) throws -> Double {
         bench.loop.bindToCurrentThread()
         defer { bench.loop.shutDown() }
         let count = Count()
         let (loop, address) = (bench.loop, bench.address)
-        let task = Task(executorPreference: loop) {
+        let executor: EventLoop? = onLoop ? loop : nil
+        let task = Task(executorPreference: executor) {
             let call = try await prepare(address, loop)
             try await withThrowingTaskGroup { tasks in
                 for _ in 0..<64 {
-                    tasks.addTask(executorPreference: loop) {
+                    tasks.addTask(executorPreference: executor) {
                         let request = [UInt8](repeating: 7, count: 64)
                         while !count.isOver.load(ordering: .relaxed) {
                             let bytes = try await call(request)
@@ -195,7 +226,9 @@ struct AllocationTests {
         }
         func turn(_ calls: Int) throws -> UInt64 {
             let end = count.value.load(ordering: .relaxed) + calls
-            return try bench.turn { count.value.load(ordering: .relaxed) >= end }
+            return try bench.turn(countingAll: countingAll) {
+                count.value.load(ordering: .relaxed) >= end
+            }
         }
         _ = try turn(2_000)
         let before = count.value.load(ordering: .relaxed)
