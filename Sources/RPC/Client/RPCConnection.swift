@@ -142,6 +142,10 @@ public struct RPCConnection: Sendable {
     }
 
     /// Takes no more calls of either side, and ends the connection when those that run are over.
+    ///
+    /// Returns at once, and sets no bound: each call ends by its own deadline. Call ``close()`` when they
+    /// have taken long enough; ``RPCClient/drain(deadline:)`` and ``RPCServer/drain(deadline:)`` wait, and
+    /// do so by themselves.
     public func drain() {
         peer.loop.execute { [peer] in peer.stopCalling() }
     }

@@ -2,8 +2,10 @@ internal import NetPoll
 
 /// When a client makes another attempt at a call that failed.
 ///
-/// A call that was not run (``RPCError/Execution/notRun``) is repeated whatever its method: no handler
-/// saw it. One that may have run is repeated only where its method is declared
+/// A call that was not run (``RPCError/Execution/notRun``) and failed with ``StatusCode/unavailable``,
+/// as where there is no connection or its server goes away, is repeated whatever its method: no handler
+/// saw it. With any other code it is not, as another attempt would fare no better: too much was asked for,
+/// or wrongly. One that may have run is repeated only where its method is declared
 /// ``RPCMethodTraits/idempotent``, and failed with one of ``codes``. No attempt begins after the
 /// call's deadline, and all of them together are bounded by it.
 public struct RetryPolicy: Hashable, Sendable {
