@@ -1,4 +1,4 @@
-package import NetPoll
+import NetPoll
 
 extension WebSocketConnection {
     /// Whether the kernel has not taken all that was sent before this turn.
