@@ -45,6 +45,8 @@ enum Exemptions {
         "Tests/HubWebhooksTests/WebhookBench.swift":
             "a receiver that takes its time, on a simulated loop's clock",
         "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock",
+        "Tests/RPCTests/Calls/OneWayTests.swift":
+            "a handler that takes its time, on a simulated loop's clock",
         "Tests/RPCTests/Pooled/TestbedTests.swift":
             "a handler that takes its time, on a simulated loop's clock",
         "Tests/RPCTests/Support/ClientWorld.swift":

@@ -196,7 +196,8 @@ extension HubShard {
             send(waiting.message, to: session, on: connection, of: part)
             bytes += waiting.bytes
         }
-        if slot == part.window.indices.upperBound {
+        // One that has just joined may wait for what the loop has not taken yet.
+        if slot == part.window.indices.upperBound, place < part.window.end {
             noteGone(from: place, to: part.window.end, of: part, session)
             place = part.window.end
         }

@@ -99,6 +99,7 @@ extension Socket {
             let probe = try? open(address, kind, "connect")  // Without a probe it counts as alive.
         else { return false }
         defer { close(probe) }
+        // One that is no address was not bound.
         let result = try? Platform.withKernelAddress(address, "connect") {
             SystemCall.connectSocket(probe, $0, $1)
         }

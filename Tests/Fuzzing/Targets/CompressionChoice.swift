@@ -17,9 +17,13 @@ enum CompressionChoice {
         of agreed: PerMessageDeflate, for role: Role, _ configuration: CompressionConfiguration
     ) -> String? {
         let peer: Role = role == .server ? .client : .server
+        // A client that offers no window bits has the largest, and then no context is kept (RFC 7692 §7.1.1.2).
+        let isUnasked =
+            role == .server && agreed.windowBits(of: peer) == 15
+            && agreed.noContextTakeover(of: peer)
         let isRight =
             agreed.windowBits(of: role) <= configuration.ownWindowBitsMax
-            && agreed.windowBits(of: peer) <= configuration.peerWindowBitsMax
+            && (isUnasked || agreed.windowBits(of: peer) <= configuration.peerWindowBitsMax)
             && (configuration.ownContextTakeover || agreed.noContextTakeover(of: role))
             && (configuration.peerContextTakeover || agreed.noContextTakeover(of: peer))
         return isRight ? nil : "broken: \(agreed) is more than \(configuration)"

@@ -231,7 +231,8 @@ struct InboxTests {
         ann.peer.stall()
         let text = String(repeating: "x", count: 3_000)
         let ids = try await stored(Array(repeating: text, count: 3), in: bench)
-        bench.network.run(for: .seconds(600))
+        // Not so long that the connection is given up.
+        bench.network.run(for: .seconds(50))
         let hub = bench.hub
         let waiting = try await bench.wait { try await hub.unacknowledged(of: "ann") }
         #expect(waiting.messages.count == 3 && waiting.messages.allSatisfy { $0.attempts < 2 })

@@ -188,7 +188,8 @@ struct AllocationTests {
             }
         }
         let threads = (servesOnLoop ? 0.0 : 1) + (callsOnLoop ? 0 : 2)
-        #expect(used <= 2 + threads + 0.25)
+        // What bursts of other sizes than before need besides is less than one.
+        #expect(used < 2 + threads + 1)
     }
 
     private static let options = CallOptions(
