@@ -11,12 +11,13 @@ struct FullQueueTests {
 
     /// A connection whose queue has no room for a single byte, and its peer, which reads nothing.
     private func full(
-        _ overflow: Connection.OverflowPolicy = .refuse
+        _ overflow: Connection.OverflowPolicy = .refuse, bytesMax: Int = Self.queueBytesMax,
+        highWatermark: Int = 50_000
     ) async throws -> (Bench, SimulatedPeer, WebSocketConnection) {
         let bench = try await Bench {
             $0.connection.overflow = overflow
-            $0.connection.sendQueueBytesMax = Self.queueBytesMax
-            $0.connection.highWatermark = 50_000
+            $0.connection.sendQueueBytesMax = bytesMax
+            $0.connection.highWatermark = highWatermark
         }
         bench.echoes = false
         let peer = try bench.upgraded()
@@ -26,19 +27,27 @@ struct FullQueueTests {
             let message = [UInt8](repeating: 7, count: frameBytes - 4)
             connection.send(message.span.bytes, kind: .binary)
         }
-        // The first fills the window, and more.
-        send(60_000)
-        send(30_000)
-        while Self.queueBytesMax - connection.queuedBytes > 20_000 { send(10_000) }
-        send(Self.queueBytesMax - connection.queuedBytes)
-        try #require(connection.queuedBytes == Self.queueBytesMax)
+        // The window first.
+        while connection.queuedBytes == 0 {
+            send(10_000)
+            bench.network.runUntilIdle()
+        }
+        while bytesMax - connection.queuedBytes > 20_000 { send(10_000) }
+        send(bytesMax - connection.queuedBytes)
+        try #require(connection.queuedBytes == bytesMax)
         bench.network.runUntilIdle()
         return (bench, peer, connection)
     }
 
-    @Test(arguments: [Connection.OverflowPolicy.refuse, .close])
-    func `a close frame follows what fills it`(overflow: Connection.OverflowPolicy) async throws {
-        let (bench, peer, connection) = try await full(overflow)
+    /// A bound may lie below the watermark at which others are told that the queue is long.
+    @Test(
+        arguments: [Connection.OverflowPolicy.refuse, .close],
+        [(100_000, 50_000), (32 << 10, 64 << 10)])
+    func `a close frame follows what fills it`(
+        overflow: Connection.OverflowPolicy, bounds: (Int, Int)
+    ) async throws {
+        let (bench, peer, connection) = try await full(
+            overflow, bytesMax: bounds.0, highWatermark: bounds.1)
         if overflow == .refuse { #expect(connection.send(text: "more") == .refused) }
         connection.close(.tryAgainLater)
         bench.network.run(for: .seconds(1))

@@ -10,12 +10,16 @@ extension Connection {
     package func isAboveHighWatermark() -> Bool {
         guard queuedBytes > settings.limits.highWatermark else { return false }
         // Gathered bytes count as well: the kernel takes them now, or the task has to wait.
-        loop.flush(self)
+        offerGathered()
         return queuedBytes > settings.limits.highWatermark
     }
 
-    /// Lets ``ConnectionHandler/fellBelowLowWatermark(_:)`` be called although the rise was not told.
-    package func awaitFall() { flags.insert(.highTold) }
+    /// Offers the kernel what this turn gathered, so that only what it leaves counts as queued.
+    package func offerGathered() { loop.flush(self) }
+
+    /// Lets ``ConnectionHandler/fellBelowLowWatermark(_:)`` be called although the rise was not told, or the queue
+    /// is not that long: a bound may lie below the high watermark.
+    package func awaitFall() { flags.formUnion([.highTold, .aboveHigh]) }
 }
 
 extension EventLoop {

@@ -67,6 +67,13 @@ extension WebSocketConnection {
         cold.owed = nil
         if let pong = owed.pong { writePong(pong.span.bytes) }
         guard let close = owed.close else { return freeCold() }
+        guard hasRoom(for: close.count) else {
+            coldState.owed = coldState.owed ?? OwedFrames()
+            coldState.owed?.close = close
+            coldState.owed?.endsTransport = owed.endsTransport
+            connection.awaitFall()
+            return
+        }
         connection.write(close.span.bytes)
         guard owed.endsTransport else { return }
         stopTimer()
@@ -77,8 +84,8 @@ extension WebSocketConnection {
     private func hasRoom(for count: Int) -> Bool {
         let most = connection.limits.sendQueueBytesMax
         if connection.queuedBytes + count <= most { return true }
-        // What this turn gathered is offered to the kernel; only what it leaves can be waited for.
-        guard connection.isAboveHighWatermark() else { return true }
+        // Only what the kernel leaves can be waited for.
+        connection.offerGathered()
         return connection.queuedBytes + count <= most
     }
 

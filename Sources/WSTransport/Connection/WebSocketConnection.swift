@@ -115,7 +115,7 @@ public class WebSocketConnection {
     /// §5.5.3).
     ///
     /// - Parameter payload: At most 125 bytes (RFC 6455 §5.5). By default, and where it is empty, a number that
-    ///   no other ping of the loop carries: an empty pong may answer the heartbeat, or nothing at all.
+    ///   no other such ping of the loop carries: an empty pong may answer the heartbeat, or nothing at all.
     /// - Returns: As for ``send(_:kind:compression:)``.
     @discardableResult
     public func ping(_ payload: RawSpan = RawSpan()) -> WriteOutcome {
