@@ -30,7 +30,8 @@ extension HTTPExchange {
         }
         guard shard.configuration.isHost(of: request) else {
             let status = HTTPStatus.misdirectedRequest
-            fail(.refused(status), HTTPResponse(status: status), of: request, connection)
+            shard.observe(.refused(status), clientAddress(of: request))
+            answer(HTTPResponse(status: status), to: request, closes: true, connection)
             return nil
         }
         var upgrade: WebSocketUpgrade?

@@ -284,6 +284,16 @@ struct HTTPExchangeTests {
         #expect(peer.text.hasSuffix("again"))
     }
 
+    @Test func `a request for a host that is not served is logged, too`() async throws {
+        let bench = try await HTTPBench { $0.hosts = ["h"] }
+        let peer = try bench.connect()
+        bench.send("GET / HTTP/1.1\r\nHost: elsewhere\r\n\r\n", on: peer)
+        bench.network.runUntilIdle()
+        #expect(bench.accesses.map { "\($0.status)" } == ["421"])
+        #expect(bench.failures.count == 1)
+        #expect(peer.isEnded)
+    }
+
     @Test func `each request that was answered is logged`() async throws {
         let bench = try await HTTPBench()
         let peer = try bench.connect(from: "203.0.113.7")
