@@ -67,6 +67,8 @@ private struct HistoryBatch {
     /// The places of ``entries`` in the batch, and their topics.
     private var places: [(index: Int, topic: Topic)] = []
     private var known: [ObjectIdentifier: Known] = [:]
+    /// The last offsets that the store has told; their topics learn of them when the batch is done.
+    private var told: [ObjectIdentifier: UInt64] = [:]
 
     init(_ count: Int) {
         let missing = StoreError(.damaged, detail: "the store gave no answer")
@@ -92,14 +94,18 @@ private struct HistoryBatch {
 
     /// Takes the store's answers to ``entries``.
     mutating func appended(_ result: Result<[HistoryAppended], StoreError>) {
-        for place in places { known[ObjectIdentifier(place.topic)] = nil }
+        for id in places.lazy.map({ ObjectIdentifier($0.topic) }) {
+            known[id] = told[id].map { Known(offset: $0) }
+        }
         switch result {
         case .success(let appended):
             for (place, outcome) in zip(places, appended) {
                 answers[place.index] = .success(outcome)
                 let id = ObjectIdentifier(place.topic)
-                let last = known[id]?.offset ?? place.topic.position.offset
-                known[id] = Known(offset: max(last, outcome.position.offset))
+                let last = max(
+                    told[id] ?? place.topic.position.offset, outcome.position.offset)
+                told[id] = last
+                known[id] = Known(offset: last)
             }
         case .failure(let error):
             for place in places { answers[place.index] = .failure(error) }

@@ -20,14 +20,20 @@ struct StoreWaitingTests {
         }
     }
 
-    @Test func `publications count, and are refused beyond a quarter of the memory ceiling`()
-        async throws
-    {
+    /// A topic that was read, of a store that then answers nothing.
+    private func heldTopic() async throws -> (SlowStore, LineBench, Topic) {
         let store = SlowStore()
         let bench = try await bench(store)
         let topic = try #require(bench.hub.topic("a"))
         bench.network.run(for: .seconds(1))
         store.hold()
+        return (store, bench, topic)
+    }
+
+    @Test func `publications count, and are refused beyond a quarter of the memory ceiling`()
+        async throws
+    {
+        let (store, bench, topic) = try await heldTopic()
         let outcomes = Mutex<[Result<PublishOutcome, StoreError>]>([])
         for _ in 0..<100 {
             topic.publish(Publication(large)) { outcome in
@@ -69,11 +75,7 @@ struct StoreWaitingTests {
     @Test func `a message tells its right offset also behind one that was tried twice`()
         async throws
     {
-        let store = SlowStore()
-        let bench = try await bench(store)
-        let topic = try #require(bench.hub.topic("a"))
-        bench.network.run(for: .seconds(1))
-        store.hold()
+        let (store, bench, topic) = try await heldTopic()
         var again = Publication(HubMessage(text: "again"))
         again.idempotencyKey = "k"
         let template = Publication(
@@ -91,6 +93,27 @@ struct StoreWaitingTests {
         }
         let texts = page?.messages.map { $0.message.payload.text.split(separator: " ") }
         #expect(texts == [["first"], ["again"], ["at", "3"], ["at", "4"], ["at", "5"]])
+    }
+
+    @Test func `a message tells its right offset also behind a part that failed`() async throws {
+        let (store, bench, topic) = try await heldTopic()
+        var tried = Publication(HubMessage(text: "tried"))
+        tried.idempotencyKey = "k"
+        let template = Publication(
+            template: Array("at \(Publication.offsetPlaceholder)".utf8), kind: .text, offsetAt: 3)
+        topic.publish(Publication(HubMessage(text: "first")))
+        // Parts: the one tried, a message and another one tried, and the last message.
+        for publication in [tried, template, tried, template] { topic.publish(publication) }
+        store.failingBatch = 3
+        bench.network.run(for: .seconds(1))
+        store.release()
+        bench.network.run(for: .seconds(1))
+        let page = try await bench.wait {
+            try await store.history(
+                of: "a", after: nil, limit: PageLimit(), at: Timestamp(milliseconds: 0))
+        }
+        let texts = page?.messages.map { $0.message.payload.text.split(separator: " ") }
+        #expect(texts == [["first"], ["tried"], ["at", "3"]])
     }
 
     @Test func `who is cancelled waits no more for a topic to be read`() async throws {

@@ -9,6 +9,7 @@ package final class SlowStore: MessageStore {
         var fails = false
         var unreadable: String?
         var batches = 0
+        var failingBatch: Int?
         var sweeps = 0
         var inboxReads = 0
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -25,6 +26,12 @@ package final class SlowStore: MessageStore {
     package var fails: Bool {
         get { state.withLock { $0.fails } }
         set { state.withLock { $0.fails = newValue } }
+    }
+
+    /// Which batch of histories is not taken, counted from 1.
+    package var failingBatch: Int? {
+        get { state.withLock { $0.failingBatch } }
+        set { state.withLock { $0.failingBatch = newValue } }
     }
 
     /// A topic whose history cannot be read.
@@ -72,7 +79,11 @@ package final class SlowStore: MessageStore {
         _ batch: [HistoryAppend], at now: Timestamp
     ) async throws(StoreError) -> [HistoryAppended] {
         try await pass()
-        state.withLock { $0.batches += 1 }
+        let isFailing = state.withLock { state in
+            state.batches += 1
+            return state.batches == state.failingBatch
+        }
+        if isFailing { throw StoreError(.unavailable, detail: "told to") }
         return try await store.append(batch, at: now)
     }
 
