@@ -49,11 +49,12 @@ extension Topic {
     func loaded() async -> Bool {
         let waiter = ReadingWaiter()
         let isLoaded = state.withLock { state in
-            if !state.isLoaded { state.waiting.append { waiter.end(nil) } }
+            if !state.isLoaded { state.awaitingLoad.append(waiter) }
             return state.isLoaded
         }
-        guard !isLoaded else { return true }
-        return await waiter.answer() == nil
+        guard !isLoaded, await waiter.answer() != nil else { return true }
+        state.withLock { state in state.awaitingLoad.removeAll { $0 === waiter } }
+        return false
     }
 
     /// Waits until what the store knows has been read, or an attempt has failed; where the last one has,
@@ -69,6 +70,11 @@ extension Topic {
             return nil
         }
         if let answer { return answer }
+        defer {
+            if Task.isCancelled {
+                state.withLock { state in state.awaitingAttempt.removeAll { $0 === waiter } }
+            }
+        }
         return await waiter.answer()
     }
 
@@ -87,7 +93,7 @@ extension Topic {
     }
 
     private func wasLoaded(_ page: HistoryPage?) {
-        let (waiting, isBehind) = state.withLock { state in
+        let (waiting, waiters, isBehind) = state.withLock { state in
             if let page {
                 state.log.load(
                     page.end,
@@ -100,10 +106,11 @@ extension Topic {
                     })
             }
             state.isLoaded = true
-            defer { state.waiting = [] }
-            return (state.waiting, state.isBehind)
+            defer { (state.waiting, state.awaitingLoad) = ([], []) }
+            return (state.waiting, state.awaitingLoad, state.isBehind)
         }
         for body in waiting { body() }
+        for waiter in waiters { waiter.end(nil) }
         attemptEnded(nil)
         if isBehind { catchUp() }
     }

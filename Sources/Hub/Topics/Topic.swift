@@ -13,6 +13,7 @@ public final class Topic: Sendable {
         var isLoaded = true
         /// Whoever waits for that.
         var waiting: [@Sendable () -> Void] = []
+        var awaitingLoad: [ReadingWaiter] = []
         /// Why the last attempt to read it failed; `nil` while the first is under way.
         var loadFailure: StoreError?
         /// Whoever waits for the end of that.
