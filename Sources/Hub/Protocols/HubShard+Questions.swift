@@ -24,7 +24,10 @@ extension HubShard {
         let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
         guard messagesMax > 0 else { return session.fail(id, .notFound) }
         guard let topic = hub.existingTopic(name) else {
-            return readHistory(of: name, after: position, limit, id, session)
+            // Not read before the client takes answers: a page is large, and would wait.
+            return answer(id, session) {
+                $0.shard.readHistory(of: name, after: position, limit, id, $0)
+            }
         }
         whenLoaded(topic, .question, id, session) { session in
             session.shard.answer(id, session) { session in
