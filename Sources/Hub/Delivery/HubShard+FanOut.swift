@@ -210,14 +210,20 @@ extension HubShard {
         from place: UInt64, to end: UInt64, of part: TopicPart, _ session: Session
     ) {
         guard place < end else { return }
-        let volatiles = part.window.volatiles(from: place, to: end)
-        let replaced = end - place - volatiles
-        part.metrics.volatileDropped += volatiles
+        let replaced = noteVolatiles(from: place, to: end, of: part, session)
         part.metrics.conflated += replaced
-        session.note {
-            $0.volatileDropped += volatiles
-            $0.conflated += replaced
-        }
+        session.note { $0.conflated += replaced }
+    }
+
+    /// Counts the volatile messages that are gone from between two places, and returns how many
+    /// others were there.
+    private func noteVolatiles(
+        from place: UInt64, to end: UInt64, of part: TopicPart, _ session: Session
+    ) -> UInt64 {
+        let volatiles = part.window.volatiles(from: place, to: end)
+        part.metrics.volatileDropped += volatiles
+        session.note { $0.volatileDropped += volatiles }
+        return end - place - volatiles
     }
 
     private func catchUp(
@@ -338,14 +344,9 @@ extension HubShard {
     private func skip(
         _ index: Int, of part: TopicPart, from place: UInt64, to end: UInt64, _ session: Session
     ) {
-        let volatiles = part.window.volatiles(from: place, to: end)
-        let skipped = end - place - volatiles
-        part.metrics.volatileDropped += volatiles
+        let skipped = noteVolatiles(from: place, to: end, of: part, session)
         part.metrics.skipped += skipped
-        session.note {
-            $0.volatileDropped += volatiles
-            $0.skipped += skipped
-        }
+        session.note { $0.skipped += skipped }
         part.move(index, to: Cursor(.waiting(end)))
     }
 
