@@ -42,7 +42,7 @@ struct AdmissionTests {
 
     @Test func `what comes while the credentials are checked is not lost`() async throws {
         let bench = try await DoorBench()
-        bench.authenticator.hold()
+        bench.authenticator.latch.hold()
         let peer = try #require(bench.network.connect(to: bench.address))
         let client = SimulatedClient(peer: peer)
         client.requestUpgrade("/ws?token=ann", subprotocol: "lines.1")
@@ -50,21 +50,21 @@ struct AdmissionTests {
         client.say("msg who -")
         bench.network.run(for: .seconds(1))
         #expect(!client.isUpgraded)
-        bench.authenticator.release()
+        bench.authenticator.latch.release()
         bench.network.run(for: .seconds(1))
         #expect(client.texts == ["welcome", "msg - ann/phone", "msg - ann/phone"])
     }
 
     @Test func `who goes while its credentials are checked gets no session`() async throws {
         let bench = try await DoorBench()
-        bench.authenticator.hold()
+        bench.authenticator.latch.hold()
         let peer = try #require(bench.network.connect(to: bench.address))
         let client = SimulatedClient(peer: peer)
         client.requestUpgrade("/ws?token=ann", subprotocol: "lines.1")
         bench.network.run(for: .seconds(1))
         peer.reset()
         bench.network.run(for: .seconds(1))
-        bench.authenticator.release()
+        bench.authenticator.latch.release()
         bench.network.run(for: .seconds(1))
         #expect(bench.hub.sessionCount == 0)
         #expect(bench.hub.sessions(of: "ann").isEmpty)
@@ -76,13 +76,13 @@ struct AdmissionTests {
         ann.peer.stall()
         let long = PreparedMessage(text: String(repeating: "x", count: 200_000))
         bench.hub.send(long, to: bench.hub.sessions(of: "ann")[0])
-        bench.authenticator.hold()
+        bench.authenticator.latch.hold()
         let late = SimulatedClient(peer: try #require(bench.network.connect(to: bench.address)))
         late.requestUpgrade("/ws?token=bob", subprotocol: "lines.1")
         bench.network.run(for: .seconds(1))
         bench.hub.beginDrain(deadline: .seconds(60)) {}
         bench.network.run(for: .milliseconds(100))
-        bench.authenticator.release()
+        bench.authenticator.latch.release()
         bench.network.run(for: .seconds(1))
         #expect(ann.closeCode == nil, "the hub still waits for it")
         #expect(!late.isUpgraded && bench.hub.sessionCount == 1)
@@ -92,13 +92,13 @@ struct AdmissionTests {
 
     @Test func `an authenticator that does not answer is not waited for`() async throws {
         let bench = try await DoorBench { $0.handshakeTimeout = .seconds(3) }
-        bench.authenticator.hold()
+        bench.authenticator.latch.hold()
         let peer = try #require(bench.network.connect(to: bench.address))
         SimulatedClient(peer: peer).requestUpgrade("/ws?token=ann", subprotocol: "lines.1")
         peer.onReceive = nil
         bench.network.run(for: .seconds(4))
         #expect(String(decoding: peer.received, as: UTF8.self).hasPrefix("HTTP/1.1 503 "))
-        bench.authenticator.release()
+        bench.authenticator.latch.release()
     }
 
     @Test func `a refusal may come as a close code, with the time to come again`() async throws {

@@ -11,7 +11,7 @@ extension NodesTests {
         let nodes = try await Nodes { $0.memoryBytesMax = 1_000_000 }
         let topic = try #require(nodes.one.hub.topic("a"))
         nodes.settle()
-        nodes.broker.hold()
+        nodes.broker.latch.hold()
         let message = HubMessage(text: String(repeating: "x", count: 64 << 10))
         for _ in 0..<100 { topic.publish(Publication(message, durability: .transient)) }
         nodes.settle()
@@ -20,7 +20,7 @@ extension NodesTests {
         nodes.one.hub.send(message, to: Recipients(.everyone))
         nodes.settle()
         #expect(nodes.one.hub.heldBytes == 4 * message.bytes)
-        nodes.broker.release()
+        nodes.broker.latch.release()
         nodes.settle()
         #expect(nodes.one.hub.heldBytes == 0)
     }

@@ -281,11 +281,10 @@ final class FragileBroker: Broker {
     private struct State {
         var isCut = false
         var swallows = false
-        var isHeld = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
         var nodes: [any BrokerNode] = []
     }
 
+    let latch = Latch()
     private let broker = InProcessBroker()
     private let state = Mutex(State())
 
@@ -308,27 +307,6 @@ final class FragileBroker: Broker {
     func swallow() { state.withLock { $0.swallows = true } }
 
     func deliver() { state.withLock { $0.swallows = false } }
-
-    func hold() { state.withLock { $0.isHeld = true } }
-
-    func release() {
-        let waiting = state.withLock { state in
-            state.isHeld = false
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    private func pass() async {
-        await withCheckedContinuation { continuation in
-            let isHeld = state.withLock { state in
-                if state.isHeld { state.waiting.append(continuation) }
-                return state.isHeld
-            }
-            if !isHeld { continuation.resume() }
-        }
-    }
 
     private func check() throws(BrokerError) {
         if state.withLock({ $0.isCut }) { throw BrokerError(.unavailable, detail: "cut") }
@@ -355,14 +333,14 @@ final class FragileBroker: Broker {
     func publish(
         _ batch: [BrokerPublication], from node: NodeID
     ) async throws(BrokerError) {
-        await pass()
+        await latch.pass()
         try check()
         guard !state.withLock({ $0.swallows }) else { return }
         try await broker.publish(batch, from: node)
     }
 
     func command(_ command: BrokerCommand, from node: NodeID) async throws(BrokerError) {
-        await pass()
+        await latch.pass()
         try check()
         try await broker.command(command, from: node)
     }

@@ -68,32 +68,10 @@ final class DoorBench {
 
 /// Takes a token for the name of its user; some have their own fate.
 final class TableAuthenticator: HubAuthenticator {
-    private struct State {
-        var isHeld = false
-        var waiting: [CheckedContinuation<Void, Never>] = []
-    }
-
-    private let state = Mutex(State())
-
-    func hold() { state.withLock { $0.isHeld = true } }
-
-    func release() {
-        let waiting = state.withLock { state in
-            state.isHeld = false
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
+    let latch = Latch()
 
     func authenticate(_ credentials: Credentials) async -> Authentication {
-        await withCheckedContinuation { continuation in
-            let isHeld = state.withLock { state in
-                if state.isHeld { state.waiting.append(continuation) }
-                return state.isHeld
-            }
-            if !isHeld { continuation.resume() }
-        }
+        await latch.pass()
         guard
             let token = credentials.token(from: [.bearer, .cookie("token"), .query("token")])
         else { return .anonymous }
