@@ -44,7 +44,8 @@ public enum ServerEnvelope: Hashable, Sendable {
         public var heartbeat: Duration?
         /// Whether the session continues the one of the client's token: a ``subscribed(_:)`` follows
         /// for each of its topics, or an ``unsubscribed(_:topic:)``, and then a new
-        /// ``token(_:expiry:)``.
+        /// ``token(_:expiry:)``; nothing for a topic for which there is no room now, or that its
+        /// credentials granted and no longer do.
         public var isResumed: Bool
         /// The largest message the client may send.
         public var messageBytesMax: Int
