@@ -139,7 +139,7 @@ struct EventLoopTests {
         #expect(network.openDescriptors == 1)
     }
 
-    @Test(arguments: 0..<7)
+    @Test(arguments: 0..<8)
     func `a turn in which something is never done traps`(bound: Int) async {
         await #expect(processExitsWith: .failure) { [bound] in
             var configuration = EventLoop.Configuration()
@@ -149,11 +149,45 @@ struct EventLoopTests {
             case 2: configuration.jobsPerTurnMax = 0
             case 3: configuration.timersPerTurnMax = 0
             case 4: configuration.closesPerTurnMax = 0
-            case 5: configuration.receiveBufferBytes = 1_023
+            case 5: configuration.jobsPerFlushMax = 0
+            case 6: configuration.receiveBufferBytes = 1_023
             default: configuration.gatherBufferBytes = 1_023
             }
             _ = SimulatedNetwork().makeLoop(configuration: configuration)
         }
+    }
+
+    @Test(arguments: [8, 1_024])
+    func `what tasks wrote leaves after so many of their jobs, while the turn goes on`(
+        jobsMax: Int
+    ) throws {
+        let network = SimulatedNetwork()
+        var configuration = EventLoop.Configuration()
+        configuration.jobsPerFlushMax = jobsMax
+        let loop = network.makeLoop(configuration: configuration)
+        let listener = try loop.listenForTasks(on: SocketAddress(host: "127.0.0.1", port: 0))
+        let server = Task(executorPreference: loop) {
+            await listener.serve { connection in
+                for try await bytes in connection.inbound {
+                    for _ in 0..<40 {
+                        await Task.yield()
+                        try await connection.write(bytes)
+                    }
+                }
+            }
+        }
+        let peer = try #require(network.connect(to: listener.address))
+        network.runUntilIdle()
+        let before = loop.metrics
+        peer.send([7])
+        network.runUntilIdle()
+        #expect(peer.received == [UInt8](repeating: 7, count: 40))
+        #expect(loop.metrics.turns - before.turns == 1)
+        let jobs = loop.metrics.jobs - before.jobs
+        #expect(jobs >= 40)
+        #expect(loop.metrics.sends - before.sends == (jobs + jobsMax - 1) / jobsMax)
+        server.cancel()
+        network.runUntilIdle()
     }
 
     @Test func `use from another thread traps`() async {

@@ -35,6 +35,8 @@ extension EventLoop: SerialExecutor, TaskExecutor {
             readyBudget -= 1
             counters.jobs += 1
             run(job)
+            jobsSinceFlush += 1
+            if jobsSinceFlush >= configuration.jobsPerFlushMax { flushDirty() }
         }
     }
 

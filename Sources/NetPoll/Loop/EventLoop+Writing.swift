@@ -295,6 +295,7 @@ extension EventLoop {
         }
         dirty.removeAll()
         gather.reset()
+        jobsSinceFlush = 0
     }
 
     /// Sends what `connection` gathered; what the kernel does not take moves to its queue.

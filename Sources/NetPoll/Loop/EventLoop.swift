@@ -30,6 +30,10 @@ public final class EventLoop: @unchecked Sendable {
         public var readsPerConnectionMax = 4
         /// The most jobs of other threads per turn, and the most of tasks on the loop. Default 1,024.
         public var jobsPerTurnMax = 1_024
+        /// After how many jobs of tasks within one turn what was written so far is sent, so that peers
+        /// begin with it while the turn goes on; a turn's last writes are sent at its end, as all
+        /// others. Default 16.
+        public var jobsPerFlushMax = 16
         /// The most timers fired, or moved within the loop's timing wheel, per turn, so that very
         /// many that are due at once starve nobody. Default 8,192.
         public var timersPerTurnMax = 8_192
@@ -44,7 +48,8 @@ public final class EventLoop: @unchecked Sendable {
             let bounds = [
                 ("acceptsPerTurnMax", acceptsPerTurnMax),
                 ("readsPerConnectionMax", readsPerConnectionMax),
-                ("jobsPerTurnMax", jobsPerTurnMax), ("timersPerTurnMax", timersPerTurnMax),
+                ("jobsPerTurnMax", jobsPerTurnMax), ("jobsPerFlushMax", jobsPerFlushMax),
+                ("timersPerTurnMax", timersPerTurnMax),
                 ("closesPerTurnMax", closesPerTurnMax),
             ]
             for (name, bound) in bounds { precondition(bound > 0, "\(name) of \(bound)") }
@@ -102,6 +107,8 @@ public final class EventLoop: @unchecked Sendable {
     @exclusivity(unchecked) var ready = JobRing()
     /// How many of them this turn may still run.
     @exclusivity(unchecked) var readyBudget = 0
+    /// How many of them ran since writes were flushed.
+    @exclusivity(unchecked) var jobsSinceFlush = 0
     @exclusivity(unchecked) var inboundBuffers = InboundBufferPool()
     private(set) var jobs: [Inbox.Job] = []
     private(set) var nextJob = 0
