@@ -35,7 +35,7 @@ struct Load: AsyncParsableCommand {
     var callers = Callers.loop
 
     @Option(help: "Jobs of tasks in one turn of a loop, after which what was written is sent.")
-    var turnJobs = 16
+    var flushJobs = EventLoop.Configuration().jobsPerFlushMax
 
     @Option(help: "Seconds that are counted.")
     var seconds = 5.0
@@ -44,7 +44,7 @@ struct Load: AsyncParsableCommand {
     var client = false
 
     func validate() throws {
-        guard connections > 0, (1...65_536).contains(inFlight), seconds > 0, turnJobs > 0,
+        guard connections > 0, (1...65_536).contains(inFlight), seconds > 0, flushJobs > 0,
             (0...4 << 20 - 256).contains(bytes)
         else { throw ValidationError("A number is out of range.") }
     }
@@ -63,7 +63,7 @@ struct Load: AsyncParsableCommand {
     private func load() async throws {
         var groupConfiguration = EventLoopGroup.Configuration()
         groupConfiguration.loops = 1
-        groupConfiguration.loop.jobsPerTurnMax = turnJobs
+        groupConfiguration.loop.jobsPerFlushMax = flushJobs
         let group = try EventLoopGroup(configuration: groupConfiguration)
         let loop = group.loops[0]
         let address = try SocketAddress(host: host, port: port)

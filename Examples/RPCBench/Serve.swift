@@ -25,7 +25,7 @@ struct Serve: AsyncParsableCommand {
     var executor = Executor.pool
 
     @Option(help: "Jobs of tasks in one turn of a loop, after which what was written is sent.")
-    var turnJobs = 16
+    var flushJobs = EventLoop.Configuration().jobsPerFlushMax
 
     @Flag(help: "Serve longwire.Health and longwire.Reflection too.")
     var introspection = false
@@ -34,7 +34,7 @@ struct Serve: AsyncParsableCommand {
         guard (1...1_024).contains(loops) else {
             throw ValidationError("--loops must be from 1 to 1024.")
         }
-        guard turnJobs > 0 else { throw ValidationError("--turn-jobs must be at least 1.") }
+        guard flushJobs > 0 else { throw ValidationError("--flush-jobs must be at least 1.") }
     }
 
     func run() async throws {
@@ -93,7 +93,7 @@ struct Serve: AsyncParsableCommand {
         handlers.handle(Bench.seen) { _, context in Array(Self.seen(context).utf8) }
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = loops
-        configuration.loop.jobsPerTurnMax = turnJobs
+        configuration.loop.jobsPerFlushMax = flushJobs
         let group = try EventLoopGroup(configuration: configuration)
         var settings = RPCConfiguration()
         settings.incomingCallsMax = 65_536

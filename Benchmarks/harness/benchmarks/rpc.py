@@ -96,8 +96,7 @@ class RPC:
             f"rounds with a fresh server each, windows of {self.seconds} s after a second of warm-up; medians, ± is "
             "half of the distance between the lowest and the highest. Our calls, Go ttrpc's and grpc-swift's have a "
             "deadline and metadata, and ours can be cancelled; every reply is checked. The C programs have ids and "
-            "lengths and nothing else. rpc-bench's loops run 16 jobs a turn (`jobsPerTurnMax`, `--turn-jobs`) where the "
-            "default is 1,024: replies leave sooner. CPU is in percent of a core, start and warm-up in it.\n\n"
+            "lengths and nothing else. CPU is in percent of a core, start and warm-up in it.\n\n"
             f"{commands}\n\nRun again with `Benchmarks/run {'--quick ' if self.plan.is_quick else ''}--only {NAME}`."
         )
 

@@ -21,7 +21,7 @@ struct UnaryCallTests {
         }
     }
 
-    @Test func `a hundred calls at once leave in one send and come back in one`() throws {
+    @Test func `calls made at once share sends, and so do their replies`() throws {
         let world = try RPCWorld()
         let connection = try world.connect()
         try world.negotiate(connection)
@@ -33,7 +33,8 @@ struct UnaryCallTests {
         for (number, call) in calls.enumerated() {
             #expect(call.value == [UInt8(number)])
         }
-        #expect(world.network.sends - before == 2)
+        let each = EventLoop.Configuration().jobsPerFlushMax
+        #expect(world.network.sends - before == 2 * ((100 + each - 1) / each))
     }
 
     @Test func `an unknown method is unimplemented`() throws {
