@@ -8,6 +8,7 @@ from . import report
 from .load import Window, measure, system_calls_per_message
 from .plan import Plan
 from .server import Running, Server
+from .steal import METHOD, undisturbed
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Comparison:
             f"Server on core 0, client on core 1, {self.plan.rounds} interleaved rounds with a fresh server each, "
             f"{self.plan.warmup_seconds:g} s of warm-up, windows of {self.plan.seconds:g} s. Every figure is the "
             "median of the rounds; ± is half of the distance between the lowest and the highest. What part of the limit "
-            "was reached is taken round by round, so that the machine's drift is in both.\n\n"
+            f"was reached is taken round by round, so that the machine's drift is in both. {METHOD}\n\n"
             f"{commands}\n\n"
             f"Run again with `Benchmarks/run {'--quick ' if self.plan.is_quick else ''}--only {self.name}`."
         )
@@ -57,7 +58,7 @@ class Comparison:
             # There and back again, so that none always runs behind the same one.
             for server in self.servers if turn % 2 == 0 else reversed(self.servers):
                 with Running(server) as running:
-                    window = measure(self.wsload, running, case.arguments, self.plan)
+                    window = undisturbed(lambda: measure(self.wsload, running, case.arguments, self.plan))
                 windows[server.name].append(window)
                 print(
                     f"{case.letter:4} {server.name:20} {window.rate:12,.0f}/s  p99 {window.p99_us:9.1f} us"

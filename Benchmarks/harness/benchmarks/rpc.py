@@ -10,6 +10,7 @@ from statistics import median
 from .. import report
 from ..plan import Plan
 from ..server import Running, Server, pinned_client
+from ..steal import METHOD, undisturbed
 from ..tools import BENCHMARKS, OUTPUT, ROOT, Missing, rig_tool, run, swift_product
 
 NAME = "rpc"
@@ -96,7 +97,7 @@ class RPC:
             f"rounds with a fresh server each, windows of {self.seconds} s after a second of warm-up; medians, ± is "
             "half of the distance between the lowest and the highest. Our calls, Go ttrpc's and grpc-swift's have a "
             "deadline and metadata, and ours can be cancelled; every reply is checked. The C programs have ids and "
-            "lengths and nothing else. CPU is in percent of a core, start and warm-up in it.\n\n"
+            f"lengths and nothing else. CPU is in percent of a core, start and warm-up in it. {METHOD}\n\n"
             f"{commands}\n\nRun again with `Benchmarks/run {'--quick ' if self.plan.is_quick else ''}--only {NAME}`."
         )
 
@@ -109,7 +110,7 @@ class RPC:
         for turn in range(self.plan.rounds):
             for row in self.rows if turn % 2 == 0 else reversed(self.rows):
                 with Running(row.server) as running:
-                    window = self.measure(row, running, in_flight)
+                    window = undisturbed(lambda: self.measure(row, running, in_flight))
                 windows[row.server.name].append(window)
                 print(
                     f"{in_flight:4} {row.server.name:44} {window.rate:12,.0f}/s  p50 {window.p50_us:8.1f}"
