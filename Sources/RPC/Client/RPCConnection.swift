@@ -72,7 +72,7 @@ public struct RPCConnection: Sendable {
     ///   - options: Timeout and metadata.
     /// - Returns: The reply, decoded in the caller's task.
     /// - Throws: ``RPCError``; its ``RPCError/execution`` says whether the handler may have run.
-    public nonisolated(nonsending) func call<Request, Reply>(
+    public func call<Request, Reply>(
         _ method: UnaryMethod<Request, Reply>, _ request: Request,
         options: CallOptions = .init()
     ) async throws(RPCError) -> Reply {
@@ -82,7 +82,7 @@ public struct RPCConnection: Sendable {
     }
 
     /// As ``call(_:_:options:)``, for bytes as they are: spared the dispatch that other messages take.
-    public nonisolated(nonsending) func call(
+    public func call(
         _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8],
         options: CallOptions = .init()
     ) async throws(RPCError) -> [UInt8] {
@@ -101,7 +101,7 @@ public struct RPCConnection: Sendable {
     ///   - body: Gets the reply's bytes for the call, in the caller's task.
     /// - Returns: What `body` gives.
     /// - Throws: ``RPCError``, and what `body` throws.
-    public nonisolated(nonsending) func callBytes<Value>(
+    public func callBytes<Value>(
         _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8],
         options: CallOptions = .init(), _ body: (RawSpan) throws -> Value
     ) async throws -> Value {
@@ -110,7 +110,7 @@ public struct RPCConnection: Sendable {
 
     /// Calls, and lends the reply's bytes.
     @inline(__always)
-    nonisolated(nonsending) func lend<Value>(
+    func lend<Value>(
         _ method: UnaryMethod<[UInt8], [UInt8]>, _ request: [UInt8], _ options: CallOptions,
         _ body: (RawSpan) -> Value
     ) async throws(RPCError) -> Value {
@@ -130,7 +130,7 @@ public struct RPCConnection: Sendable {
     ///   - request: Encoded in the caller's task.
     ///   - options: Timeout and metadata.
     /// - Throws: ``RPCError`` where the request could not be sent.
-    public nonisolated(nonsending) func send<Request, Reply>(
+    public func send<Request, Reply>(
         _ method: UnaryMethod<Request, Reply>, _ request: Request,
         options: CallOptions = .init()
     ) async throws(RPCError) {
@@ -198,7 +198,7 @@ public struct RPCConnection: Sendable {
     }
 
     @inline(__always)
-    private nonisolated(nonsending) func run(_ call: PendingCall) async {
+    private func run(_ call: PendingCall) async {
         await withTaskCancellationHandler {
             await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
                 call.continuation = continuation

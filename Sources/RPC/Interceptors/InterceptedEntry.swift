@@ -20,7 +20,7 @@ final class InterceptedEntry: MethodEntry {
             execution: inner.execution == .inline ? .loop : inner.execution)
     }
 
-    override nonisolated(nonsending) func run(_ call: ServedCall) async throws {
+    override func run(_ call: ServedCall) async throws {
         let context = call.context
         let intercepted = InterceptedCall(
             side: .server, service: names.service, method: names.method, shape: inner.shape,

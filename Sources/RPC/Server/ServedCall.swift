@@ -96,20 +96,20 @@ final class ServedCall: @unchecked Sendable {
 
     // MARK: - In the task
 
-    private nonisolated(nonsending) func serve() async {
+    private func serve() async {
         repeat {
             await runHandler()
         } while await park()
     }
 
-    private nonisolated(nonsending) func park() async -> Bool {
+    private func park() async -> Bool {
         await withUnsafeContinuation { continuation in
             parked = continuation
             mailbox.finished(self)
         }
     }
 
-    private nonisolated(nonsending) func runHandler() async {
+    private func runHandler() async {
         do {
             guard let entry else { preconditionFailure("a call without a method") }
             // It waited for its turn until nobody wanted it any more.

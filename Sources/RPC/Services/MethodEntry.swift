@@ -34,7 +34,7 @@ class MethodEntry {
     }
 
     /// Serves a call in its own task; the reply goes to ``ServedCall/reply``.
-    nonisolated(nonsending) func run(_ call: ServedCall) async throws {
+    func run(_ call: ServedCall) async throws {
         preconditionFailure("\(type(of: self)) has no async handler")
     }
 
@@ -60,7 +60,7 @@ final class UnaryEntry<Request: RPCMessage, Reply: RPCMessage>: MethodEntry {
             execution: execution == .loop ? .loop : .pool)
     }
 
-    override nonisolated(nonsending) func run(_ call: ServedCall) async throws {
+    override func run(_ call: ServedCall) async throws {
         let request = try call.decodeRequest(Request.self)
         let reply = try await handler(request, call.context)
         do {
@@ -83,7 +83,7 @@ final class InlineEntry: MethodEntry {
     }
 
     /// Within interceptors it is a task as others are.
-    override nonisolated(nonsending) func run(_ call: ServedCall) async throws {
+    override func run(_ call: ServedCall) async throws {
         let context = call.context
         try call.withRequestPayload { try handler($0, context, &call.reply) }
     }

@@ -14,7 +14,7 @@ final class ServerStreamingEntry<Request: RPCMessage, Reply: RPCMessage>: Method
             execution: execution == .loop ? .loop : .pool)
     }
 
-    override nonisolated(nonsending) func run(_ call: ServedCall) async throws {
+    override func run(_ call: ServedCall) async throws {
         let request = try call.decodeRequest(Request.self)
         try await handler(request, RPCOutbound(stream: try call.openStream), call.context)
     }
@@ -36,7 +36,7 @@ final class ClientStreamingEntry<Request: RPCMessage, Reply: RPCMessage>: Method
             execution: execution == .loop ? .loop : .pool)
     }
 
-    override nonisolated(nonsending) func run(_ call: ServedCall) async throws {
+    override func run(_ call: ServedCall) async throws {
         let reply = try await handler(RPCInbound(stream: try call.openStream), call.context)
         do {
             try reply.encode(to: &call.reply)
@@ -63,7 +63,7 @@ final class BidirectionalEntry<Request: RPCMessage, Reply: RPCMessage>: MethodEn
             execution: execution == .loop ? .loop : .pool)
     }
 
-    override nonisolated(nonsending) func run(_ call: ServedCall) async throws {
+    override func run(_ call: ServedCall) async throws {
         let stream = try call.openStream
         try await handler(RPCInbound(stream: stream), RPCOutbound(stream: stream), call.context)
     }
