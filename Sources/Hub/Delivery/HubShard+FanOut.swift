@@ -117,7 +117,12 @@ extension HubShard {
 
     /// Gives the session what waits for it, its own messages first, as much as fits a turn.
     func resume(_ session: Session) {
-        guard let connection = session.connection, mayTakeMore(session) else { return }
+        guard let connection = session.connection else { return }
+        guard mayTakeMore(session) else {
+            // One that is full of what this turn has gathered is not told when it can take more.
+            if connection.isOpen, !connection.isBacklogged { resumeLater(session) }
+            return
+        }
         while var outbox = session.outbox {
             session.outbox = nil
             guard let message = outbox.popFirst() else { break }

@@ -137,6 +137,26 @@ struct DialogueTests {
         #expect(texts.count == 150)
     }
 
+    @Test func `what is published while a client is answered reaches it, though nothing follows`()
+        async throws
+    {
+        let bench = try await LineBench(loops: 1)
+        // What is sent to it never waits.
+        let ann = try bench.join("ann", windowBytes: 16 << 20)
+        ann.say("sub 0 b")
+        // The last that is said in the topic is that it is there.
+        bench.network.run(for: .seconds(1))
+        let topic = try #require(bench.hub.topic("a"))
+        let text = String(repeating: "x", count: 1_200)
+        for _ in 0..<60 { topic.publish(Publication(HubMessage(text: text))) }
+        for number in 1...40 { ann.say("hist \(number) a x x 60") }
+        ann.say("pub 41 b transient - now")
+        bench.network.run(for: .seconds(1))
+        let texts = ann.takeTexts()
+        #expect(texts.filter { $0.hasPrefix("hist a ") }.count == 40)
+        #expect(texts.contains("pub b 0 ann now"))
+    }
+
     @Test func `one client has only so many topics made, and there is another time`() async throws {
         let bench = try await LineBench(loops: 1) {
             $0.subscriptionsPerSessionMax = 1
