@@ -141,11 +141,13 @@ final class HubNode: BrokerNode {
         let published = BrokerPublication(
             topic: topic.name, message: publication.stored(offset: 0),
             isVolatile: publication.durability == .volatile)
-        publications.submit(published) { result in
-            // The queue is full: it is best effort.
+        let isTaken = publications.submit(published) { result in
             if case .failure = result { topic.state.withLock { $0.metrics.refused += 1 } }
         }
-        return .published(nil)
+        guard !isTaken else { return .published(nil) }
+        // The queue is full: it is not published, and may be tried again.
+        topic.state.withLock { topic.forget(publication, at: now, &$0) }
+        return .overloaded
     }
 
     /// Publishes what the store has.

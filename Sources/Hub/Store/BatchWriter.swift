@@ -50,7 +50,9 @@ final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
     ///   - item: What to write.
     ///   - whenDone: Called once, on any thread, in the order of the items; at once where too many
     ///     wait.
-    func submit(_ item: Item, whenDone: @escaping WhenDone) {
+    /// - Returns: Whether it was taken.
+    @discardableResult
+    func submit(_ item: Item, whenDone: @escaping WhenDone) -> Bool {
         let bytes = bytes(item)
         let (isTaken, isFirst) = state.withLock { state -> (Bool, Bool) in
             guard state.waiting.count < bounds.itemsMax,
@@ -63,10 +65,11 @@ final class BatchWriter<Item: Sendable, Answer: Sendable>: Sendable {
             return (true, !state.isWriting)
         }
         guard isTaken else {
-            return whenDone(.failure(StoreError(.unavailable, detail: "too much waits")))
+            whenDone(.failure(StoreError(.unavailable, detail: "too much waits")))
+            return false
         }
-        guard isFirst else { return }
-        Task(executorPreference: loop) { await self.run() }
+        if isFirst { Task(executorPreference: loop) { await self.run() } }
+        return true
     }
 
     private func run() async {

@@ -169,6 +169,12 @@ public final class Topic: Sendable {
         state.keys.remember(key, outcome, until: now + Self.keyLife, at: now)
     }
 
+    /// It was not published: it is not known when it is tried again.
+    func forget(_ publication: Publication, at now: Timestamp, _ state: inout State) {
+        guard let key = publication.repeatKey else { return }
+        state.keys.remember(key, .overloaded, until: now, at: now)
+    }
+
     /// Whether neither the loops nor the listeners are too far behind for another message.
     func hasRoom(for bytes: Int, _ state: borrowing State) -> Bool {
         state.log.hasRoom(for: bytes) && state.heard.count < limits.undeliveredMessagesMax

@@ -13,7 +13,9 @@ extension NodesTests {
         nodes.settle()
         nodes.broker.latch.hold()
         let message = HubMessage(text: String(repeating: "x", count: 64 << 10))
-        for _ in 0..<100 { topic.publish(Publication(message, durability: .transient)) }
+        let publication = Publication(message, durability: .transient)
+        let outcomes = (0..<100).map { _ in topic.publish(publication) }
+        #expect(outcomes.count { $0 == .overloaded } == 97)
         nodes.settle()
         #expect(topic.metrics.refused == 97)
         #expect(nodes.one.hub.heldBytes == 3 * message.bytes)
@@ -23,6 +25,22 @@ extension NodesTests {
         nodes.broker.latch.release()
         nodes.settle()
         #expect(nodes.one.hub.heldBytes == 0)
+    }
+
+    @Test func `what the broker's queue refuses may be tried again`() async throws {
+        let nodes = try await Nodes { $0.memoryBytesMax = 1_000_000 }
+        let topic = try #require(nodes.one.hub.topic("a"))
+        nodes.settle()
+        nodes.broker.latch.hold()
+        let text = String(repeating: "x", count: 64 << 10)
+        let publication = Publication(HubMessage(text: text), durability: .transient)
+        while topic.publish(publication) != .overloaded {}
+        var again = publication
+        again.idempotencyKey = "one"
+        for _ in 0..<2 { #expect(topic.publish(again) == .overloaded) }
+        nodes.broker.latch.release()
+        nodes.settle()
+        for _ in 0..<2 { #expect(topic.publish(again) == .published(nil)) }
     }
 
     @Test func `a notice of presence in the application's words stays on its node`() async throws {
