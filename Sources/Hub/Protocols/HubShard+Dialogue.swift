@@ -301,13 +301,13 @@ extension HubShard {
     /// Runs `work` in a task on the loop, and `whenDone` there with what it returned, unless the
     /// session has ended.
     ///
-    /// - Returns: `false` where the session has as many tasks as it may.
+    /// - Returns: `false` where the session has as many tasks as it may, and `more` beyond them.
     func run<Value: Sendable>(
-        of session: Session, _ work: @escaping @Sendable () async -> Value,
+        of session: Session, beyond more: Int = 0, _ work: @escaping @Sendable () async -> Value,
         whenDone: @escaping (Session, Value) -> Void
     ) -> Bool {
         let tasks = session.madeTasks
-        guard tasks.open.count < configuration.tasksPerSessionMax else { return false }
+        guard tasks.open.count < configuration.tasksPerSessionMax + more else { return false }
         tasks.last &+= 1
         let (key, id) = (tasks.last, session.id)
         tasks.open[key] = { session, value in

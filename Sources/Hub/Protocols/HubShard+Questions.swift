@@ -24,9 +24,11 @@ extension HubShard {
         let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
         guard messagesMax > 0 else { return session.fail(id, .notFound) }
         guard let topic = hub.existingTopic(name) else {
-            // Not read before the client takes answers: a page is large, and would wait.
-            return answer(id, session) {
-                $0.shard.readHistory(of: name, after: position, limit, id, $0)
+            guard let store = directories.histories?.store else {
+                return session.fail(id, .notFound)
+            }
+            return read(id, session) {
+                $0.shard.readHistory(of: name, in: store, after: position, limit, id, $0)
             }
         }
         whenLoaded(topic, .question, id, session) { session in
@@ -40,12 +42,13 @@ extension HubShard {
     /// Tells the history of a topic that is not there. A durable store may know it from before; it is not
     /// made for that, since there is no bound for the names that may be asked for.
     private func readHistory(
-        of name: String, after position: TopicPosition?, _ limit: PageLimit, _ id: RequestID,
-        _ session: Session
+        of name: String, in store: any MessageStore, after position: TopicPosition?,
+        _ limit: PageLimit, _ id: RequestID, _ session: Session
     ) {
-        guard let store = directories.histories?.store else { return session.fail(id, .notFound) }
         let now = configuration.calendar()
-        let isBegun = run(of: session) { () async -> Result<HistoryPage?, StoreError> in
+        // There is no other beside it.
+        let isBegun = run(of: session, beyond: 1) {
+            () async -> Result<HistoryPage?, StoreError> in
             do throws(StoreError) {
                 return .success(
                     try await store.history(of: name, after: position, limit: limit, at: now))
@@ -53,14 +56,18 @@ extension HubShard {
                 return .failure(error)
             }
         } whenDone: { session, result in
-            switch result {
-            case .success(let page?):
-                session.shard.answer(id, session) { $0.tell(.history(id, topic: name, page)) }
-            case .success(nil): session.fail(id, .notFound)
-            case .failure: session.fail(id, .storeFailed)
+            session.shard.answerInTurn(session) { session in
+                switch result {
+                case .success(let page?): session.tell(.history(id, topic: name, page))
+                case .success(nil): session.fail(id, .notFound)
+                case .failure: session.fail(id, .storeFailed)
+                }
+                session.shard.readNext(session)
             }
         }
-        if !isBegun { session.fail(id, .overloaded) }
+        guard !isBegun else { return }
+        session.fail(id, .overloaded)
+        readNext(session)
     }
 
     // MARK: - In their time
@@ -70,10 +77,45 @@ extension HubShard {
         _ id: RequestID, _ session: Session, _ body: @escaping (Session) -> Void
     ) {
         if session.tasks?.answers.isEmpty ?? true, mayBeAnswered(session) { return body(session) }
+        guard mayWait(id, session) else { return }
+        answerInTurn(session, body)
+    }
+
+    /// Reads for a question when what was read before is told: pages are large, and only one of them waits
+    /// for a client that does not read.
+    private func read(_ id: RequestID, _ session: Session, _ body: @escaping (Session) -> Void) {
+        guard mayWait(id, session) else { return }
         let tasks = session.madeTasks
-        guard tasks.answers.count < waitingMax else { return session.fail(id, .overloaded) }
+        tasks.reads.append(body)
+        guard !tasks.isReading else { return }
+        tasks.isReading = true
+        readNext(session)
+    }
+
+    private func readNext(_ session: Session) {
+        guard let tasks = session.tasks else { return }
+        guard !tasks.reads.isEmpty else {
+            tasks.isReading = false
+            return session.dropIdleTasks()
+        }
+        answerInTurn(session) { session in
+            if let body = session.tasks?.reads.popFirst() { body(session) }
+        }
+    }
+
+    /// Whether another question may wait; where not, the client is told.
+    private func mayWait(_ id: RequestID, _ session: Session) -> Bool {
+        guard session.tasks?.questions ?? 0 >= waitingMax else { return true }
+        session.fail(id, .overloaded)
+        return false
+    }
+
+    /// As ``answer(_:_:_:)``, for what waits already.
+    private func answerInTurn(_ session: Session, _ body: @escaping (Session) -> Void) {
+        let tasks = session.madeTasks
+        if tasks.answers.isEmpty, mayBeAnswered(session) { return body(session) }
         tasks.answers.append(body)
-        if tasks.answers.count == 1 { answerLater(session) }
+        answerLater(session)
     }
 
     private func mayBeAnswered(_ session: Session) -> Bool {
@@ -81,9 +123,13 @@ extension HubShard {
     }
 
     private func answerLater(_ session: Session) {
+        guard let tasks = session.tasks, !tasks.isAnsweringLater else { return }
+        tasks.isAnsweringLater = true
         let id = session.id
         loop.execute {
-            if let session = self.sessions[id] { self.goOnAnswering(session) }
+            guard let session = self.sessions[id] else { return }
+            session.tasks?.isAnsweringLater = false
+            self.goOnAnswering(session)
         }
     }
 

@@ -17,13 +17,22 @@ final class SessionTasks {
     var waiting = 0
     /// Answers that wait until the connection takes more.
     var answers = Ring<(Session) -> Void>()
+    /// Whether the connection will be looked at again for them.
+    var isAnsweringLater = false
+    /// Reads of histories that wait for one another, so that no more than one is waiting to be told.
+    var reads = Ring<(Session) -> Void>()
+    /// Whether one of them is under way, or waits to be told.
+    var isReading = false
     /// How many calls of ``goOn(with:_:_:)`` are under way.
     private var goingOn = 0
 
     /// Whether nothing is under way, and nothing waits.
     var isIdle: Bool {
-        open.isEmpty && held.isEmpty && waiting == 0 && answers.isEmpty && goingOn == 0
+        open.isEmpty && held.isEmpty && waiting == 0 && questions == 0 && goingOn == 0
     }
+
+    /// How many questions of the client's wait.
+    var questions: Int { answers.count + reads.count + (isReading ? 1 : 0) }
 
     func isHeld(_ topic: String) -> Bool { held[ExactName(topic)] != nil }
 

@@ -58,6 +58,30 @@ struct DurableTopicTests {
         #expect(after.ask(again, "hist 5 a x x 2") == ["hist a false false m2,m3"])
     }
 
+    @Test func `as many histories as may wait are told though nobody has subscribed`() async throws
+    {
+        let store = SlowStore()
+        let before = try await LineBench { $0.store = store }
+        let ann = try before.join("ann")
+        for number in 1...40 { _ = before.ask(ann, "pub \(number) n\(number) stored - x") }
+        let after = try await LineBench {
+            $0.store = store
+            $0.tasksPerSessionMax = 1
+        }
+        let again = try after.join("ann")
+        for number in 1...40 { again.say("hist \(number) n\(number) x x 2") }
+        after.network.run(for: .seconds(1))
+        #expect(again.takeTexts() == (1...40).map { "hist n\($0) false false x" })
+        // They wait for one another, and so many may.
+        store.hold()
+        for number in 1...150 { again.say("hist \(number) n1 x x 2") }
+        after.network.run(for: .seconds(1))
+        #expect(again.takeTexts().count == 150 - 101)
+        store.release()
+        after.network.run(for: .seconds(1))
+        #expect(again.takeTexts().count == 101)
+    }
+
     @Test func `to ask for a history makes no topic`() async throws {
         let bench = try await LineBench { $0.store = SlowStore() }
         let ann = try bench.join("ann")
