@@ -171,6 +171,7 @@ extension HubShard {
         }
         guard !open.isEmpty else { return }
         let questions = open
+        session.madeExtras.questioned += open.map(\.0)
         let isBegun = run(of: session) {
             var denied: [Topic] = []
             for (topic, question) in questions {
@@ -181,14 +182,32 @@ extension HubShard {
             }
             return denied
         } whenDone: { session, denied in
+            session.wereAnswered(questions.map(\.0))
             // It may have been renewed again meanwhile.
             for topic in denied where !session.isGranted(topic.name) { session.takeAway(topic) }
         }
-        if !isBegun { for (topic, _) in open { session.takeAway(topic) } }
+        guard !isBegun else { return }
+        session.wereAnswered(open.map(\.0))
+        for (topic, _) in open { session.takeAway(topic) }
     }
 }
 
 extension Session {
+    /// Whether the application is being asked whether the session may go on to follow the topic.
+    func isQuestioned(_ topic: Topic) -> Bool {
+        extras?.questioned.contains { $0 === topic } ?? false
+    }
+
+    fileprivate func wereAnswered(_ topics: [Topic]) {
+        for topic in topics {
+            guard let index = extras?.questioned.firstIndex(where: { $0 === topic }) else {
+                continue
+            }
+            extras?.questioned.remove(at: index)
+        }
+        shard.tokenIsStale(of: self)
+    }
+
     /// Ends a subscription that the client did not ask to end, and says so.
     fileprivate func takeAway(_ topic: Topic) {
         // Of a topic that it was about to return to the client is told there.

@@ -38,6 +38,8 @@ extension HubShard {
         for subscription in session.subscriptions {
             let part = self.part(at: subscription.slot)
             if !isWhole, session.isGranted(part.topic.name) { continue }
+            // Who comes back without it asks for it, and is asked about it anew.
+            if session.isQuestioned(part.topic) { continue }
             bytes += part.topic.name.utf8.count + Self.topicBytes
             guard bytes <= policy.namesBytesMax else { break }
             state.topics.append(

@@ -16,6 +16,8 @@ final class SessionExtras {
     var returning: [ReturningTopic] = []
     /// Who the client was found to be.
     var identity: Identity?
+    /// Topics that its credentials granted and no longer do, while the application is asked about them.
+    var questioned: [Topic] = []
     /// Watches over the time of its credentials.
     var credentialWatch: CredentialWatch?
     /// What it has sent lately.

@@ -68,6 +68,24 @@ extension ResumeTests {
         #expect(attributes.withLock { $0 } == ["plan": "secret"])
     }
 
+    @Test func `what the application is asked about does not come back by a token meanwhile`()
+        async throws
+    {
+        let bench = try await Self.bench { $0.authenticator = GrantAuthenticator() }
+        let (ann, _) = try Self.follower(of: ["a", "held"], "ann/held", on: bench)
+        bench.application.latch.hold()
+        ann.say(.refresh(Self.id(4), credentials: "ann/other"))
+        bench.network.run(for: .seconds(1))
+        let token = try #require(try ann.take().tokens.last)
+        ann.client.peer.reset()
+        let again = try bench.connect("ann/other")
+        let heard = try bench.ask(again, .resume(.init(token: token)))
+        #expect(heard.subscriptions.map(\.topic) == ["a"])
+        bench.application.latch.release()
+        let answers = try bench.ask(again, .subscribe(Self.id(5), topic: "held", after: nil))
+        #expect(answers.failures == [.forbidden])
+    }
+
     @Test func `a topic for which there is no room now is left for the client to ask for`()
         async throws
     {

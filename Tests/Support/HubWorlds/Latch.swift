@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Holds tasks up until they are let go on.
-final class Latch: Sendable {
+package final class Latch: Sendable {
     private struct State {
         var isHeld = false
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -9,9 +9,11 @@ final class Latch: Sendable {
 
     private let state = Mutex(State())
 
-    func hold() { state.withLock { $0.isHeld = true } }
+    package init() {}
 
-    func release() {
+    package func hold() { state.withLock { $0.isHeld = true } }
+
+    package func release() {
         let waiting = state.withLock { state in
             state.isHeld = false
             defer { state.waiting = [] }
@@ -20,7 +22,7 @@ final class Latch: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
-    func pass() async {
+    package func pass() async {
         await withCheckedContinuation { continuation in
             let isHeld = state.withLock { state in
                 if state.isHeld { state.waiting.append(continuation) }

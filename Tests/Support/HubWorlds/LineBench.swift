@@ -91,6 +91,8 @@ package final class LineApplication: HubApplication {
     package let heard = Mutex<[String]>([])
     /// Who came back, and to what.
     package let resumed = Mutex<[String]>([])
+    /// Holds up what it is asked about `held`.
+    package let latch = Latch()
 
     package init() {}
 
@@ -105,6 +107,11 @@ package final class LineApplication: HubApplication {
         switch action {
         case .subscribe("secret"): .deny("not yours")
         case .subscribe("asked"): .ask { .allow }
+        case .subscribe("held"):
+            .ask { [latch] in
+                await latch.pass()
+                return .deny("no")
+            }
         case .subscribe("denied"): .ask { .ask { .deny("no") } }
         case .subscribe("later"): .ask { .refuse(EventFailure(.rateLimited, "too fast")) }
         default: .allow
