@@ -4,9 +4,9 @@
 ///       │                  │                                    ▲
 ///       └───── abort(), reset, overflow, closeTimeout ──────────┘
 ///
-/// Writes of a turn are gathered and sent with one system call when the turn ends. What the kernel
-/// does not take waits in a queue bounded by ``Limits/sendQueueBytesMax``. An idle connection owns
-/// no buffer.
+/// Writes of a turn are gathered and sent with one system call when the turn ends, or several where
+/// many tasks run in it. What the kernel does not take waits in a queue bounded by
+/// ``Limits/sendQueueBytesMax``. An idle connection owns no buffer.
 ///
 /// Not `Sendable`: everything here is called on ``loop``. Other threads keep the ``id`` and reach
 /// it through ``EventLoop/execute(_:)``.
@@ -116,8 +116,8 @@ public final class Connection {
     /// The descriptor's number, or a simulated one.
     package var descriptor: Int32 { socket.rawValue }
 
-    /// Queues a copy of `bytes`, to be sent when the turn ends; 16 KiB and more are sent at once, and only
-    /// what the kernel does not take is copied.
+    /// Queues a copy of `bytes`, to be sent at the latest when the turn ends; 16 KiB and more are sent
+    /// at once, and only what the kernel does not take is copied.
     @discardableResult
     public func write(_ bytes: RawSpan) -> WriteOutcome {
         // The pointer is used within the call only.

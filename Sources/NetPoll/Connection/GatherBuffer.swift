@@ -1,6 +1,7 @@
 /// The bytes that one turn's writes gathered, for all connections of a loop.
 ///
-/// Writes of a turn are appended here, and flushed with one send per connection when the turn ends.
+/// Writes of a turn are appended here, and flushed with one send per connection when the turn ends, when
+/// it is full, and after each ``EventLoop/Configuration/jobsPerFlushMax`` jobs of tasks.
 /// A connection's writes form a chain of pieces; a write that follows the connection's own last
 /// one directly extends its piece, so a connection that writes alone has one piece. Nothing is
 /// allocated: when the turn's bytes are sent or moved to send queues, the buffer is reset.

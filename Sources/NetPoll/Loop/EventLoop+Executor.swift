@@ -2,10 +2,12 @@
 extension EventLoop: SerialExecutor, TaskExecutor {
     /// Takes a task's job; any thread may call this.
     ///
-    /// A job that comes from the loop itself waits in the loop's own ring and runs in the same turn,
-    /// before its writes are flushed. One from another thread goes through the inbox, where a burst
-    /// costs one wakeup. Neither allocates in steady state. Jobs of a loop that was shut down still
-    /// run, one after another, on a thread made for them, so that no task is left hanging.
+    /// A job that comes from the loop itself waits in the loop's own ring and runs in the same turn, or
+    /// where those were very many in the next; writes are flushed after each
+    /// ``Configuration/jobsPerFlushMax`` of them and when the turn ends. One from another thread goes
+    /// through the inbox, where a burst costs one wakeup. Neither allocates in steady state. Jobs of a
+    /// loop that was shut down still run, one after another, on a thread made for them, so that no
+    /// task is left hanging.
     public func enqueue(_ job: consuming ExecutorJob) {
         enqueue(LoopJob(job: UnownedJob(job), isActors: false))
     }

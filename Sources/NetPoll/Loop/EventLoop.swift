@@ -30,9 +30,9 @@ public final class EventLoop: @unchecked Sendable {
         public var readsPerConnectionMax = 4
         /// The most jobs of other threads per turn, and the most of tasks on the loop. Default 1,024.
         public var jobsPerTurnMax = 1_024
-        /// After how many jobs of tasks within one turn what was written so far is sent, so that peers
-        /// begin with it while the turn goes on; a turn's last writes are sent at its end, as all
-        /// others. Default 16.
+        /// After how many jobs of tasks that were resumed on this loop, within one turn, what was
+        /// written so far is sent, so that peers begin with it while the turn goes on; a turn's last
+        /// writes are sent at its end, as all others. Default 16.
         public var jobsPerFlushMax = 16
         /// The most timers fired, or moved within the loop's timing wheel, per turn, so that very
         /// many that are due at once starve nobody. Default 8,192.
