@@ -91,8 +91,9 @@ public struct RPCConnection: Sendable {
         return try reply(of: call)
     }
 
-    /// As `call`, with the reply's bytes lent and not copied: on the connection's loop
-    /// a call allocates nothing.
+    /// As `call`, with the reply's bytes lent and not copied: on the connection's loop a call allocates
+    /// nothing, while up to 64 are in flight with messages of up to 16 KiB, or up to 1,024 with
+    /// messages of up to 512 bytes. A reply that comes in several reads is put together in memory.
     ///
     /// - Parameters:
     ///   - method: A method of both sides.

@@ -35,8 +35,9 @@ extension RPCClient {
         }
     }
 
-    /// As `call`, with the reply's bytes lent and not copied: on the loop of the client's
-    /// connection a call allocates nothing, but once in 64 calls what the pool leases.
+    /// As `call`, with the reply's bytes lent and not copied: on the loop of the client's connection a
+    /// call allocates no more than ``RPCConnection/callBytes(_:_:options:_:)`` does, and once in 64
+    /// calls what the pool leases.
     ///
     /// - Parameters:
     ///   - method: A method of both sides.

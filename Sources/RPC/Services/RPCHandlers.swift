@@ -65,8 +65,8 @@ public struct RPCHandlers: Sendable {
         methods.add(entry)
     }
 
-    /// As ``handleInline(_:_:)`` for a method of bytes, which are lent and not copied: a call
-    /// allocates nothing.
+    /// As ``handleInline(_:_:)`` for a method of bytes, which are lent and not copied: a call whose
+    /// reply has up to 16 KiB allocates nothing.
     ///
     /// - Parameters:
     ///   - method: Must not be served already.
