@@ -12,7 +12,9 @@ import Synchronization
 /// whose connection is lost fails at once, and ``RPCError/execution`` says whether it may have run;
 /// where repeating is safe it is repeated.
 ///
-/// Any thread may use it. Letting go of it closes its connections, at once and with the calls on them.
+/// Any thread may use it. Letting go of it closes its connections, at once and with its calls on them;
+/// those that it had given up before, or that only serve calls of the server's, end as
+/// ``drain(deadline:)`` says.
 public final class RPCClient: Sendable {
     /// The settings in force.
     public let configuration: RPCClientConfiguration
@@ -100,7 +102,8 @@ public final class RPCClient: Sendable {
     }
 
     /// Removes an endpoint: it gets no more calls, and those it has are awaited for `deadline`; then
-    /// its connections are closed. Returns when none is left.
+    /// its connections are closed. Returns when none is left, but for those that ``drain(deadline:)``
+    /// does not wait for either.
     ///
     /// - Returns: Whether there was one of this name.
     @discardableResult
@@ -111,8 +114,12 @@ public final class RPCClient: Sendable {
     // MARK: - The end
 
     /// Takes no more calls, and awaits those in flight for `deadline`; then connections are closed,
-    /// and calls that are left fail. Servers that know the extensions are told. Returns when no
-    /// connection is left.
+    /// and calls that are left fail. Servers that know the extensions are told.
+    ///
+    /// Returns when every connection was given up, and ends or waits for what no caller awaits: one-way
+    /// calls that a plain server has not answered, at the longest for
+    /// ``RPCConfiguration/callTimeout`` (where that is `nil`, the `closeTimeout` of
+    /// ``RPCConfiguration/connection``), and calls of the server's that run here.
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.
     public func drain(deadline: Duration = .seconds(10)) async {
@@ -120,7 +127,7 @@ public final class RPCClient: Sendable {
         await pool.drain(until: pool.now + deadline)
     }
 
-    /// Closes all connections at once; calls in flight fail.
+    /// Closes connections at once, as letting go of the client does; its calls in flight fail.
     public func close() async {
         seat.leave()
         lines.close()
