@@ -5,11 +5,12 @@ extension PeerConnection {
     // MARK: - Of the peer's
 
     /// Whether a call of the peer's goes on although the connection ended: a client may end its side when
-    /// it has sent its one-way calls. Not where the connection was lost, or too many do already.
+    /// it has sent its one-way calls. Not where the connection was lost, too many do already, or the
+    /// server's drain has waited long enough.
     func outlives(_ slot: UInt32, _ call: ServedCall, _ reason: CloseReason) -> Bool {
         guard core.role == .server, reason == .peer, call.stream == nil, !call.isCancelled,
             core.incoming.entry(slot).pointee.flags.contains(.oneWay),
-            shelf.outliving < ServedCallShelf.outlivingMax
+            shelf.takesOutliving, shelf.outliving < ServedCallShelf.outlivingMax
         else { return false }
         shelf.outliving += 1
         outliving += 1

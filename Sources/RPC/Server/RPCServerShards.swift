@@ -106,6 +106,8 @@ final class RPCServerShard: TimerTarget {
     }
 
     func timerFired(_ id: TimerID, on loop: EventLoop) {
+        // Connections may still end in order before the sweep comes to them.
+        shelf.takesOutliving = false
         sweep { $0.connection.abort() }
         for peer in peers.values { peer.endOutliving() }
     }

@@ -29,6 +29,8 @@ final class ServedCallShelf {
     static let outlivingMax = 1_024
     /// How many do.
     var outliving = 0
+    /// Whether any more may: not once a drain's time is over.
+    var takesOutliving = true
 
     private var madeCompressor: MessageCompressor?
 

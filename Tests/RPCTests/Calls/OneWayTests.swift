@@ -120,6 +120,64 @@ struct OneWayTests {
         }
     }
 
+    /// Many connections with a one-way call and one that is awaited each, of a loop that ends two of
+    /// them in a turn.
+    private func makeBusy() throws -> (RPCWorld, [RPCConnection]) {
+        let world = try RPCWorld(closesPerTurnMax: 2)
+        let options = CallOptions(timeout: .seconds(300))
+        let connections = try (0..<20).map { _ in
+            let connection = try world.connect()
+            try world.negotiate(connection)
+            try world.run { try await connection.send(Echo.wait, [], options: options) }
+            _ = world.start { try await connection.call(Echo.wait, [], options: options) }
+            world.network.runUntilIdle()
+            return connection
+        }
+        return (world, connections)
+    }
+
+    /// All clients end their sides.
+    private func leave(_ connections: [RPCConnection]) {
+        for connection in connections {
+            connection.loop.execute { connection.peer.connection.close() }
+        }
+    }
+
+    @Test func `those whose clients leave while a drain aborts others end at its deadline too`()
+        throws
+    {
+        let (world, connections) = try makeBusy()
+        let peers = world.server.peers(on: world.loop).map(\.peer)
+        var haveLeft = false
+        world.network.runTurn = { [unowned world] loop in
+            loop.turn(until: world.network.now)
+            guard !haveLeft, peers.contains(where: { $0.connection.isEnded }) else { return }
+            haveLeft = true
+            leave(connections)
+        }
+        let drain = world.start { [server = world.server] in
+            await server.drain(deadline: .seconds(2))
+        }
+        world.network.run(for: .seconds(3))
+        #expect(haveLeft)
+        #expect(drain.isOver)
+        #expect(world.witness.cancelled == 40)
+        #expect(peers[0].shelf.outliving == 0)
+    }
+
+    @Test func `those whose ends wait for later turns at a drain's deadline end too`() throws {
+        let (world, connections) = try makeBusy()
+        let shelf = try #require(world.server.peers(on: world.loop).first).peer.shelf
+        leave(connections)
+        let drain = world.start { [server = world.server] in
+            await server.drain(deadline: .zero)
+        }
+        world.network.run(for: .seconds(1))
+        #expect(drain.isOver)
+        #expect(world.witness.cancelled == 40)
+        #expect(shelf.outliving == 0)
+    }
+
     @Test func `a connection that is reset takes them with it`() throws {
         let world = try makeWorld()
         let connection = try world.connect()
