@@ -65,9 +65,67 @@ struct LineTests {
         #expect(world.client.snapshot.pool.entries[0].pool.leases == 0)
     }
 
-    @Test func `a call that is admitted goes on the line of the one before, or one that is kept`()
-        throws
-    {
+    /// A connection that takes many calls.
+    private func makeWide(callsMax: Int) throws -> ClientWorld {
+        let world = try ClientWorld {
+            $0.callsMax = callsMax
+            $0.pool.pool.connectionsMax = 1
+        }
+        try world.warm()
+        return world
+    }
+
+    /// The line of a call that is then in flight.
+    private func makeLine(_ world: ClientWorld) throws -> Line {
+        try world.run { [client = world.client] in
+            var options = CallOptions()
+            return try await client.line(&options, since: client.pool.now, nil)
+        }
+    }
+
+    /// The place of a call that finds too many in flight.
+    private func makeSeat(_ world: ClientWorld) throws -> CallSeat {
+        guard case .wait(let seat) = world.client.lines.take(wantsKept: true) else {
+            throw RPCError(.internal, "there is room")
+        }
+        return seat
+    }
+
+    /// What it is given.
+    private func wait(_ seat: CallSeat, _ world: ClientWorld) throws -> Line? {
+        try world.run { [lines = world.client.lines] in try await lines.wait(seat, until: nil) }
+    }
+
+    @Test func `a call that is admitted goes on the line of the one before`() throws {
+        let world = try makeWide(callsMax: 1)
+        let line = try makeLine(world)
+        let seat = try makeSeat(world)
+        world.client.lines.giveBack(line, .success)
+        #expect(try wait(seat, world) === line)
+        world.client.lines.giveBack(line, .success)
+        #expect(world.client.snapshot.inFlight == 0)
+        #expect(world.client.snapshot.pool.entries[0].pool.leases == 0)
+    }
+
+    @Test func `a call that is admitted after one that failed goes on a kept line`() throws {
+        let world = try makeWide(callsMax: 2)
+        let lines = world.client.lines
+        let (kept, failed) = (try makeLine(world), try makeLine(world))
+        lines.giveBack(kept, .success)
+        // In flight with a line of its own, so that the kept one stays.
+        guard case .lease = lines.take(wantsKept: false) else {
+            throw RPCError(.internal, "there is no room")
+        }
+        let seat = try makeSeat(world)
+        lines.giveBack(failed, .failure)
+        #expect(try wait(seat, world) === kept)
+        lines.giveBack(kept, .success)
+        lines.giveBack(nil, .neutral)
+        #expect(world.client.snapshot.inFlight == 0)
+        #expect(world.client.snapshot.pool.entries[0].pool.leases == 0)
+    }
+
+    @Test func `calls that wait at the pool or for their turn are all served`() throws {
         let world = try makeNarrow { $0.callsMax = 2 }
         let first = world.call(Work.wait)
         let second = world.call(Work.name)
