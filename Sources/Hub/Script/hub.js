@@ -20,7 +20,8 @@
  * @property {number} [retryAfter] ms before the first attempt to connect again, at most; twice as long after each failure (500)
  * @property {number} [retryAfterMax] ms that are ever waited (30000)
  * @property {number} [stableAfter] ms that a session has to last for earlier failures to be forgotten (5000)
- * @property {number} [callTimeout] ms that a call may take, connecting again included, and a session until it is there (10000)
+ * @property {number} [callTimeout] ms that a call may take, connecting again included, a session until it is there, and a
+ *   connection until it is heard of where the page comes back to the network or to the front (10000)
  * @property {number} [callsMax] calls that may be open (256)
  * @property {typeof WebSocket} [WebSocket] for where there is none
  * @typedef {"offline" | "connecting" | "opening" | "resuming" | "loggingIn" | "ready" | "stopped"} State
@@ -119,7 +120,8 @@ export class HubClient {
   #heard = 0;
   /** The same by the calendar, which goes on while a machine sleeps. */
   #heardOn = 0;
-  #pinged = 0;
+  /** By when something has to be heard, where that was asked for. */
+  #patientUntil = 0;
   #listening = /** @type {AbortController | null} */ (null);
 
   /**
@@ -373,22 +375,23 @@ export class HubClient {
   #hears() {
     this.#heard = now();
     this.#heardOn = Date.now();
-    this.#pinged = 0;
+    this.#patientUntil = 0;
   }
 
   /**
    * A page does not see the WebSocket's pings, and a dead network closes nothing.
-   * @param {boolean} [isDoubtful] whether the connection may have been lost just now
+   * @param {boolean} [isDoubtful] whether the connection may have been lost just now; it is tried also where it is already, since
+   *   the machine may have slept meanwhile, but that puts no end off
    */
   #watch(isDoubtful = false) {
     if (!this.#socket || this.#socket.readyState !== 1) return;
     const heartbeat = this.#welcome?.heartbeat ?? 25_000;
-    if (this.#pinged) {
-      if (now() - this.#pinged > heartbeat) this.#lost(1006, "nothing heard");
-    } else if (isDoubtful || Math.max(now() - this.#heard, Date.now() - this.#heardOn) > heartbeat) {
-      this.#pinged = now();
-      this.#put({ type: "ping", id: ++this.#lastID });
-    }
+    if (this.#patientUntil && now() > this.#patientUntil) return this.#lost(1006, "nothing heard");
+    const isSilent = Math.max(now() - this.#heard, Date.now() - this.#heardOn) > heartbeat;
+    if (!isDoubtful && (this.#patientUntil || !isSilent)) return;
+    const patience = isDoubtful ? Math.min(heartbeat, this.#options.callTimeout) : heartbeat;
+    this.#patientUntil = Math.min(this.#patientUntil || Infinity, now() + patience);
+    this.#put({ type: "ping", id: ++this.#lastID });
   }
 
   // What the hub says
@@ -562,8 +565,13 @@ export class HubClient {
     if (!this.token) this.#left.delete(answer.topic);
     else if (this.#left.has(answer.topic)) this.#left.set(answer.topic, true);
     // One that was left is wanted again where it is asked for since.
-    const isWanted = answer.id !== undefined && this.#topics.get(answer.topic)?.wanted;
-    const isEnded = !isWanted && this.#topics.delete(answer.topic);
+    const known = answer.id === undefined ? undefined : this.#topics.get(answer.topic);
+    const isEnded = !known?.wanted && this.#topics.delete(answer.topic);
+    if (known?.wanted) {
+      known.told = false;
+      // That may have been refused before this was answered.
+      if (!this.#asking(answer.topic).length && ![...this.#renewals.values()].includes(answer.topic)) this.#renewLater();
+    }
     if (this.#calls.has(answer.id ?? 0)) return this.#settle(answer);
     if (isEnded) this.#tell("unsubscribed", { topic: answer.topic });
   }

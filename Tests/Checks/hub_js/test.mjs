@@ -839,6 +839,39 @@ test("a dead connection is found by a clock that nobody sets, and soon after a s
   });
 });
 
+test("a page that comes back tries its connection also where it slept while it was tried, and waits no longer for that", async () => {
+  const window = new EventTarget();
+  globalThis.addEventListener = window.addEventListener.bind(window);
+  const online = () => window.dispatchEvent(new Event("online"));
+  try {
+    await withClocks(async (clock) => {
+      const { client, sockets, events } = await following();
+      const [socket] = sockets;
+      const pings = () => socket.said.filter(({ type }) => type === "ping").length;
+      const lost = () => events.filter(([name]) => name === "disconnected").map(([, { reason }]) => reason);
+      // Heard of in time, it goes on.
+      online();
+      socket.tell({ type: "pong", id: socket.last("ping").id });
+      clock.pass(10_001);
+      assert.deepEqual([pings(), lost()], [1, []]);
+      clock.pass(15_000);
+      assert.equal(pings(), 2);
+      clock.date += 3_600_000;
+      online();
+      assert.equal(pings(), 3);
+      clock.pass(9_000);
+      // Whoever comes again and again puts nothing off.
+      online();
+      assert.deepEqual([pings(), lost()], [4, []]);
+      clock.pass(1_001);
+      assert.deepEqual(lost(), ["nothing heard"]);
+      client.stop();
+    });
+  } finally {
+    delete globalThis.addEventListener;
+  }
+});
+
 test("where there is no such clock, the calendar is", async () => {
   await withClocks(async (clock) => {
     globalThis.performance = undefined;
@@ -900,6 +933,49 @@ test("a topic that is asked for from a position after it was asked for without i
   await Promise.all(wishes);
   for (const offset of [4, 5, 6, 7]) sockets[0].tell(publication("a", offset));
   assert.deepEqual(heard(), ["6", "4", "5", "6", "7"]);
+  client.stop();
+});
+
+test("a topic that ended while it was asked for again in vain is not believed to go on", async () => {
+  const orders = [["joined", "left", "refused"], ["joined", "refused", "left"], ["refused", "joined", "left"]];
+  for (const [order, code] of orders.flatMap((order) => [7, 3].map((code) => [order, code]))) {
+    const { client, sockets, events } = scripted();
+    const [socket] = sockets;
+    socket.open();
+    const wishes = [client.subscribe("a"), client.unsubscribe("a"), client.subscribe("a")];
+    const outcomes = Promise.allSettled(wishes);
+    const [first, second, third] = socket.said.map(({ id }) => id);
+    const answers = {
+      joined: subscribed(first, "a", 5, false),
+      left: { type: "unsubscribed", id: second, topic: "a" },
+      refused: { type: "failure", id: third, code },
+    };
+    for (const name of order) socket.tell(answers[name]);
+    assert.deepEqual((await outcomes).map(({ status }) => status), ["fulfilled", "fulfilled", "rejected"]);
+    await turn();
+    const asked = socket.said.slice(3).map(({ type, topic, offset }) => [type, topic, offset]);
+    // Refused for good as the last it has ended; otherwise it is asked for once more.
+    const isEnded = order.at(-1) === "refused" && code === 3;
+    assert.deepEqual(asked, isEnded ? [] : [["subscribe", "a", 5]]);
+    if (!isEnded) socket.tell({ type: "failure", id: socket.last("subscribe").id, code: 3 });
+    assert.deepEqual([events.filter(([name]) => name === "unsubscribed").length, client.topics], [1, []]);
+    client.stop();
+  }
+});
+
+test("a topic that ended and is had again goes on", async () => {
+  const { client, sockets, events, heard } = scripted();
+  const [socket] = sockets;
+  socket.open();
+  const wishes = [client.subscribe("a"), client.unsubscribe("a"), client.subscribe("a")];
+  const [first, second, third] = socket.said.map(({ id }) => id);
+  socket.tell(subscribed(first, "a", 5, false));
+  socket.tell({ type: "unsubscribed", id: second, topic: "a" });
+  socket.tell(subscribed(third, "a", 6, false));
+  await Promise.all(wishes);
+  await turn();
+  socket.tell(publication("a", 7));
+  assert.deepEqual([heard(), socket.said.length, events.filter(([name]) => name === "unsubscribed")], [["7"], 3, []]);
   client.stop();
 });
 
@@ -987,7 +1063,6 @@ test("a page that comes back tries its connection, and connects unless the hub s
     sockets[0].open();
     show(true);
     assert.equal(sockets[0].last("ping"), undefined);
-    show(false);
     show(false);
     assert.equal(sockets[0].said.filter(({ type }) => type === "ping").length, 1);
     sockets[0].end(1006);
