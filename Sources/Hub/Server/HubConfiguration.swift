@@ -26,8 +26,10 @@ public struct HubConfiguration: Sendable {
         public var undeliveredBytesMax = 8 << 20
         /// How old a stored message may become; `nil`, the default, for as old as it may.
         ///
-        /// An older one is told to nobody. Its memory is given back when the topic is used, or within a
-        /// quarter of ``HubConfiguration/topicIdleTimeout``.
+        /// An older one is in no history or snapshot, and nobody who subscribes, resumes or catches up
+        /// from the history gets it; a subscriber that reads slowly gets what waits for it however old.
+        /// Its memory is given back when the topic is used, or within a quarter of
+        /// ``HubConfiguration/topicIdleTimeout``.
         public var historyAge: Duration?
         /// Who is told to be there.
         ///
