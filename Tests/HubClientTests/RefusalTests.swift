@@ -114,6 +114,59 @@ struct RefusalTests {
         #expect(script.core.subscriptions.topics == [])
     }
 
+    /// Answers of what was asked at once: a topic, its end, and the topic again, which is refused.
+    enum Answer: Sendable { case joined, left, refused }
+
+    @Test(
+        arguments: [
+            [.joined, .left, .refused], [.joined, .refused, .left], [.refused, .joined, .left],
+        ] as [[Answer]], [.overloaded, .forbidden] as [FailureCode])
+    func `one that ended while it was asked for again in vain is not believed to go on`(
+        answers: [Answer], code: FailureCode
+    ) {
+        let script = ScriptedCore()
+        script.unsubscribe("a")
+        script.begin(isResumed: false)
+        let (joined, left) = (script.subscribe("a"), script.unsubscribe("a"))
+        let again = script.subscribe("a")
+        for answer in answers {
+            switch answer {
+            case .joined: script.answers(joined, at: 5)
+            case .left: script.hears(.unsubscribed(left, topic: "a"))
+            case .refused: script.refuses(code)
+            }
+        }
+        #expect(Set(script.finished.keys).isSuperset(of: [joined, left, again]))
+        // Refused for good as the last it has ended; otherwise it is asked for once more.
+        if answers.last == .refused, code == .forbidden {
+            #expect(script.decided.isEmpty)
+        } else {
+            #expect(
+                script.decided == [.renewLater(after: .zero, within: .milliseconds(500))])
+            script.renews()
+            #expect(script.asked == ["a", "a", "a 5"])
+            script.refuses(.forbidden)
+        }
+        #expect(script.ended == ["a"])
+        #expect(script.core.subscriptions.topics == [])
+    }
+
+    @Test func `one that ended and is had again goes on`() {
+        let script = ScriptedCore()
+        script.unsubscribe("a")
+        script.begin(isResumed: false)
+        let (joined, left) = (script.subscribe("a"), script.unsubscribe("a"))
+        let again = script.subscribe("a")
+        script.answers(joined, at: 5)
+        script.hears(.unsubscribed(left, topic: "a"))
+        script.answers(again, at: 6)
+        script.publishes(7)
+        #expect(script.told == [7])
+        #expect(script.ended.isEmpty && script.decided.isEmpty)
+        script.renews()
+        #expect(script.asked == ["a", "a"])
+    }
+
     @Test func `the hub hears that a topic is left also where nobody can wait for its answer`() {
         let script = ScriptedCore { $0.callsMax = 1 }
         script.begin(isResumed: false)

@@ -147,19 +147,29 @@ extension ClientCore {
         switch outcome {
         case .nothing: return []
         case .ended: return [.tell(.unsubscribed(topic: topic, failure))]
-        case .renew:
-            return [
-                .renewLater(after: failure.retryAfter ?? .zero, within: renewalBackoff.bound)
-            ]
+        case .renew: return [renewal(after: failure.retryAfter ?? .zero)]
         }
     }
 
+    private func renewal(after delay: Duration) -> Action {
+        .renewLater(after: delay, within: renewalBackoff.bound)
+    }
+
     mutating func unsubscribed(_ id: RequestID?, _ topic: String) -> [Action] {
-        let wasKnown = subscriptions.ended(
+        let outcome = subscriptions.ended(
             topic, isAnswer: id != nil, hasToken: token != nil)
-        if let id, calls.removeValue(forKey: id) != nil {
-            return [.finish(id, .success(.unsubscribed(id, topic: topic)))]
+        var actions: [Action] = []
+        // What asked for it again may have been refused before this was answered.
+        if outcome == .renew, asking(for: topic, where: { _ in true }).isEmpty,
+            !renewals.values.contains(where: { $0.isSameBytes(as: topic) })
+        {
+            actions.append(renewal(after: .zero))
         }
-        return wasKnown ? [.tell(.unsubscribed(topic: topic, nil))] : []
+        if let id, calls.removeValue(forKey: id) != nil {
+            actions.append(.finish(id, .success(.unsubscribed(id, topic: topic))))
+        } else if outcome == .ended {
+            actions.append(.tell(.unsubscribed(topic: topic, nil)))
+        }
+        return actions
     }
 }

@@ -8,11 +8,11 @@ struct Subscriptions {
         let position: TopicPosition?
     }
 
-    /// What becomes of a topic that the hub refused.
-    enum OnRefusal: Hashable {
-        /// It goes on, or only who asked for it has to know.
+    /// What becomes of a topic that the hub refused or ended.
+    enum Outcome: Hashable {
+        /// It goes on, or only who asked has to know.
         case nothing
-        /// It is asked for later.
+        /// It is asked for later, unless it is already.
         case renew
         /// It was followed, and is no longer.
         case ended
@@ -70,7 +70,7 @@ struct Subscriptions {
     /// - Returns: What becomes of it.
     mutating func refused(
         _ topic: String, stillSought sought: TopicPosition?, isRenewal: Bool, isPassing: Bool
-    ) -> OnRefusal {
+    ) -> Outcome {
         let name = ExactName(topic)
         guard let known = followed[name] else { return .nothing }
         followed[name]?.sought = sought
@@ -87,12 +87,15 @@ struct Subscriptions {
     ///   - topic: Which.
     ///   - isAnswer: Whether the client had left it; it may have asked for it again since.
     ///   - hasToken: Whether there is a token, which may still bring it back.
-    /// - Returns: Whether it was one.
-    mutating func ended(_ topic: String, isAnswer: Bool, hasToken: Bool) -> Bool {
+    /// - Returns: What becomes of it.
+    mutating func ended(_ topic: String, isAnswer: Bool, hasToken: Bool) -> Outcome {
         let name = ExactName(topic)
         if left[name] != nil { left[name] = hasToken ? true : nil }
-        if isAnswer, followed[name]?.isWanted ?? false { return false }
-        return followed.removeValue(forKey: name) != nil
+        if isAnswer, followed[name]?.isWanted ?? false {
+            followed[name]?.isTold = false
+            return .renew
+        }
+        return followed.removeValue(forKey: name) == nil ? .nothing : .ended
     }
 
     /// A session begins, anew or as the one of a token.
