@@ -27,6 +27,9 @@ struct ServiceWatchdogTests {
         #expect(signs.withLock { $0 } == 1)
         network.run(for: .seconds(10))
         #expect(signs.withLock { $0 } == 1)
+        // What waits at their end would hold the loops.
+        stuck.runUntilIdle()
+        network.runUntilIdle()
     }
 
     @Test(
@@ -45,7 +48,8 @@ struct ServiceWatchdogTests {
     /// In a process of its own, for the environment is the process's.
     @Test func `without a manager that watches nothing is told`() async {
         await #expect(processExitsWith: .success) {
-            let group = SimulatedNetwork().makeGroup()
+            let network = SimulatedNetwork()
+            let group = network.makeGroup()
             unsetenv("NOTIFY_SOCKET")
             setenv("WATCHDOG_USEC", "1000000", 1)
             let withoutName = ServiceNotification.keepAlive(on: group)
@@ -55,6 +59,8 @@ struct ServiceWatchdogTests {
             setenv("WATCHDOG_USEC", "1000000", 1)
             let watched = ServiceNotification.keepAlive(on: group)
             #expect(!withoutName && !withoutTime && watched)
+            // What waits at its end would hold its loops.
+            network.runUntilIdle()
         }
     }
 }
