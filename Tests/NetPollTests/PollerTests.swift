@@ -287,7 +287,7 @@ struct PollerTests {
         // Each watch's closure holds them all.
         defer { watches = [] }
         // Whichever is told first ends the other, whose number then names the third pipe.
-        for (name, own, other) in [("first", first, second), ("second", second, first)] {
+        func watch(_ name: String, _ own: Pair, ends other: Pair) throws {
             watches.append(
                 try poller.start(own.near, .read) { watch, _ in
                     calls.append(name)
@@ -300,13 +300,16 @@ struct PollerTests {
                     #expect(anew != nil)
                 })
         }
+        try watch("first", first, ends: second)
+        try watch("second", second, ends: first)
         first.sendFromFar()
         second.sendFromFar()
         try poller.wait(for: .zero)
         #expect(calls.count == 1 && calls != ["anew"])
         #expect(poller.staleEvents == 1)
         #expect(poller.count == 2)
-        watches.first { $0.descriptor == (calls == ["first"] ? first : second).near }?.stop()
+        let told = calls == ["first"] ? first.near : second.near
+        watches.first { $0.descriptor == told }?.stop()
         third.sendFromFar()
         try poller.wait(for: .zero)
         #expect(calls.last == "anew")
