@@ -171,7 +171,6 @@ extension HubShard {
         }
         guard !open.isEmpty else { return }
         let questions = open
-        session.madeExtras.questioned += open.map(\.0)
         let isBegun = run(of: session) {
             var denied: [Topic] = []
             for (topic, question) in questions {
@@ -186,9 +185,11 @@ extension HubShard {
             // It may have been renewed again meanwhile.
             for topic in denied where !session.isGranted(topic.name) { session.takeAway(topic) }
         }
-        guard !isBegun else { return }
-        session.wereAnswered(open.map(\.0))
-        for (topic, _) in open { session.takeAway(topic) }
+        guard isBegun else {
+            for (topic, _) in open { session.takeAway(topic) }
+            return
+        }
+        session.madeExtras.questioned += open.map(\.0)
     }
 }
 
