@@ -72,6 +72,15 @@ struct StoreWaitingTests {
         #expect(bench.hub.heldBytes == 0)
     }
 
+    /// The words of the messages that the store has of topic a.
+    private func stored(in store: SlowStore, _ bench: LineBench) async throws -> [[Substring]]? {
+        let page = try await bench.wait {
+            try await store.history(
+                of: "a", after: nil, limit: PageLimit(), at: Timestamp(milliseconds: 0))
+        }
+        return page?.messages.map { $0.message.payload.text.split(separator: " ") }
+    }
+
     @Test func `a message tells its right offset also behind one that was tried twice`()
         async throws
     {
@@ -87,11 +96,7 @@ struct StoreWaitingTests {
         bench.network.run(for: .seconds(1))
         store.release()
         bench.network.run(for: .seconds(1))
-        let page = try await bench.wait {
-            try await store.history(
-                of: "a", after: nil, limit: PageLimit(), at: Timestamp(milliseconds: 0))
-        }
-        let texts = page?.messages.map { $0.message.payload.text.split(separator: " ") }
+        let texts = try await stored(in: store, bench)
         #expect(texts == [["first"], ["again"], ["at", "3"], ["at", "4"], ["at", "5"]])
     }
 
@@ -108,11 +113,7 @@ struct StoreWaitingTests {
         bench.network.run(for: .seconds(1))
         store.release()
         bench.network.run(for: .seconds(1))
-        let page = try await bench.wait {
-            try await store.history(
-                of: "a", after: nil, limit: PageLimit(), at: Timestamp(milliseconds: 0))
-        }
-        let texts = page?.messages.map { $0.message.payload.text.split(separator: " ") }
+        let texts = try await stored(in: store, bench)
         #expect(texts == [["first"], ["tried"], ["at", "3"]])
     }
 
