@@ -107,11 +107,14 @@ extension PeerConnection {
         }
     }
 
-    /// Lets streams that wait try again.
-    func flushStreams() {
-        sendPieces()
+    /// Lets what waits try again: long messages and streams, each first in turn, as either may take all
+    /// that the peer takes.
+    func flushWaiting() {
+        areStreamsFirst.toggle()
+        if !areStreamsFirst { sendPieces() }
         for call in pending { call?.stream?.flush() }
         for call in served { call?.stream?.flush() }
+        if areStreamsFirst { sendPieces() }
     }
 
     /// What was gathered leaves at the end of this turn: the next may write again.
@@ -120,7 +123,7 @@ extension PeerConnection {
         isWriteScheduled = true
         loop.execute { [self] in
             isWriteScheduled = false
-            if !isClosed { flushStreams() }
+            if !isClosed { flushWaiting() }
         }
     }
 
@@ -128,7 +131,7 @@ extension PeerConnection {
 
     func fellBelowLowWatermark(_ connection: Connection) {
         isCongested = false
-        flushStreams()
+        flushWaiting()
     }
 }
 

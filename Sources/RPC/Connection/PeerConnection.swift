@@ -38,6 +38,8 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// The connection's queue is above its high watermark: streams wait.
     var isCongested = false
     var isWriteScheduled = false
+    /// Whether streams were before long messages when what waits was last let try.
+    var areStreamsFirst = false
     var isSendingPieces = false
     private var isSettlingScheduled = false
     /// Calls of this side that found too many in flight and waiting.
@@ -151,7 +153,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
         case .data(let side, let slot, let hasMessage, let isEnd, let isOver):
             receive(side, slot, hasMessage ? data : nil, isEnd: isEnd, isOver: isOver)
         case .cancelled(let slot): abandon(slot, Self.givenUp)
-        case .credit: flushStreams()
+        case .credit: flushWaiting()
         case .negotiated:
             noteLongMessages()
             keepAlive()

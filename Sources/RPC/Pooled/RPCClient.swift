@@ -25,7 +25,7 @@ public final class RPCClient: Sendable {
     let ledger = CallLedger()
     let chain: InterceptorChain
     let loop: EventLoop
-    private let seat: ShelfSeat
+    private let seat: RPCClientSeat
 
     /// Makes a client of several endpoints.
     ///
@@ -47,7 +47,7 @@ public final class RPCClient: Sendable {
         loop = loops[0]
         lines = LineShelf(
             callsMax: configuration.callsMax, whenFull: configuration.whenFull, loop: loops[0])
-        let seat = ShelfSeat(lines)
+        let seat = RPCClientSeat(lines)
         self.seat = seat
         effort = EffortLedger(configuration)
         chain = InterceptorChain(interceptors: configuration.interceptors)
@@ -63,7 +63,7 @@ public final class RPCClient: Sendable {
                     to: address(endpoint), on: turn.next(), reporter: reporter
                 ) { seat.renew() }
             } close: { link, reason in
-                link.end(reason, isAtOnce: seat.isLeft)
+                link.end(reason, seat.patience)
             }
         }
     }
@@ -116,15 +116,17 @@ public final class RPCClient: Sendable {
     /// Takes no more calls, and awaits those in flight for `deadline`; then connections are closed,
     /// and calls that are left fail. Servers that know the extensions are told.
     ///
-    /// Returns when every connection was given up, and ends or waits for what no caller awaits: one-way
-    /// calls that a plain server has not answered, at the longest for
-    /// ``RPCConfiguration/callTimeout`` (where that is `nil`, the `closeTimeout` of
-    /// ``RPCConfiguration/connection``), and calls of the server's that run here.
+    /// Returns when every connection was given up, and ends or waits for what no caller awaits until
+    /// `deadline`: calls of the server's that run here, and one-way calls that a plain server has not
+    /// answered, these no longer than for ``RPCConfiguration/callTimeout`` (where that is `nil`, the
+    /// `closeTimeout` of ``RPCConfiguration/connection``).
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.
     public func drain(deadline: Duration = .seconds(10)) async {
+        let end = pool.now + deadline
+        seat.drain(until: end)
         lines.close()
-        await pool.drain(until: pool.now + deadline)
+        await pool.drain(until: end)
     }
 
     /// Closes connections at once, as letting go of the client does; its calls in flight fail.
@@ -145,23 +147,6 @@ public final class RPCClient: Sendable {
             retries: effort.retries, hedges: effort.hedges, budget: effort.budget,
             isBroken: effort.isBroken, pool: pool.snapshot)
     }
-}
-
-/// Where a pool's connections find the lines of their client, while it is there: the lines hold leases,
-/// which hold the pool.
-final class ShelfSeat: Sendable {
-    private let lines: Mutex<LineShelf?>
-
-    init(_ lines: LineShelf) {
-        self.lines = Mutex(lines)
-    }
-
-    func renew() { lines.withLock { $0 }?.renew() }
-
-    /// The client ends at once.
-    func leave() { lines.withLock { $0 = nil } }
-
-    var isLeft: Bool { lines.withLock { $0 == nil } }
 }
 
 /// Takes loops in turn.

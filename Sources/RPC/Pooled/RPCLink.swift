@@ -28,18 +28,34 @@ final class RPCLink: Sendable {
     ///
     /// - Parameters:
     ///   - reason: Why.
-    ///   - isAtOnce: Whether no call is waited for.
-    func end(_ reason: PoolCloseReason, isAtOnce: Bool) {
+    ///   - patience: What is waited for.
+    func end(_ reason: PoolCloseReason, _ patience: RPCClientSeat.Patience) {
         guard reason.isOrderly else { return connection.close() }
         let peer = connection.peer
         peer.loop.execute {
             peer.stopCalling()
-            guard peer.core.outgoing.count > 0 else { return }
+            guard !peer.isClosed, !peer.core.isIdle else { return }
             // Leased still, it is the end of a drain's time.
-            guard !peer.isAwaited, !isAtOnce else { return peer.connection.abort() }
+            guard !peer.isAwaited, patience != .nothing else { return peer.connection.abort() }
             // Its end would cancel one-way calls at a peer that answers them.
-            peer.boundUnawaited()
+            if peer.core.outgoing.count > 0 { peer.boundUnawaited() }
+            guard case .until(let end) = patience else { return }
+            peer.loop.schedule(after: max(.zero, end - peer.loop.now), DrainEnd(peer))
         }
+    }
+}
+
+/// The time of a drain is over: what nobody here awaits has to end, too.
+private final class DrainEnd: TimerTarget {
+    private weak let peer: PeerConnection?
+
+    init(_ peer: PeerConnection) {
+        self.peer = peer
+    }
+
+    func timerFired(_ id: TimerID, on loop: EventLoop) {
+        guard let peer, !peer.isClosed else { return }
+        peer.connection.abort()
     }
 }
 

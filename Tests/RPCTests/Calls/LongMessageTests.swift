@@ -63,6 +63,44 @@ struct LongMessageTests {
         #expect(long.value?.count == 600_000)
     }
 
+    @Test func `a short message of a stream overtakes a long one`() throws {
+        let (world, connection) = try world()
+        world.network.faults.bytesPerSecond = 200_000
+        let long = world.start { try await connection.call(Echo.inline, text(600_000)) }
+        world.network.run(for: .milliseconds(200))
+        let before = world.loop.now
+        let reply = try world.run {
+            try await connection.call(Long.reverse) { outbound, inbound in
+                try await outbound.send([1, 2])
+                outbound.finish()
+                return try await inbound.reduce(into: []) { $0 += $1 }
+            }
+        }
+        #expect(reply == [2, 1])
+        #expect(!long.isOver)
+        #expect(world.loop.now - before < .milliseconds(1_200))
+    }
+
+    @Test func `streams that take all they get leave a long message its share`() throws {
+        let (world, connection) = try world()
+        world.network.faults.bytesPerSecond = 1_000_000
+        for _ in 0..<100 {
+            _ = world.start {
+                try await connection.call(Long.reverse) { outbound, inbound in
+                    async let read: Void = { for try await _ in inbound {} }()
+                    while true { try await outbound.send(text(1_000)) }
+                    try await read
+                }
+            }
+        }
+        world.network.run(for: .seconds(1))
+        let long = world.start { try await connection.call(Echo.inline, text(600_000)) }
+        world.network.run(for: .seconds(10))
+        #expect(long.value?.count == 600_000)
+        connection.close()
+        world.network.runUntilIdle()
+    }
+
     @Test func `more long messages than are taken at once all come`() throws {
         let (world, connection) = try world { $0.partialMessagesMax = 2 }
         let calls = (0..<20).map { index in

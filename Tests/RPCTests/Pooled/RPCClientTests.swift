@@ -180,6 +180,42 @@ struct RPCClientTests {
         #expect(world.workers[0].cancelled == 1)
     }
 
+    @Test(arguments: [Duration.seconds(1), .zero])
+    func `a server's call that runs here ends by the deadline of a drain`(deadline: Duration) throws
+    {
+        let (world, witness, call) = try visited()
+        let client = world.client
+        let drain = world.start { await client.drain(deadline: deadline) }
+        world.network.run(for: deadline / 2)
+        #expect(drain.isOver)
+        if deadline > .zero { #expect(!call.isOver) }
+        world.network.run(for: .milliseconds(600))
+        #expect(call.error?.code == .unavailable)
+        #expect(witness.cancelled == 1)
+        #expect(world.workers[0].server?.peers(on: world.loop).isEmpty == true)
+    }
+
+    @Test func `close waits for no server's call`() throws {
+        let (world, witness, call) = try visited()
+        let client = world.client
+        try world.run { await client.close() }
+        world.network.runUntilIdle()
+        #expect(call.error?.code == .unavailable)
+        #expect(witness.cancelled == 1)
+    }
+
+    /// A client that serves a call of its server's, which ends when it is cancelled.
+    private func visited() throws -> (ClientWorld, Witness, Running<[UInt8]>) {
+        let witness = Witness()
+        let world = try ClientWorld(clientHandlers: RPCWorld.handlers(witness))
+        try world.warm()
+        let server = try #require(world.workers[0].server?.peers(on: world.loop).first)
+        let call = world.start { try await server.call(Echo.wait, []) }
+        world.network.runUntilIdle()
+        #expect(witness.started == 1)
+        return (world, witness, call)
+    }
+
     @Test func `an idle client lets its connections go`() throws {
         let world = try ClientWorld { $0.pool.pool.idleTimeout = .seconds(60) }
         try world.warm()
