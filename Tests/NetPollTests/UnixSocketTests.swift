@@ -240,6 +240,7 @@ struct UnixSocketTests {
         let receiver = Receiver()
         let connection = try connect(world, to: .abstract("netpoll \(path)"), receiver)
         let files = try ["one", "two"].map { try makeFile(Array($0.utf8)) }
+        defer { withExtendedLifetime(files) {} }
         connection.write(bytes: [1])
         try connection.send(descriptor: files[0].descriptor, mark: 2)
         connection.write(bytes: [3])
@@ -259,6 +260,7 @@ struct UnixSocketTests {
         receiver.isReceiving = false
         let connection = try connect(world, to: .abstract("netpoll \(path)"), receiver)
         let file = try makeFile([1])
+        defer { withExtendedLifetime(file) {} }
         try connection.send(descriptor: file.descriptor, mark: 9)
         #expect(world.run { receiver.events == ["byte 9"] })
     }
@@ -272,6 +274,7 @@ struct UnixSocketTests {
             world, to: SocketAddress(host: "127.0.0.1", port: 0), Receiver())
         #expect(throws: SystemError.self) { try connection.send(descriptor: -1) }
         let file = try makeFile([1])
+        defer { withExtendedLifetime(file) {} }
         let outcome = try connection.send(descriptor: file.descriptor)
         #expect(outcome == .closed)
     }
