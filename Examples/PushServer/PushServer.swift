@@ -50,6 +50,9 @@ struct PushServer: AsyncParsableCommand {
     @Option(help: "The file that keeps histories and inboxes; without it memory does.")
     var store: String?
 
+    @Option(help: "MiB that the file may take; when it is full, messages are refused.")
+    var storeMax = 1_024
+
     @Option(help: "A file of API keys, one a line.")
     var apiKeyFile: String?
 
@@ -91,6 +94,9 @@ struct PushServer: AsyncParsableCommand {
         guard handover == nil || loops <= loopsMax else {
             throw ValidationError(
                 "--handover is for at most \(loopsMax) loops, each with a socket for every port.")
+        }
+        guard (1...1_048_576).contains(storeMax) else {
+            throw ValidationError("--store-max has to be from 1 to 1048576.")
         }
         guard !proxyProtocol || !trust.isEmpty else {
             throw ValidationError("--proxy-protocol is of no use without --trust.")
@@ -201,7 +207,9 @@ struct PushServer: AsyncParsableCommand {
 
     private func openStore() throws(StoreError) -> any MessageStore {
         guard let store else { return MemoryMessageStore() }
-        return try SQLiteMessageStore(path: store)
+        var configuration = SQLiteMessageStore.Configuration()
+        configuration.fileBytesMax = storeMax << 20
+        return try SQLiteMessageStore(path: store, configuration: configuration)
     }
 
     private func authenticator() async throws -> any HubAuthenticator {

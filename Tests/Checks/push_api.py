@@ -90,6 +90,30 @@ def behind_a_proxy(context: Context) -> None:
         server.close()
 
 
+def full_store(context: Context, folder: str) -> None:
+    """A file that is as large as it may be takes no more, says so, and gives out what it took."""
+    path = Path(folder) / "full.sqlite"
+    server = context.server(
+        "push-server", "--trust-names", "--store", str(path), "--store-max", "1", environment={"PUSH_API_KEYS": KEY}
+    )
+    body, taken = json.dumps({"user": "bea", "text": "x" * 30_000}).encode(), 0
+    while (answer := post(server, "send", body)).status_code == 201:
+        taken += 1
+        expect(taken < 40, "more than 1 MiB was taken")
+    expect(answer.status_code == 507 and answer.json()["error"] == "the store is full", f"full: {answer.status_code} {answer.text}")
+    expect(path.stat().st_size <= 1 << 20, f"a file of {path.stat().st_size} bytes")
+    heard: set[str] = set()
+    with connect(server.url("/ws?user=bea&device=check"), subprotocols=["push.v1.json"], proxy=None, compression=None) as device:
+        while len(heard) < taken:
+            message = json.loads(device.recv(10))
+            if message["type"] != "inbox":
+                continue
+            heard.add(message["inbox"])
+            device.send(json.dumps({"type": "acknowledge", "ids": [message["inbox"]]}))
+    expect(post(server, "send", body).status_code == 201, "what has arrived makes room")
+    server.close()
+
+
 def endings(context: Context) -> None:
     """What cannot be used is said in one line."""
     program = str(Path(context.options.bin) / "push-server")
@@ -100,6 +124,7 @@ def endings(context: Context) -> None:
         (["--trust-names", "--api-key-file", "/nonexistent"], {}, "cannot be read"),
         (["--trust-names", "--trust", "nobody"], {"PUSH_API_KEYS": KEY}, "--trust: "),
         (["--trust-names", "--proxy-protocol"], {"PUSH_API_KEYS": KEY}, "no use without --trust"),
+        (["--trust-names", "--store-max", "0"], {"PUSH_API_KEYS": KEY}, "--store-max has to be"),
         (
             ["--trust-names", "--handover", "/nonexistent", "--rpc-port", "0", "--loops", "33"], {"PUSH_API_KEYS": KEY},
             "at most 32 loops",
@@ -120,6 +145,7 @@ def check(context: Context) -> None:
         refusals(server)
         no_key_on_the_command_line(server)
         behind_a_proxy(context)
+        full_store(context, folder)
         endings(context)
         context.note(f"{count} bodies refused")
         server.close()
