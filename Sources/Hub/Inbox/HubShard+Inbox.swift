@@ -59,9 +59,15 @@ extension HubShard {
         guard let inbox = session.inbox, let user = session.user,
             let writer = directories.inboxes
         else { return }
-        for id in ids where inbox.delivery.acknowledged(id) {
-            inboxTotals.acknowledged += 1
-            session.note { $0.acknowledged += 1 }
+        for id in ids {
+            switch inbox.delivery.acknowledged(id) {
+            case .inTime:
+                inboxTotals.acknowledged += 1
+                session.note { $0.acknowledged += 1 }
+            // The store passes over what it does not hold.
+            case .late: break
+            case .unknown: continue
+            }
             let shard = self
             let name = session.id
             writer.changes.submit(.acknowledge(InboxReference(user: user, id: id))) { result in
@@ -148,7 +154,7 @@ extension HubShard {
             }
         }
         inbox.delivery.forget(
-            dueAt: now, upTo: page.hasMore ? page.messages.last?.id : nil)
+            dueAt: now, after: id, upTo: page.hasMore ? page.messages.last?.id : nil)
         if id == wasLast { inbox.delivery.readAll(hasMore: page.hasMore) }
         inbox.schedule()
         readInbox(session)

@@ -76,17 +76,32 @@ struct InboxDelivery {
 
     /// Forgets messages that were due and that the inbox did not hold any more, because another
     /// session has acknowledged them or they expired.
-    mutating func forget(dueAt now: Instant, upTo last: InboxID?) {
+    ///
+    /// - Parameters:
+    ///   - now: When they were due.
+    ///   - first: What was read came after it; `nil` for the inbox's beginning.
+    ///   - last: Where the reading ended; `nil` for the inbox's end.
+    mutating func forget(dueAt now: Instant, after first: InboxID?, upTo last: InboxID?) {
         given = given.filter { id, dueAt in
-            dueAt > now || (last.map { id > $0 } ?? false)
+            dueAt > now || first.map { id <= $0 } ?? false || last.map { id > $0 } ?? false
         }
     }
 
+    /// What an acknowledgement means.
+    enum OnAcknowledge: Hashable {
+        /// It was waited for.
+        case inTime
+        /// The session was given the message, and does not wait any more: it was quarantined, or was said
+        /// to be acknowledged before.
+        case late
+        /// The session was not given such a message.
+        case unknown
+    }
+
     /// The client has it.
-    ///
-    /// - Returns: Whether it was waited for.
-    mutating func acknowledged(_ id: InboxID) -> Bool {
-        given.removeValue(forKey: id) != nil
+    mutating func acknowledged(_ id: InboxID) -> OnAcknowledge {
+        if given.removeValue(forKey: id) != nil { return .inTime }
+        return last.map { id <= $0 } ?? false ? .late : .unknown
     }
 
     /// What the client has could not be noted: it is sent again, and acknowledged again.

@@ -210,7 +210,7 @@ extension HubShard {
         tasks.waiting += 1
         if waiter == .subscription { tasks.hold(topic.name) }
         let sessionID = session.id
-        topic.whenLoaded(on: loop) { [self] in
+        topic.whenLoaded(on: loop, during: session.life) { [self] in
             guard let session = sessions[sessionID], let tasks = session.tasks else { return }
             tasks.waiting -= 1
             switch waiter {

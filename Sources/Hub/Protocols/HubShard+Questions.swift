@@ -21,8 +21,8 @@ extension HubShard {
         of name: String, after position: TopicPosition?, messagesMax: Int, _ id: RequestID,
         _ session: Session, _ hub: HubServer
     ) {
+        guard messagesMax > 0 else { return session.fail(id, .malformed) }
         let limit = PageLimit(messagesMax: min(messagesMax, 1_000), bytesMax: 64 << 10)
-        guard messagesMax > 0 else { return session.fail(id, .notFound) }
         guard let topic = hub.existingTopic(name) else {
             guard let store = directories.histories?.store else {
                 return session.fail(id, .notFound)

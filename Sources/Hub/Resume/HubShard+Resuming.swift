@@ -124,13 +124,18 @@ extension HubShard {
     /// Follows the topics of the token that the handler has left in, each as soon as it is read; the client
     /// is told of each, and then given a token.
     private func goOn(_ session: Session) {
-        let (id, topics) = (session.id, session.returning.map(\.topic))
+        let id = session.id
+        // A client that says so again and again waits once.
+        let topics = session.returning.map(\.topic).filter {
+            session.madeExtras.awaitedTopics.insert(ObjectIdentifier($0)).inserted
+        }
         guard !topics.isEmpty else { return hasAll(session) }
         let left = TopicCount(topics.count)
         for topic in topics {
-            topic.whenLoaded(on: loop) { [self] in
+            topic.whenLoaded(on: loop, during: session.life) { [self] in
                 let isLast = left.isLast()
                 guard let session = sessions[id] else { return }
+                session.extras?.awaitedTopics.remove(ObjectIdentifier(topic))
                 // It may have been left meanwhile, or asked for at another position.
                 if let place = session.stopReturning(to: topic) {
                     do throws(SubscribeError) {

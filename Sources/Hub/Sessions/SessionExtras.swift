@@ -24,6 +24,10 @@ final class SessionExtras {
     var meter: SessionMeter?
     /// The topics that were made for it lately.
     var newTopics: NewTopics?
+    /// What others keep for it refers to this.
+    var life: SessionLife?
+    /// Topics that it comes back to as soon as they are read: what it said first of each waits there.
+    var awaitedTopics: Set<ObjectIdentifier> = []
     /// Its ledger, while whoever runs the hub looks at it.
     var watch: SessionWatch?
 }
@@ -33,6 +37,14 @@ extension Session {
         if let extras { return extras }
         let made = SessionExtras()
         extras = made
+        return made
+    }
+
+    /// What is kept for it elsewhere refers to this.
+    var life: SessionLife {
+        if let life = extras?.life { return life }
+        let made = SessionLife()
+        madeExtras.life = made
         return made
     }
 

@@ -12,7 +12,8 @@ struct PresenceSet {
     private var changed: Set<ExactName> = []
     private var changedInOrder = Ring<ExactName>()
     private var isTaking = false
-    private var countTold = 0
+    /// `nil` where what was told did not arrive.
+    private var countTold: Int? = 0
     /// Who is told by name, where not all are.
     private var sample: Set<ExactName> = []
     private let mode: PresenceMode
@@ -85,6 +86,7 @@ struct PresenceSet {
     mutating func restore(_ changes: PresenceChanges) {
         for user in changes.joined { append(ExactName(user)) }
         for user in changes.left { append(ExactName(user)) }
+        countTold = nil
     }
 
     /// Ends what ``takeChanges(max:)`` began.

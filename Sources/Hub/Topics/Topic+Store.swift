@@ -33,12 +33,16 @@ extension Topic {
         }
     }
 
-    /// Runs `body` once the topic is loaded: at once, or later on `loop`.
-    func whenLoaded(on loop: EventLoop, _ body: @escaping @Sendable () -> Void) {
+    /// Runs `body` once the topic is loaded: at once, or later on `loop`, unless the session has ended.
+    func whenLoaded(
+        on loop: EventLoop, during life: SessionLife, _ body: @escaping @Sendable () -> Void
+    ) {
         let isLoaded = state.withLock { state in
             if !state.isLoaded {
                 // What was asked for on the loop that reads goes before what is stored then.
-                state.waiting.append { if loop.isCurrent { body() } else { loop.execute(body) } }
+                state.waiting.append(during: life) {
+                    if loop.isCurrent { body() } else { loop.execute(body) }
+                }
             }
             return state.isLoaded
         }
@@ -106,8 +110,8 @@ extension Topic {
                     })
             }
             state.isLoaded = true
-            defer { (state.waiting, state.awaitingLoad) = ([], []) }
-            return (state.waiting, state.awaitingLoad, state.isBehind)
+            defer { state.awaitingLoad = [] }
+            return (state.waiting.takeAll(), state.awaitingLoad, state.isBehind)
         }
         for body in waiting { body() }
         for waiter in waiters { waiter.end(nil) }

@@ -12,7 +12,7 @@ public final class Topic: Sendable {
         /// What the store knows has been read, where it keeps histories.
         var isLoaded = true
         /// Whoever waits for that.
-        var waiting: [@Sendable () -> Void] = []
+        var waiting = LoadWaiters()
         var awaitingLoad: [ReadingWaiter] = []
         /// Why the last attempt to read it failed; `nil` while the first is under way.
         var loadFailure: StoreError?

@@ -128,7 +128,7 @@ public final class HubClient: Sendable {
         return (users, count)
     }
 
-    /// A part of a topic's history.
+    /// A part of a topic's history: at most `messagesMax` messages, which is at least 1.
     ///
     /// - Throws: ``HubClientError``.
     public func history(

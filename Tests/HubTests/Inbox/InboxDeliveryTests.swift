@@ -35,8 +35,8 @@ struct InboxDeliveryTests {
     @Test func `what was acknowledged while it was read is not sent`() {
         var delivery = InboxDelivery(policy: InboxPolicy())
         _ = delivery.read(message(3), at: at(0))
-        let acknowledged = (1...2).map { _ in delivery.acknowledged(InboxID(rawValue: 3)) }
-        #expect(acknowledged == [true, false])
+        let acknowledged = [3, 3, 4].map { delivery.acknowledged(InboxID(rawValue: $0)) }
+        #expect(acknowledged == [.inTime, .late, .unknown])
         #expect(delivery.read(message(3), at: at(9)) == .leave)
         #expect(delivery.read(message(4), at: at(9)) == .send)
     }
@@ -70,12 +70,14 @@ struct InboxDeliveryTests {
         #expect(delivery.count == 0)
     }
 
-    @Test func `what is due and gone is forgotten, up to where the page reached`() {
+    @Test func `what is due and gone is forgotten, from where the page began to where it ended`() {
         var delivery = InboxDelivery(policy: InboxPolicy())
         for id: UInt64 in 1...4 { _ = delivery.read(message(id), at: at(Int64(id))) }
-        delivery.forget(dueAt: at(7), upTo: InboxID(rawValue: 1))
+        delivery.forget(dueAt: at(7), after: nil, upTo: InboxID(rawValue: 1))
         #expect(delivery.count == 3)
-        delivery.forget(dueAt: at(7), upTo: nil)
+        delivery.forget(dueAt: at(7), after: InboxID(rawValue: 2), upTo: nil)
+        #expect(delivery.count == 3)
+        delivery.forget(dueAt: at(7), after: nil, upTo: nil)
         #expect(delivery.count == 2)
     }
 

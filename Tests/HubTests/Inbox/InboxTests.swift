@@ -221,6 +221,41 @@ struct InboxTests {
         #expect(left.messages.isEmpty)
     }
 
+    @Test func `what became due while newer messages were read comes again`() async throws {
+        let store = SlowStore(durability: .process)
+        let bench = try await LineBench {
+            $0.inbox = InboxPolicy()
+            $0.store = store
+        }
+        let ann = try bench.join("ann")
+        let one = try await stored(["one"], in: bench)[0]
+        bench.network.run(for: .milliseconds(4_900))
+        store.hold()
+        let two = try await stored(["two"], in: bench)[0]
+        bench.network.run(for: .milliseconds(500))
+        #expect(ann.takeTexts() == ["inbox \(one) one"])
+        store.release()
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts() == ["inbox \(two) two", "inbox \(one) one"])
+        #expect(bench.ask(ann, "ack \(one) \(two)") == [])
+        let hub = bench.hub
+        let left = try await bench.wait { try await hub.unacknowledged(of: "ann") }
+        #expect(left.messages.isEmpty)
+    }
+
+    @Test func `what is acknowledged after it was quarantined is gone`() async throws {
+        let bench = try await bench { $0.attemptsMax = 1 }
+        let ann = try bench.join("ann")
+        let id = try await stored(["late"], in: bench)[0]
+        bench.network.run(for: .seconds(100))
+        let hub = bench.hub
+        let aside = try await bench.wait { try await hub.quarantined(of: "ann") }
+        #expect(aside.messages.count == 1)
+        #expect(bench.ask(ann, "ack \(id)") == ["inbox \(id) late"])
+        let left = try await bench.wait { try await hub.quarantined(of: "ann") }
+        #expect(left.messages.isEmpty)
+    }
+
     @Test func `who does not read is given no copies, and none of them is counted`() async throws {
         let bench = try await LineBench {
             $0.inbox = InboxPolicy()

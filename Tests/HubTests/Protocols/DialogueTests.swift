@@ -62,6 +62,7 @@ struct DialogueTests {
         #expect(stranger.first == "sub a \(words[2]) 4 false")
         let pages = bench.ask(eve, "hist 5 a \(words[2]) 5 2").filter { $0.hasPrefix("hist") }
         #expect(pages == ["hist a true true m6,m7"])
+        #expect(bench.ask(eve, "hist 6 a x x 0") == ["fail 6 1"])
     }
 
     @Test func `what a client may not do is refused, at once or after asking`() async throws {

@@ -1,4 +1,3 @@
-import Hub
 import HubTesting
 import HubTokens
 import HubWorlds
@@ -7,6 +6,8 @@ import NetPollTesting
 import Synchronization
 import Testing
 import WSFrame
+
+@testable import Hub
 
 @Suite("Sessions that come back by a token, on the simulated network")
 struct ResumeTests {
@@ -264,6 +265,27 @@ struct ResumeTests {
         #expect(after.application.heard.withLock { $0 } == ["hello"])
         #expect(after.application.resumed.withLock { $0 } == ["ann b"])
         store.release()
+    }
+
+    @Test func `who says its token again and again waits once for each topic`() async throws {
+        let store = SlowStore(durability: .durable)
+        let before = try await Self.bench { $0.store = store }
+        let (_, token) = try Self.follower(of: ["a", "b"], on: before)
+        let after = try await Self.bench { $0.store = store }
+        store.hold()
+        let again = try after.connect()
+        for _ in 0..<100 { again.say(.resume(.init(token: token))) }
+        after.network.run(for: .seconds(1))
+        for name in ["a", "b"] {
+            let topic = try #require(after.hub.existingTopic(name))
+            #expect(topic.state.withLock { $0.waiting.count } == 1)
+        }
+        _ = try again.take()
+        store.release()
+        after.network.run(for: .seconds(1))
+        let heard = try again.take()
+        #expect(Set(heard.subscriptions.map(\.topic)) == ["a", "b"])
+        #expect(heard.tokens.count == 1)
     }
 
     @Test func `tokens are renewed in time, gather changes and are bounded`() async throws {

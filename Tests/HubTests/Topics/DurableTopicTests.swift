@@ -277,8 +277,7 @@ struct DurableTopicTests {
         // As where another loop has read it, and has not told this one yet.
         let waiting = topic.state.withLock { state in
             state.isLoaded = true
-            defer { state.waiting = [] }
-            return state.waiting
+            return state.waiting.takeAll()
         }
         ann.say("unsub 2 a")
         bench.network.run(for: .seconds(1))

@@ -65,6 +65,16 @@ struct PresenceSetTests {
         #expect(presence.changesPublished() == false)
     }
 
+    @Test(arguments: [PresenceMode.count, .sampled(0)])
+    func `a count that could not be told is told next time`(mode: PresenceMode) {
+        var presence = PresenceSet(mode: mode)
+        #expect(presence.joined("a") == true)
+        presence.restore(presence.takeChanges(max: 10))
+        #expect(presence.changesPublished() == true)
+        #expect(presence.takeChanges(max: 10).count == 1)
+        #expect(presence.changesPublished() == false)
+    }
+
     @Test func `leaving without having come changes nothing`() {
         var presence = PresenceSet()
         #expect(presence.left("a") == false)

@@ -117,6 +117,28 @@ struct StoreWaitingTests {
         #expect(texts == [["first"], ["tried"], ["at", "3"]])
     }
 
+    @Test func `clients that come and go leave nothing with a topic that cannot be read`()
+        async throws
+    {
+        let store = SlowStore()
+        store.hold()
+        let bench = try await bench(store)
+        for _ in 0..<300 {
+            let client = try bench.join("ann")
+            client.say("sub 1 a")
+            bench.network.run(for: .milliseconds(10))
+            client.peer.reset()
+        }
+        let ann = try bench.join("ann")
+        #expect(bench.ask(ann, "sub 1 a") == [])
+        let topic = try #require(bench.hub.topic("a"))
+        #expect((1...65).contains(topic.state.withLock { $0.waiting.count }))
+        store.release()
+        bench.network.run(for: .seconds(1))
+        #expect(ann.takeTexts().count { $0.hasPrefix("sub a ") } == 1)
+        #expect(topic.state.withLock { $0.waiting.count } == 0)
+    }
+
     @Test func `who is cancelled waits no more for a topic to be read`() async throws {
         let store = SlowStore()
         store.hold()
