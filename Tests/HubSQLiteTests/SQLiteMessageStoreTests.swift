@@ -1,8 +1,9 @@
 import GRDB
 import Hub
-import HubSQLite
 import HubTesting
 import Testing
+
+@testable import HubSQLite
 
 @Suite("SQLiteMessageStore", .timeLimit(.minutes(10)))
 struct SQLiteMessageStoreTests {
@@ -48,6 +49,17 @@ struct SQLiteMessageStoreTests {
         let next = try await second.append([entry("a", "3")], at: now)
         #expect(next[0].position == TopicPosition(epoch: Epoch(rawValue: 7), offset: 3))
         await second.close()
+    }
+
+    @Test(arguments: [(SQLiteMessageStore.Configuration.Synchronization.disk, 2), (.process, 1)])
+    func `a commit waits for the disk where it is to`(
+        synchronization: SQLiteMessageStore.Configuration.Synchronization, level: Int
+    ) async throws {
+        var configuration = SQLiteMessageStore.Configuration()
+        configuration.synchronization = synchronization
+        let store = try file.open(configuration)
+        #expect(try await store.synchronousLevel() == level)
+        await store.close()
     }
 
     @Test func `calls that come together share commits`() async throws {

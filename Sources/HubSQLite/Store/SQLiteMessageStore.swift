@@ -56,10 +56,16 @@ public final class SQLiteMessageStore: MessageStore {
         settings.busyMode = .timeout(5)
         settings.maximumReaderCount = configuration.readersMax
         settings.prepareDatabase { database in
-            try database.prepare(for: configuration)
+            try database.bound(to: configuration.fileBytesMax)
         }
         do {
             pool = try DatabasePool(path: path, configuration: settings)
+            if configuration.synchronization == .disk {
+                // GRDB has set NORMAL, which loses the latest commits with the power.
+                try pool.writeWithoutTransaction {
+                    try $0.execute(sql: "PRAGMA synchronous = FULL")
+                }
+            }
             try Schema.install(in: pool)
         } catch {
             throw StoreError(error)
@@ -74,6 +80,11 @@ public final class SQLiteMessageStore: MessageStore {
 
     /// Commits made so far: fewer than calls where these came together.
     public var commits: Int { writes.commits }
+
+    /// What the writing connection waits for, as SQLite counts it: 2 for the disk (PRAGMA synchronous).
+    func synchronousLevel() async throws(StoreError) -> Int? {
+        try await writes.run { try Int.fetchOne($0, sql: "PRAGMA synchronous") }
+    }
 
     // MARK: - History
 
@@ -195,11 +206,8 @@ public final class SQLiteMessageStore: MessageStore {
 }
 
 extension Database {
-    fileprivate func prepare(for configuration: SQLiteMessageStore.Configuration) throws {
-        // In WAL mode NORMAL loses nothing with the process, but the latest commits with the power.
-        let level = configuration.synchronization == .disk ? "FULL" : "NORMAL"
-        try execute(sql: "PRAGMA synchronous = \(level)")
-        guard let bytes = configuration.fileBytesMax else { return }
+    fileprivate func bound(to fileBytesMax: Int?) throws {
+        guard let bytes = fileBytesMax else { return }
         let pageBytes = try Int.fetchOne(self, sql: "PRAGMA page_size") ?? 4_096
         try execute(sql: "PRAGMA max_page_count = \(max(1, bytes / pageBytes))")
     }
