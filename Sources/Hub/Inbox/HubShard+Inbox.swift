@@ -64,7 +64,6 @@ extension HubShard {
             case .inTime:
                 inboxTotals.acknowledged += 1
                 session.note { $0.acknowledged += 1 }
-            // The store passes over what it does not hold.
             case .late: break
             case .unknown: continue
             }

@@ -16,6 +16,8 @@ struct InboxDelivery {
     private let policy: InboxPolicy
     /// When each is sent again.
     private var given: [InboxID: Instant] = [:]
+    /// What was quarantined of it lately: the client may have it all the same.
+    private var setAside: [InboxID] = []
     /// The highest id ever given to the session.
     private(set) var last: InboxID?
     /// The inbox may hold more than the session was given.
@@ -61,7 +63,8 @@ struct InboxDelivery {
             return .leave
         }
         guard message.attempts < policy.attemptsMax else {
-            given[message.id] = nil
+            if given.removeValue(forKey: message.id) != nil { setAside.append(message.id) }
+            if setAside.count > policy.unacknowledgedMax { setAside.removeFirst() }
             last = max(last ?? message.id, message.id)
             return .quarantine
         }
@@ -91,17 +94,18 @@ struct InboxDelivery {
     enum OnAcknowledge: Hashable {
         /// It was waited for.
         case inTime
-        /// The session was given the message, and does not wait any more: it was quarantined, or was said
-        /// to be acknowledged before.
+        /// The message was quarantined meanwhile.
         case late
-        /// The session was not given such a message.
+        /// The session waits for no such message.
         case unknown
     }
 
     /// The client has it.
     mutating func acknowledged(_ id: InboxID) -> OnAcknowledge {
         if given.removeValue(forKey: id) != nil { return .inTime }
-        return last.map { id <= $0 } ?? false ? .late : .unknown
+        guard let index = setAside.firstIndex(of: id) else { return .unknown }
+        setAside.remove(at: index)
+        return .late
     }
 
     /// What the client has could not be noted: it is sent again, and acknowledged again.

@@ -35,8 +35,8 @@ struct InboxDeliveryTests {
     @Test func `what was acknowledged while it was read is not sent`() {
         var delivery = InboxDelivery(policy: InboxPolicy())
         _ = delivery.read(message(3), at: at(0))
-        let acknowledged = [3, 3, 4].map { delivery.acknowledged(InboxID(rawValue: $0)) }
-        #expect(acknowledged == [.inTime, .late, .unknown])
+        let acknowledged = [3, 3].map { delivery.acknowledged(InboxID(rawValue: $0)) }
+        #expect(acknowledged == [.inTime, .unknown])
         #expect(delivery.read(message(3), at: at(9)) == .leave)
         #expect(delivery.read(message(4), at: at(9)) == .send)
     }
@@ -68,6 +68,21 @@ struct InboxDeliveryTests {
         #expect(delivery.read(message(1, attempts: 1), at: at(0)) == .send)
         #expect(delivery.read(message(1, attempts: 2), at: at(99)) == .quarantine)
         #expect(delivery.count == 0)
+        let acknowledged = [1, 1, 2].map { delivery.acknowledged(InboxID(rawValue: $0)) }
+        #expect(acknowledged == [.late, .unknown, .unknown])
+    }
+
+    @Test func `of what was quarantined no more is remembered than may be open`() {
+        var policy = InboxPolicy()
+        policy.attemptsMax = 1
+        policy.unacknowledgedMax = 2
+        var delivery = InboxDelivery(policy: policy)
+        for id: UInt64 in 1...3 {
+            _ = delivery.read(message(id), at: at(0))
+            #expect(delivery.read(message(id, attempts: 1), at: at(99)) == .quarantine)
+        }
+        let acknowledged = [1, 2, 3].map { delivery.acknowledged(InboxID(rawValue: $0)) }
+        #expect(acknowledged == [.unknown, .late, .late])
     }
 
     @Test func `what is due and gone is forgotten, from where the page began to where it ended`() {
