@@ -10,7 +10,7 @@ public final class ListenerGroup: Sendable {
     }
 
     private let loops: [EventLoop]
-    private let listeners: LoopCells<[Listener]>
+    private let listeners: LoopCells<LoopListeners>
     private let bound = Mutex<SocketAddress?>(nil)
     private let closing = Mutex(Closing.no)
 
@@ -62,7 +62,7 @@ public final class ListenerGroup: Sendable {
         for loop in loops {
             await withCheckedContinuation { continuation in
                 let close = { @Sendable [listeners] in
-                    let closing = listeners[loop] ?? []
+                    let closing = listeners[loop]?.all ?? []
                     listeners[loop] = nil
                     // One that is there for the closing itself, which may be over at once.
                     var left = closing.count + 1
@@ -88,16 +88,21 @@ public final class ListenerGroup: Sendable {
         var found: [Int32] = []
         for loop in loops {
             found +=
-                await loop.run { [listeners] in listeners[loop]?.map(\.descriptor) ?? [] } ?? []
+                await loop.run { [listeners] in listeners[loop]?.all.map(\.descriptor) ?? [] } ?? []
         }
         return found
     }
 
     func add(_ listener: Listener) {
-        listeners[listener.loop, default: []].append(listener)
+        listeners.value(of: listener.loop) { LoopListeners() }.all.append(listener)
     }
 
     func setAddress(_ address: SocketAddress) {
         bound.withLock { $0 = address }
     }
+}
+
+/// The listeners of a group that are on one loop.
+private final class LoopListeners {
+    var all: [Listener] = []
 }

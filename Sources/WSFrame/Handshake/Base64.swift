@@ -4,20 +4,20 @@ package enum Base64 {
 
     package static func encode(_ bytes: RawSpan) -> [UInt8] {
         let count = bytes.byteCount
-        return [UInt8](capacity: (count + 2) / 3 * 4) { text in
-            for offset in stride(from: 0, to: count, by: 3) {
-                let left = count - offset
-                var group: UInt32 = 0
-                for index in 0..<min(3, left) {
-                    let byte = bytes.unsafeLoad(fromByteOffset: offset + index, as: UInt8.self)
-                    group |= UInt32(byte) << UInt32(16 - index * 8)
-                }
-                text.append(digit(group >> 18))
-                text.append(digit(group >> 12 & 0x3F))
-                text.append(left > 1 ? digit(group >> 6 & 0x3F) : 0x3D)
-                text.append(left > 2 ? digit(group & 0x3F) : 0x3D)
+        // Padding, where no digit takes its place.
+        var text = [UInt8](repeating: 0x3D, count: (count + 2) / 3 * 4)
+        for offset in stride(from: 0, to: count, by: 3) {
+            let left = count - offset
+            var group: UInt32 = 0
+            for index in 0..<min(3, left) {
+                let byte = bytes.unsafeLoad(fromByteOffset: offset + index, as: UInt8.self)
+                group |= UInt32(byte) << UInt32(16 - index * 8)
+            }
+            for index in 0...min(3, left) {
+                text[offset / 3 * 4 + index] = digit(group >> UInt32(18 - index * 6) & 0x3F)
             }
         }
+        return text
     }
 
     @inline(__always)

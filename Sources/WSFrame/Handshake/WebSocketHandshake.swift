@@ -36,14 +36,15 @@ public enum WebSocketHandshake {
 
     /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
     package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
-        let message = [UInt8](capacity: key.count + guid.utf8CodeUnitCount) { message in
-            for byte in key { message.append(byte) }
-            // unsafe: a StaticString of ASCII has a pointer to its code units.
-            let guid = UnsafeBufferPointer(start: guid.utf8Start, count: guid.utf8CodeUnitCount)
-            for byte in guid { message.append(byte) }
+        // unsafe: a StaticString of ASCII has a pointer to its code units; `message` has room for both.
+        let guid = UnsafeRawBufferPointer(start: guid.utf8Start, count: guid.utf8CodeUnitCount)
+        return withUnsafeTemporaryAllocation(byteCount: key.count + guid.count, alignment: 1) {
+            message in
+            key.withUnsafeBytes { message.copyMemory(from: $0) }
+            UnsafeMutableRawBufferPointer(rebasing: message[key.count...]).copyMemory(from: guid)
+            let digest = SHA1.digest(of: UnsafeRawBufferPointer(message).bytes)
+            return Base64.encode(digest.span.bytes)
         }
-        let digest = SHA1.digest(of: message.span.bytes)
-        return Base64.encode(digest.span.bytes)
     }
 
     private static func checkVersion(of request: HTTPRequest) throws(HandshakeRejection) {
