@@ -114,7 +114,7 @@ public struct AsyncWebSocket: Sendable {
     ) throws(WebSocketError) -> WriteOutcome? {
         guard loop.isCurrent else { return nil }
         try checkLength(count)
-        guard core.writers.isFree else { return nil }
+        guard core.senders.isFree else { return nil }
         guard let webSocket = core.webSocket else { throw core.error }
         return core.settled(send(webSocket))
     }
@@ -126,33 +126,25 @@ public struct AsyncWebSocket: Sendable {
 
     @inline(__always)
     private func settle(_ outcome: WriteOutcome) async throws(WebSocketError) {
-        switch outcome {
-        case .accepted: return
-        // What was taken is sent, even where the WebSocket ends meanwhile.
-        case .aboveHighWatermark: await cancellable { await core.waitForRoomAlone() }
-        case .closed, .refused: throw await core.errorAtEnd()
-        }
+        guard outcome != .accepted else { return }
+        try await wait { $0.wait(outcome, $1) }
     }
 
     private func sendInTurn(_ message: Outgoing) async throws(WebSocketError) {
-        let error = await cancellable {
-            if loop.isCurrent { return await sent(message) }
-            return await Task(executorPreference: loop) { await sent(message) }.value
-        }
-        if let error { throw error }
+        try await wait { $0.send(message, $1) }
     }
 
-    /// Sends on the loop.
-    ///
-    /// - Returns: What kept the message from being sent.
-    private func sent(_ message: Outgoing) async -> WebSocketError? {
-        do throws(WebSocketError) {
-            try checkLength(message.byteCount)
-            try await core.send(message)
-            return nil
-        } catch {
-            return error
+    /// Waits for what the loop does: the task may go on on another thread, as those of most actors do.
+    private func wait(
+        _ start: @escaping @Sendable (AsyncWebSocketCore, SenderLine.Sender) -> Void
+    ) async throws(WebSocketError) {
+        let error = await cancellable {
+            await withUnsafeContinuation { (sender: SenderLine.Sender) in
+                let willRun = core.onLoop { start($0, sender) }
+                if !willRun { sender.resume(returning: .closed(.lost(.shutdown))) }
+            }
         }
+        if let error { throw error }
     }
 
     /// Lets the cancellation of a task that waits close the WebSocket, unless its scope does.

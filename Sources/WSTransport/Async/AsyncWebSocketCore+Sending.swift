@@ -16,8 +16,10 @@ enum Outgoing: Sendable {
     }
 }
 
-// Sending from tasks, on the loop.
+// Sending for tasks, on the loop.
 extension AsyncWebSocketCore {
+    typealias Sender = SenderLine.Sender
+
     /// The longest message that always fits behind what may wait already, with room for the pongs
     /// that a slow peer asks for.
     var messageBytesMax: Int {
@@ -28,27 +30,32 @@ extension AsyncWebSocketCore {
     /// What became of a send, once the kernel was offered what waits.
     @inline(__always)
     func settled(_ outcome: WriteOutcome) -> WriteOutcome {
-        guard outcome == .accepted, let webSocket else { return outcome }
-        return webSocket.connection.isAboveHighWatermark() ? .aboveHighWatermark : .accepted
+        switch outcome {
+        case .accepted, .aboveHighWatermark:
+            guard let connection = webSocket?.connection, connection.isAboveHighWatermark() else {
+                return .accepted
+            }
+            senders.isFull = true
+            connection.awaitFall()
+            return .aboveHighWatermark
+        case .closed, .refused: return outcome
+        }
     }
 
     /// Sends in turn, behind what other tasks wait to send.
-    func send(_ message: Outgoing) async throws(WebSocketError) {
-        if !writers.isFree {
-            repeat {
-                await withUnsafeContinuation { (waiter: Waiter) in
-                    if writers.isFree || webSocket?.isOpen != true {
-                        waiter.resume()
-                    } else {
-                        writers.append(waiter)
-                    }
-                }
-            } while writers.isWriting && webSocket?.isOpen == true
+    func send(_ message: Outgoing, _ sender: Sender) {
+        let (count, most) = (message.byteCount, messageBytesMax)
+        guard count <= most else {
+            return sender.resume(returning: .messageTooLong(bytes: count, max: most))
         }
-        // A closed WebSocket's senders all go on, to be told so here.
-        writers.begin()
-        defer { writers.end() }
-        guard let webSocket else { throw error }
+        guard senders.isFree || webSocket?.isOpen != true else {
+            return senders.append(.forTurn(message), sender)
+        }
+        sendNow(message, sender)
+    }
+
+    private func sendNow(_ message: Outgoing, _ sender: Sender) {
+        guard let webSocket else { return sender.resume(returning: error) }
         let outcome: WriteOutcome =
             switch message {
             case .copy(let bytes, let kind, let compression):
@@ -59,31 +66,32 @@ extension AsyncWebSocketCore {
                 }
             case .prepared(let message): webSocket.send(message)
             }
-        switch settled(outcome) {
-        case .accepted: return
-        case .aboveHighWatermark: await waitForRoom()
-        case .closed, .refused: throw await errorAtEnd()
+        wait(settled(outcome), sender)
+    }
+
+    /// Lets the task of a message go on, once that is settled.
+    func wait(_ outcome: WriteOutcome, _ sender: Sender) {
+        switch outcome {
+        case .aboveHighWatermark where senders.isFull: senders.prepend(.forRoom, sender)
+        case .accepted, .aboveHighWatermark: sender.resume(returning: nil)
+        case .closed, .refused:
+            // A transport that is lost tells why soon.
+            guard webSocket?.connection.isEnded == true else {
+                return sender.resume(returning: error)
+            }
+            senders.append(.forEnd, sender)
         }
     }
 
-    /// Waits for room after a send that did not have to wait for others.
-    func waitForRoomAlone() async {
-        writers.begin()
-        await waitForRoom()
-        writers.end()
-    }
-
-    /// Waits until the queue fell to its low watermark, or the WebSocket ended.
-    private func waitForRoom() async {
-        await withUnsafeContinuation { (waiter: Waiter) in
-            guard let connection = webSocket?.connection, connection.isOpen,
-                connection.queuedBytes > connection.limits.lowWatermark
-            else {
-                waiter.resume()
-                return
+    /// The queue fell to its low watermark: sends on.
+    func resumeSenders() {
+        senders.isFull = false
+        while let (waiting, sender) = senders.next() {
+            switch waiting {
+            case .forRoom: sender.resume(returning: nil)
+            case .forTurn(let message): sendNow(message, sender)
+            case .forEnd: sender.resume(returning: error)
             }
-            connection.awaitFall()
-            writers.prepend(waiter)
         }
     }
 

@@ -21,7 +21,6 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
     }
 
     typealias Reader = UnsafeContinuation<Reading, Never>
-    typealias Waiter = UnsafeContinuation<Void, Never>
     typealias EndWaiter = UnsafeContinuation<WebSocketCloseReason, Never>
 
     let loop: EventLoop
@@ -44,7 +43,7 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
     private var messages = MessageQueue()
     private var isPaused = false
     var waitingBytes: Int { messages.bytes }
-    var writers = WriterLine()
+    var senders = SenderLine()
     var pings = PingLine()
     private var endWaiters: [EndWaiter] = []
 
@@ -116,14 +115,13 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
         closeText = reason.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
     }
 
-    func drained(_ connection: WebSocketConnection) { writers.resumeFirst() }
+    func drained(_ connection: WebSocketConnection) { resumeSenders() }
 
     func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
         self.reason = reason
         webSocket = nil
         resumeReader()
-        // Each finds the WebSocket closed, and lets the next one find it.
-        writers.resumeAll()
+        senders.end(error)
         pings.failAll(error)
         for waiter in endWaiters { waiter.resume(returning: reason) }
         endWaiters = []
@@ -178,14 +176,6 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
         isCancelled ? .cancelled : .closed(reason ?? webSocket?.ending ?? .local(.normal))
     }
 
-    /// As ``error``; of a transport that is lost and has not told why, once it has, which is soon.
-    func errorAtEnd() async -> WebSocketError {
-        if webSocket?.connection.isEnded == true {
-            _ = await withUnsafeContinuation { (waiter: EndWaiter) in waitUntilClosed(waiter) }
-        }
-        return error
-    }
-
     func close(_ code: CloseCode, _ reason: String) {
         webSocket?.close(code, reason: reason)
     }
@@ -197,7 +187,7 @@ final class AsyncWebSocketCore: WebSocketHandler, @unchecked Sendable {
         messages = MessageQueue()
         close(.goingAway, "")
         resumeReader()
-        writers.resumeAll()
+        senders.end(.cancelled)
         pings.failAll(.cancelled)
     }
 
