@@ -268,13 +268,25 @@ extension HTTPExchange {
         }
         outgoing = []
         outgoingStart = 0
-        if isLast || shard.isDraining { return end(connection) }
+        if isLast || shard.isDraining { return endSent(connection) }
         phase = .head
         isKeptAlive = true
         if givesTime { arm(shard.configuration.keepAliveTimeout, connection) }
     }
 
     private func hasRoom(after outcome: WriteOutcome, _ connection: Connection) -> Bool {
+    /// Ends the connection once the client took what waits of the last answer: a close gives it less
+    /// time.
+    private func endSent(_ connection: Connection) {
+        if connection.queuedBytes > 0 { connection.offerGathered() }
+        guard connection.queuedBytes > 0, connection.isOpen else { return end(connection) }
+        // Told each time that the kernel takes some, once it is below the low watermark.
+        connection.awaitFall()
+        guard phase != .ending else { return }
+        phase = connection.queuedBytes > connection.limits.lowWatermark ? .sending : .ending
+        arm(shard.configuration.sendTimeout, connection)
+    }
+
         switch outcome {
         case .accepted where !connection.isAboveHighWatermark():
             return true

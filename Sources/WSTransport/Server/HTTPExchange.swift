@@ -7,6 +7,7 @@ import WSFrame
 ///     proxyHeader ──▶ head ──plain──▶ (body ──▶ responding) ──▶ sending ──keep-alive──▶ head
 ///                      │ └──upgrade──▶ WebSocketConnection takes the connection over
 ///                      └──malformed, refused, timed out──▶ answered, over
+///                                                   sending ──last──▶ ending ──all taken──▶ over
 ///
 /// One request is served at a time. What arrives meanwhile is carried, within
 /// ``WebSocketServer/Configuration/pipelinedBytesMax``; beyond that reading pauses. The end of the
@@ -23,6 +24,8 @@ final class HTTPExchange {
         case streaming
         /// The client has not taken enough of its answer.
         case sending
+        /// The client has not taken the end of the last answer.
+        case ending
         /// The connection became a WebSocket, or is closing.
         case over
     }
@@ -75,7 +78,7 @@ final class HTTPExchange {
         switch phase {
         case .proxyHeader, .head: end(connection)
         case .streaming: pending?.running?.cancel()
-        case .body, .responding, .sending, .over: break
+        case .body, .responding, .sending, .ending, .over: break
         }
     }
 
@@ -288,7 +291,7 @@ extension HTTPExchange: ConnectionHandler {
     func receivedEnd(on connection: Connection) {
         switch phase {
         case .proxyHeader, .head, .body, .over: end(connection)
-        case .responding, .streaming, .sending:
+        case .responding, .streaming, .sending, .ending:
             // It may have ended its own side only: an answer that still comes is sent.
             hasPeerEnded = true
             pending?.running?.cancel()
@@ -297,7 +300,7 @@ extension HTTPExchange: ConnectionHandler {
 
     func fellBelowLowWatermark(_ connection: Connection) {
         if phase == .streaming { return streamFell(connection) }
-        guard phase == .sending else { return }
+        guard phase == .sending || phase == .ending else { return }
         sendOn(connection, givesTime: true)
         if phase == .head { readCarried(connection) }
     }
@@ -323,7 +326,7 @@ extension HTTPExchange: TimerTarget {
         case .head, .body: fail(.timedOut, HTTPResponse(status: .requestTimeout), connection)
         case .responding:
             fail(.responderTimedOut, HTTPResponse(status: .serviceUnavailable), connection)
-        case .streaming, .sending:
+        case .streaming, .sending, .ending:
             forgetPending()
             phase = .over
             connection.abort()

@@ -46,7 +46,8 @@ extension WebSocketServer {
         /// The time a ``HTTPResponder``'s task has; then it is cancelled, and 503 answered. Default
         /// 60 s.
         public var responseTimeout = Duration.seconds(60)
-        /// The time a client has to take each 48 KiB of an answer; then it is reset. Default 10 s.
+        /// The time a client has to take each 48 KiB of an answer, and the rest of a connection's last
+        /// one; then it is reset. Default 10 s.
         public var sendTimeout = Duration.seconds(10)
         /// The most requests of one connection; the last is answered with `Connection: close`.
         /// Default 10,000.

@@ -194,6 +194,42 @@ struct HTTPExchangeTests {
         #expect(peer.received.count > 3_000_000 && peer.text.hasSuffix("\r\n\r\nroot"))
     }
 
+    @Test(arguments: ["Connection: close\r\n", "", nil])
+    func `the last answer is sent as long as its client takes it`(header: String?) async throws {
+        let bench = try await HTTPBench {
+            if header == "" { $0.requestsPerConnectionMax = 1 }
+        }
+        let peer = try bench.connect()
+        peer.stall()
+        peer.onReceive = { [unowned peer] _ in peer.stall() }
+        bench.send("GET /long/1000000 HTTP/1.1\r\nHost: h\r\n\(header ?? "")\r\n", on: peer)
+        if header == nil {
+            bench.server.beginDrain(code: .goingAway, deadline: .seconds(1_000)) {}
+        }
+        // One window at a time.
+        for _ in 0..<60 where !peer.isReset && peer.received.count < 1_000_000 {
+            bench.network.run(for: .seconds(4))
+            peer.resume()
+            bench.network.runUntilIdle()
+        }
+        peer.onReceive = nil
+        peer.resume()
+        bench.network.runUntilIdle()
+        #expect(peer.received.count > 1_000_000)
+        #expect(peer.isEnded && !peer.isReset)
+    }
+
+    @Test func `a client that takes nothing of its last answer is reset`() async throws {
+        let bench = try await HTTPBench()
+        let peer = try bench.connect()
+        peer.stall()
+        bench.send("GET /long/120000 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", on: peer)
+        bench.network.run(for: .milliseconds(9_900))
+        #expect(!peer.isReset)
+        bench.network.run(for: .milliseconds(200))
+        #expect(peer.isReset && bench.network.openDescriptors == 1)
+    }
+
     @Test func `a client that takes nothing of its answer is reset`() async throws {
         let bench = try await HTTPBench()
         let peer = try bench.connect()
