@@ -30,22 +30,24 @@ public struct HTTPBodyWriter: Sendable {
 
     /// Writes `bytes`, and waits while the client does not take what was written.
     ///
-    /// What several tasks write is mixed by pieces of 64 KiB.
+    /// What several tasks write is mixed by pieces of 64 KiB, or less where the connection's queue is
+    /// that short.
     ///
     /// - Throws: `CancellationError` where the client is gone, or takes nothing for
     ///   ``WebSocketServer/Configuration/sendTimeout``.
     public func write(_ bytes: [UInt8]) async throws {
-        for start in stride(from: 0, to: bytes.count, by: Self.pieceBytes) {
-            let isWhole = bytes.count <= Self.pieceBytes
-            try await writePiece(
-                isWhole ? bytes : Array(bytes[start..<min(bytes.count, start + Self.pieceBytes)]))
+        let most = running.pieceBytes
+        guard bytes.count > most else {
+            if !bytes.isEmpty { try await writePiece(bytes) }
+            return
+        }
+        for start in stride(from: 0, to: bytes.count, by: most) {
+            try await writePiece(Array(bytes[start..<min(bytes.count, start + most)]))
         }
     }
 
     /// Writes `text` as UTF-8; see ``write(_:)``.
     public func write(_ text: String) async throws { try await write(Array(text.utf8)) }
-
-    private static let pieceBytes = 64 << 10
 
     private func writePiece(_ bytes: [UInt8]) async throws {
         try await withUnsafeThrowingContinuation { waiter in

@@ -3,19 +3,24 @@ import WSFrame
 
 /// A responder's task and the exchange that waits for its answer.
 ///
-/// `@unchecked Sendable`: everything but ``loop`` is touched on that loop only, which the task prefers.
+/// `@unchecked Sendable`: everything but constants is touched on that loop only, which the task prefers.
 final class RunningResponder: @unchecked Sendable {
     typealias Waiter = UnsafeContinuation<Void, any Error>
 
     let loop: EventLoop
+    /// The most of a body that is written at once.
+    let pieceBytes: Int
     private var exchange: HTTPExchange?
     private var task: Task<Void, Never>?
-    /// Tasks that wait until the client took what was written.
-    private var waiters: [Waiter] = []
+    /// Tasks that wait until the client took what was written; with what they write then, or `nil`
+    /// where that was theirs.
+    private var waiters: [(bytes: [UInt8]?, waiter: Waiter)] = []
 
-    init(_ exchange: HTTPExchange, on loop: EventLoop) {
+    init(_ exchange: HTTPExchange, on connection: Connection) {
         self.exchange = exchange
-        self.loop = loop
+        loop = connection.loop
+        // A piece may be a chunk, and the end of the body come behind it.
+        pieceBytes = HTTPExchange.pieceBytes(connection.limits, framingBytes: 32)
     }
 
     // MARK: - Whole answers
@@ -71,20 +76,29 @@ final class RunningResponder: @unchecked Sendable {
 
     func write(_ bytes: [UInt8], _ waiter: Waiter) {
         guard let exchange else { return waiter.resume(throwing: CancellationError()) }
+        // The queue's bound holds for what several tasks write, too.
+        guard waiters.isEmpty, !exchange.streamAwaitsFall else {
+            return waiters.append((bytes, waiter))
+        }
+        write(bytes, waiter, to: exchange)
+    }
+
+    /// The client took what was written.
+    func resumeWriters() {
+        while let exchange, !exchange.streamAwaitsFall, !waiters.isEmpty {
+            let (bytes, waiter) = waiters.removeFirst()
+            if let bytes { write(bytes, waiter, to: exchange) } else { waiter.resume() }
+        }
+    }
+
+    private func write(_ bytes: [UInt8], _ waiter: Waiter, to exchange: HTTPExchange) {
         if exchange.writeChunk(bytes) {
             waiter.resume()
         } else if self.exchange == nil {
             waiter.resume(throwing: CancellationError())
         } else {
-            waiters.append(waiter)
+            waiters.insert((nil, waiter), at: 0)
         }
-    }
-
-    /// The client took what was written.
-    func resumeWriters() {
-        let resumed = waiters
-        waiters = []
-        for waiter in resumed { waiter.resume() }
     }
 
     // MARK: - The end
@@ -105,7 +119,7 @@ final class RunningResponder: @unchecked Sendable {
             task = nil
             let left = waiters
             waiters = []
-            for waiter in left { waiter.resume(throwing: CancellationError()) }
+            for (_, waiter) in left { waiter.resume(throwing: CancellationError()) }
         }
         return exchange
     }

@@ -7,9 +7,11 @@ extension HTTPExchange {
     /// A body of at most this many bytes is read and dropped where nobody wants it; behind a longer
     /// one, or one of unknown length, the connection is closed.
     private static let droppedBytesMax = 64 << 10
-    /// An answer is written in pieces of at most this many bytes, so that it needs no room of its own
-    /// length.
-    private static let pieceBytes = 64 << 10
+    /// The most of an answer that is written at once, so that it needs no room of its own length: what
+    /// fits, with so much framing, behind all that may wait already.
+    static func pieceBytes(_ limits: Connection.Limits, framingBytes: Int = 0) -> Int {
+        min(64 << 10, max(1, limits.sendQueueBytesMax - limits.highWatermark - framingBytes))
+    }
 
     /// Serves a request whose head is whole.
     ///
@@ -181,7 +183,7 @@ extension HTTPExchange {
     ) -> RunningResponder {
         phase = .responding
         arm(shard.configuration.responseTimeout, connection)
-        let running = RunningResponder(self, on: connection.loop)
+        let running = RunningResponder(self, on: connection)
         pending.running = running
         return running
     }
@@ -257,9 +259,7 @@ extension HTTPExchange {
 
     /// Writes on, until all is written or the client has to take some of it first.
     func sendOn(_ connection: Connection, givesTime: Bool) {
-        let limits = connection.limits
-        let pieceBytes = min(
-            Self.pieceBytes, max(1, limits.sendQueueBytesMax - limits.highWatermark))
+        let pieceBytes = Self.pieceBytes(connection.limits)
         while outgoingStart < outgoing.count {
             let end = min(outgoing.count, outgoingStart + pieceBytes)
             let outcome = connection.write(outgoing.span.bytes.extracting(outgoingStart..<end))

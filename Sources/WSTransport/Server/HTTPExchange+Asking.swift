@@ -8,7 +8,7 @@ extension HTTPExchange {
         _ upgrade: WebSocketUpgrade?, _ connection: Connection
     ) {
         let asked = PendingRequest(request, .decision(upgrade))
-        let running = RunningResponder(self, on: connection.loop)
+        let running = RunningResponder(self, on: connection)
         asked.running = running
         pending = asked
         phase = .responding

@@ -22,6 +22,7 @@ extension HTTPExchange {
             return false
         }
         phase = .streaming
+        streamAwaitsFall = false
         stopTimer(connection.loop)
         return goesOn(after: connection.write(bytes.span.bytes), connection)
             || phase == .streaming
@@ -61,6 +62,7 @@ extension HTTPExchange {
     /// The client took what was written.
     func streamFell(_ connection: Connection) {
         stopTimer(connection.loop)
+        streamAwaitsFall = false
         pending?.running?.resumeWriters()
     }
 
@@ -80,6 +82,7 @@ extension HTTPExchange {
         case .accepted where !connection.isAboveHighWatermark():
             return true
         case .accepted, .aboveHighWatermark:
+            streamAwaitsFall = true
             connection.awaitFall()
             arm(shard.configuration.sendTimeout, connection)
         case .closed, .refused:

@@ -54,6 +54,8 @@ final class HTTPExchange {
     /// Of the stream that is written.
     var streamed = (status: HTTPStatus.ok, bodyBytes: 0)
     var streamsChunks = true
+    /// Whether its client has to take something before more is written.
+    var streamAwaitsFall = false
     var requestBegan = Instant(nanoseconds: 0)
     private var proxyHeader: ProxyHeader?
 

@@ -36,6 +36,20 @@ struct HTTPStreamTests {
             }
         }
 
+        /// Several tasks, each with a piece of its own letter at a time.
+        func produceTogether(_ writer: HTTPBodyWriter, _ loop: EventLoop) async throws {
+            defer { ended.append(Task.isCancelled ? "cancelled" : "ended") }
+            try await withThrowingTaskGroup { tasks in
+                for letter in UInt8(ascii: "a")..<UInt8(ascii: "q") {
+                    tasks.addTask(executorPreference: loop) {
+                        let piece = [UInt8](repeating: letter, count: 64 << 10)
+                        for _ in 0..<2 { try await writer.write(piece) }
+                    }
+                }
+                try await tasks.waitForAll()
+            }
+        }
+
         func goOn() {
             waiter?.resume()
             waiter = nil
@@ -46,12 +60,18 @@ struct HTTPStreamTests {
         "GET \(path) HTTP/\(version)\r\nHost: h\r\n\r\n"
     }
 
-    private func bench(_ source: Source) async throws -> HTTPBench {
-        try await HTTPBench { _ in
-        } routes: { router in
+    private func bench(
+        _ source: Source, _ configure: (inout WebSocketServer.Configuration) -> Void = { _ in }
+    ) async throws -> HTTPBench {
+        try await HTTPBench(configure) { router in
             router.on(.get, "/two", .byStream { _ in HTTPStream { try await source.produce($0) } })
             router.on(
                 .get, "/much", .byStream { _ in HTTPStream { try await source.produceMuch($0) } })
+            router.on(
+                .get, "/together",
+                .byStream { call in
+                    HTTPStream { try await source.produceTogether($0, call.loop) }
+                })
             router.on(
                 .get, "/breaks",
                 .byStream { _ in
@@ -121,6 +141,50 @@ struct HTTPStreamTests {
         bench.network.runUntilIdle()
         #expect(source.written == 10_000_000 && source.ended == ["ended"])
         #expect(peer.text.hasSuffix("\r\n0\r\n\r\n") && !peer.isEnded)
+    }
+
+    @Test(arguments: ["1.1", "1.0"], [96 << 10, 1 << 20])
+    func `a slow client gets all of it, however short the queue`(
+        version: String, queueBytesMax: Int
+    ) async throws {
+        let source = Source()
+        let bench = try await bench(source) { $0.connection.sendQueueBytesMax = queueBytesMax }
+        let peer = try bench.connect()
+        peer.stall()
+        // One window at a time.
+        peer.onReceive = { [unowned peer] _ in peer.stall() }
+        bench.send(Self.get("/much", version), on: peer)
+        for _ in 0..<400 where !peer.isReset && peer.received.count < 10_000_000 {
+            bench.network.run(for: .seconds(4))
+            peer.resume()
+            bench.network.runUntilIdle()
+        }
+        peer.onReceive = nil
+        peer.resume()
+        bench.network.runUntilIdle()
+        #expect(source.written == 10_000_000 && source.ended == ["ended"])
+        #expect(peer.received.count > 10_000_000)
+        #expect(peer.isEnded == (version == "1.0") && !peer.isReset)
+    }
+
+    @Test(arguments: [96 << 10, 1 << 20])
+    func `what several tasks write waits as what one writes, and stays in pieces`(
+        queueBytesMax: Int
+    ) async throws {
+        let source = Source()
+        let bench = try await bench(source) { $0.connection.sendQueueBytesMax = queueBytesMax }
+        let peer = try bench.connect()
+        peer.stall()
+        bench.send(Self.get("/together"), on: peer)
+        bench.network.run(for: .seconds(9))
+        #expect(!peer.isReset && source.ended.isEmpty)
+        peer.resume()
+        bench.network.runUntilIdle()
+        #expect(source.ended == ["ended"] && peer.text.hasSuffix("\r\n0\r\n\r\n"))
+        let body = peer.received.split(separator: 13).map { $0.dropFirst() }
+        let chunks = body.filter { $0.count > 20 && $0.first.map { $0 >= 0x61 } == true }
+        #expect(chunks.allSatisfy { Set($0).count == 1 })
+        #expect(chunks.reduce(0) { $0 + $1.count } == 32 << 16)
     }
 
     @Test func `a client that takes nothing is reset, and the task told`() async throws {
