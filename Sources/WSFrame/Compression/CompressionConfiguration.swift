@@ -78,6 +78,7 @@ extension CompressionConfiguration {
             agreed.serverWindowBits = ownWindowBitsMax
             if case .bits(let most) = offer.serverWindowBits {
                 agreed.serverWindowBits = min(most, ownWindowBitsMax)
+                agreed.isServerWindowNamed = true
             }
             switch offer.clientWindowBits {
             case .absent:

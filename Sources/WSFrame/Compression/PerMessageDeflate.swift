@@ -9,14 +9,23 @@ public struct PerMessageDeflate: Hashable, Sendable {
     public var clientNoContextTakeover: Bool
     /// The largest window the server compresses with, as a power of two (RFC 7692 §7.1.2.1).
     public var serverWindowBits: Int {
-        get { Int(serverBits) }
-        set { serverBits = Self.checked(newValue) }
+        get { Int(serverBits & ~Self.isNamed) }
+        set { serverBits = serverBits & Self.isNamed | Self.checked(newValue) }
     }
     /// The largest window the client compresses with, as a power of two (RFC 7692 §7.1.2.2).
     public var clientWindowBits: Int {
         get { Int(clientBits) }
         set { clientBits = Self.checked(newValue) }
     }
+
+    /// Whether the offer named the server's window, which the answer then has to name as well, even
+    /// where it is of 32 KiB (RFC 7692 §7.1.2.1).
+    var isServerWindowNamed: Bool {
+        get { serverBits & Self.isNamed != 0 }
+        set { serverBits = newValue ? serverBits | Self.isNamed : serverBits & ~Self.isNamed }
+    }
+
+    private static let isNamed: UInt8 = 0x80
 
     // Every connection has these: in bytes, not words.
     private var serverBits: UInt8
@@ -53,13 +62,32 @@ public struct PerMessageDeflate: Hashable, Sendable {
     }
 
     /// The value of `Sec-WebSocket-Extensions` in the server's answer; what is in force anyway is
-    /// left out.
+    /// left out, unless the client asked for it.
     public var headerValue: String {
         var text = ExtensionHeader.deflateName
         if serverNoContextTakeover { text += "; server_no_context_takeover" }
         if clientNoContextTakeover { text += "; client_no_context_takeover" }
-        if serverWindowBits < 15 { text += "; server_max_window_bits=\(serverWindowBits)" }
+        if serverWindowBits < 15 || isServerWindowNamed {
+            text += "; server_max_window_bits=\(serverWindowBits)"
+        }
         if clientWindowBits < 15 { text += "; client_max_window_bits=\(clientWindowBits)" }
         return text
+    }
+}
+
+extension PerMessageDeflate {
+    /// Whether both mean the same for messages, however the offers put it.
+    public static func == (left: Self, right: Self) -> Bool {
+        left.serverNoContextTakeover == right.serverNoContextTakeover
+            && left.clientNoContextTakeover == right.clientNoContextTakeover
+            && left.serverWindowBits == right.serverWindowBits
+            && left.clientWindowBits == right.clientWindowBits
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(serverNoContextTakeover)
+        hasher.combine(clientNoContextTakeover)
+        hasher.combine(serverWindowBits)
+        hasher.combine(clientWindowBits)
     }
 }

@@ -35,7 +35,20 @@ struct ServerNegotiationTests {
                 "permessage-deflate; server_max_window_bits=\"10\"",
                 "permessage-deflate; server_max_window_bits=10"
             ),
-            ("permessage-deflate; server_max_window_bits=15", "permessage-deflate"),
+            // What was asked for is granted by saying so (§7.1.2.1).
+            (
+                "permessage-deflate; server_max_window_bits=15",
+                "permessage-deflate; server_max_window_bits=15"
+            ),
+            (
+                "permessage-deflate; server_max_window_bits=16, "
+                    + "permessage-deflate; client_max_window_bits; server_max_window_bits=15",
+                "permessage-deflate; server_max_window_bits=15"
+            ),
+            (
+                "permessage-deflate, permessage-deflate; server_max_window_bits=15",
+                "permessage-deflate"
+            ),
             ("permessage-deflate; client_max_window_bits", "permessage-deflate"),
             (
                 "permessage-deflate; client_max_window_bits=9",
@@ -90,6 +103,15 @@ struct ServerNegotiationTests {
         let error = try #require(throws: HandshakeRejection.self) { try upgrade([value]) }
         #expect(error.reason == .extensions)
         #expect(error.status == .badRequest)
+    }
+
+    @Test func `how an agreement was asked for does not make it another`() throws {
+        let offers = ["permessage-deflate; server_max_window_bits=15"]
+        var agreed = try #require(try upgrade(offers).compression(.every))
+        #expect(agreed == PerMessageDeflate())
+        #expect(Set([agreed, PerMessageDeflate()]).count == 1)
+        agreed.serverWindowBits = 10
+        #expect(agreed.headerValue == "permessage-deflate; server_max_window_bits=10")
     }
 
     @Test func `what this side does not take over is refused in the answer`() throws {
