@@ -62,8 +62,10 @@ public final class DeflateCodec {
     /// ``discardContext()`` is to be called.
     ///
     /// - Parameter message: The payload of a whole message.
-    /// - Returns: `nil` where the message is to be sent as it is: it is below the threshold, or
-    ///   would not become smaller. Valid until anything else is compressed with the same pool.
+    /// - Returns: `nil` where the message is to be sent as it is: it is below the threshold, or would
+    ///   not become smaller. A message shorter than the window of a context is compressed even then,
+    ///   so that later ones may refer to it. Valid until anything else is compressed with the same
+    ///   pool.
     public func compressed(_ message: RawSpan) -> UnsafeRawBufferPointer? {
         guard let key, message.byteCount >= thresholdBytes else { return nil }
         return message.withUnsafeBytes { bytes in
@@ -71,8 +73,14 @@ public final class DeflateCodec {
                 let result = pool.compressed(bytes, with: key)
                 return result.count < bytes.count ? result : nil
             }
-            // Sent even where it is longer: the peer's window must see what this one has seen.
-            return pool.compressed(bytes, by: context(key))
+            let result = pool.compressed(bytes, by: context(key))
+            if result.count < bytes.count || bytes.count < 1 << Int(key.windowBits) {
+                return result
+            }
+            // It might pass the peer's limit for frames, and of what came before it nothing is left
+            // in the window.
+            discardContext()
+            return nil
         }
     }
 
