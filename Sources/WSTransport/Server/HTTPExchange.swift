@@ -199,7 +199,8 @@ final class HTTPExchange {
 
     /// Gives what was carried to the WebSocket that took the connection over.
     func giveCarried(to webSocket: WebSocketConnection) {
-        guard hasCarried, webSocket.isOpen else { return }
+        // Also where its handler closed it already: its peer's answer comes behind.
+        guard hasCarried, !webSocket.connection.isEnded else { return }
         var bytes = carried
         carried = []
         var span = bytes.mutableSpan

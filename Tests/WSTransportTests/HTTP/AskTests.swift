@@ -28,6 +28,25 @@ struct AskTests {
         #expect(peer.text.hasSuffix("three"))
     }
 
+    @Test func `what was sent meanwhile is read, too, where the handler closes at once`()
+        async throws
+    {
+        let bench = try await AskBench()
+        let closer = AskBench.Closer()
+        let peer = try bench.connect()
+        let frames = AskBench.frame("one") + Bench.close(1001)
+        peer.send(AskBench.upgrade)
+        peer.send(Array(frames[..<5]))
+        bench.network.run(for: .seconds(1))
+        bench.desk.answer { .upgrade(closer) }
+        bench.network.run(for: .seconds(1))
+        peer.send(Array(frames[5...]))
+        peer.sendEnd()
+        bench.network.run(for: .seconds(1))
+        #expect(peer.closeCode == 1001 && peer.isEnded && !peer.isReset)
+        #expect(closer.reasons.withLock { $0 } == [.local(.goingAway)])
+    }
+
     @Test func `a refusal ends the connection of a WebSocket, and of a plain request does not`()
         async throws
     {
@@ -101,6 +120,19 @@ private final class AskBench {
     final class Echo: WebSocketHandler {
         func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
             connection.send(message, kind: kind)
+        }
+    }
+
+    /// Wants no WebSocket after all.
+    final class Closer: WebSocketHandler, Sendable {
+        let reasons = Mutex<[WebSocketCloseReason]>([])
+
+        func opened(_ connection: WebSocketConnection) { connection.close(.goingAway) }
+
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {}
+
+        func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+            reasons.withLock { $0.append(reason) }
         }
     }
 
