@@ -62,6 +62,36 @@ struct PausedReadingTests {
         #expect(bench.reasons == [.local(.goingAway)])
     }
 
+    /// A client that pauses with the first message.
+    private final class Pausing: WebSocketHandler {
+        var calls: [String] = []
+
+        func received(_ message: RawSpan, kind: MessageKind, on connection: WebSocketConnection) {
+            calls.append("received")
+            connection.pauseReading()
+        }
+
+        func closed(_ connection: WebSocketConnection, reason: WebSocketCloseReason) {
+            calls.append("\(reason)")
+        }
+    }
+
+    @Test func `a client that paused sees the server's end behind its close frame`() async throws {
+        let bench = try await Bench()
+        bench.onOpen = {
+            $0.send(text: "the last")
+            $0.close(.goingAway)
+        }
+        let client = WebSocketClient(group: bench.server.group)
+        let handler = Pausing()
+        client.connect(
+            to: bench.address, WebSocketRequest(host: "a"), on: bench.server.group.loops[0],
+            handler: handler)
+        bench.network.run(for: .seconds(1))
+        #expect(handler.calls == ["received", "\(WebSocketCloseReason.peer(.goingAway))"])
+        #expect(bench.reasons == [.local(.goingAway)])
+    }
+
     @Test(arguments: [false, true])
     func `a pause that ends within the message changes nothing`(isCompressed: Bool) async throws {
         let bench = try await Bench { if isCompressed { $0.compression = .shared } }

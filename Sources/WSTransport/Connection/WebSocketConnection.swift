@@ -328,6 +328,7 @@ public class WebSocketConnection {
             // The server closes first, so that it is not the client's port that waits (RFC 6455
             // §7.1.1).
             timer = loop.schedule(after: shard.closeTimeout, timerTarget)
+            if connection.isReadingPaused { resumeReading() }
         }
     }
 
