@@ -27,7 +27,9 @@ public struct AddressRange: Hashable, Sendable {
         let most = v4 != nil ? 32 : 128
         var prefix = most
         if parts.count == 2 {
-            guard let number = Int(parts[1]), (0...most).contains(number), !parts[1].hasPrefix("+")
+            let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+            guard parts[1].utf8.allSatisfy({ digits.contains($0) }), let number = Int(parts[1]),
+                number <= most
             else { throw AddressRangeError(text: text) }
             prefix = number
         }

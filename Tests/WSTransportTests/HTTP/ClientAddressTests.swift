@@ -198,7 +198,10 @@ struct ClientAddressTests {
         #expect(try AddressRange("unix").contains(.unix(path: "/run/a")))
     }
 
-    @Test(arguments: ["", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/+8", "a/b/c"])
+    @Test(arguments: [
+        "", "10.0.0.0/33", "::/129", "10.0.0/8", "10.0.0.0/", "10.0.0.0/+8", "10.0.0.0/-0", "::/-0",
+        "a/b/c",
+    ])
     func `what is no range is refused`(text: String) {
         #expect(throws: AddressRangeError(text: text)) { try AddressRange(text) }
     }
