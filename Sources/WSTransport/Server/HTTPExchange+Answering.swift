@@ -221,11 +221,12 @@ extension HTTPExchange {
         _ failure: WebSocketServer.HandshakeFailure, _ response: HTTPResponse,
         of request: HTTPRequest? = nil, _ connection: Connection
     ) {
-        let client = (request ?? pending?.request).map { clientAddress(of: $0) } ?? remoteAddress
-        shard.observe(failure, client)
+        let request = request ?? pending?.request
+        shard.observe(failure, request.map { clientAddress(of: $0) } ?? remoteAddress)
+        if let request { log(request, response, connection.loop) }
         // HEAD has no body, also where its body is what is wrong.
         let bytes = response.encoded(
-            for: pending?.request, .close, date: shard.date(at: connection.loop.now))
+            for: request, .close, date: shard.date(at: connection.loop.now))
         connection.write(bytes.span.bytes)
         noteAnswered()
         forgetPending()
@@ -274,7 +275,6 @@ extension HTTPExchange {
         if givesTime { arm(shard.configuration.keepAliveTimeout, connection) }
     }
 
-    private func hasRoom(after outcome: WriteOutcome, _ connection: Connection) -> Bool {
     /// Ends the connection once the client took what waits of the last answer: a close gives it less
     /// time.
     private func endSent(_ connection: Connection) {
@@ -287,6 +287,7 @@ extension HTTPExchange {
         arm(shard.configuration.sendTimeout, connection)
     }
 
+    private func hasRoom(after outcome: WriteOutcome, _ connection: Connection) -> Bool {
         switch outcome {
         case .accepted where !connection.isAboveHighWatermark():
             return true

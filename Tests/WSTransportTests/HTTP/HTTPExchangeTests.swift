@@ -348,4 +348,24 @@ struct HTTPExchangeTests {
                 "203.0.113.7 GET /late 200 0 4 2.0 seconds",
             ])
     }
+
+    @Test func `a request is logged, too, where the server answers for its responder`()
+        async throws
+    {
+        let bench = try await HTTPBench { $0.responseTimeout = .seconds(7) }
+        func said() -> [String] {
+            bench.accesses.map { "\($0.request.target) \($0.status) \($0.requestBodyBytes)" }
+        }
+        for request in [
+            Self.late, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc",
+            "GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+            // No request that could be named.
+            "GET /half", "POST /small HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n",
+        ] {
+            bench.send(request, on: try bench.connect())
+            bench.network.run(for: .seconds(40))
+        }
+        #expect(said() == ["/late 503 0", "/echo 408 3", "/ws 426 0", "/small 413 0"])
+        #expect(bench.accesses.first?.duration == .seconds(7))
+    }
 }
