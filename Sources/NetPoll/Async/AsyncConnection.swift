@@ -146,16 +146,26 @@ public struct AsyncConnection: Sendable {
         try await writeLong(Array(bytes))
     }
 
-    private func waitForRoom() async { await cancellable { await core.waitForRoomAlone() } }
+    private func waitForRoom() async {
+        await cancellable { await stayingOnLoop { await $0.waitForRoomAlone() } }
+    }
 
     private func writeLong(_ bytes: [UInt8]) async throws(ConnectionError) {
-        let error = await cancellable {
-            if loop.isCurrent { return await core.writeInPieces(bytes) }
-            return await Task(executorPreference: loop) { [core] in
-                await core.writeInPieces(bytes)
-            }.value
-        }
+        let error = await cancellable { await stayingOnLoop { await $0.writeInPieces(bytes) } }
         if let error { throw error }
+    }
+
+    /// Runs `body` on the loop, also after each of its waits: in a task of its own unless the caller's
+    /// prefers the loop.
+    ///
+    /// `@concurrent`, and so isolated to no actor: an actor's job may run on the loop's thread by chance,
+    /// and the next one elsewhere.
+    @concurrent
+    private func stayingOnLoop<Result: Sendable>(
+        _ body: @escaping @Sendable (AsyncConnectionCore) async -> Result
+    ) async -> Result {
+        if TaskLoop.preferred === loop { return await body(core) }
+        return await Task(executorPreference: loop) { [core] in await body(core) }.value
     }
 
     /// Lets the cancellation of a task that waits end the connection, unless its scope does.

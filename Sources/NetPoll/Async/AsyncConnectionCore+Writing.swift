@@ -1,4 +1,4 @@
-// Writing from tasks, on the loop.
+// Writing from tasks, on the loop: what waits does so in a task that is resumed there.
 extension AsyncConnectionCore {
     /// The most bytes offered at once. Together with the high watermark this stays below the
     /// queue's bound, so that a task's write is never refused and never overflows.

@@ -18,7 +18,8 @@ enum TaskLoop {
         }
     }
 
-    private static var preferred: EventLoop? {
+    /// The loop that the current task prefers as its executor, where that can be told.
+    static var preferred: EventLoop? {
         guard #available(macOS 26.4, *) else { return nil }
         return withUnsafeCurrentTask { task in
             task?.unownedTaskExecutor?.asTaskExecutor() as? EventLoop
