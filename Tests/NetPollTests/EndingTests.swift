@@ -101,6 +101,69 @@ struct EndingTests {
         #expect(await task.value)
     }
 
+    /// What became of connections that were begun on a loop that had ended.
+    private final class Outcomes: Sendable {
+        private let stored = Mutex<[ConnectError.Reason?]>([])
+
+        var reasons: [ConnectError.Reason?] { stored.withLock { $0 } }
+
+        /// Connects to `host`, a name or an address.
+        func connect(to host: String, on loop: EventLoop) {
+            loop.connect(host: host, port: 80) { result in
+                self.stored.withLock { stored in
+                    switch result {
+                    case .success: stored.append(nil)
+                    case .failure(let error): stored.append(error.reason)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The sleepers are woken because their timers are dropped.
+    @Test(arguments: ["192.0.2.1", "example"])
+    func `who connects while a loop ends is told that it does`(host: String) throws {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop()
+        let outcomes = Outcomes()
+        for _ in 0..<3 {
+            Task(executorPreference: loop) {
+                try? await loop.clock.sleep(for: .seconds(1))  // Woken early, as it should be.
+                outcomes.connect(to: host, on: loop)
+            }
+        }
+        network.runUntilIdle()
+        loop.shutDown()
+        #expect(outcomes.reasons == [.shutdown, .shutdown, .shutdown])
+    }
+
+    @Test(arguments: ["192.0.2.1", "example"])
+    func `who connects after a loop's end is told of it`(host: String) async throws {
+        let group = try group()
+        let loop = group.loops[0]
+        await group.shutdown()
+        let outcomes = Outcomes()
+        await Task(executorPreference: loop) { outcomes.connect(to: host, on: loop) }.value
+        // Comes behind what the first had to do.
+        await Task(executorPreference: loop) {}.value
+        #expect(outcomes.reasons == [.shutdown])
+    }
+
+    /// Whoever it holds is let go of, as when the loop ended.
+    @Test func `a timer that is armed after a loop's end is dropped`() async throws {
+        final class Target: TimerTarget, Sendable {
+            func timerFired(_ id: TimerID, on loop: EventLoop) {}
+        }
+        let group = try group()
+        let loop = group.loops[0]
+        await group.shutdown()
+        await Task(executorPreference: loop) {
+            _ = loop.schedule(after: .seconds(1), Target())
+        }.value
+        let armed = await Task(executorPreference: loop) { loop.timers }.value
+        #expect(armed == 0)
+    }
+
     @Test func `no more tasks run in a turn than it may, whatever resumes them`() throws {
         let network = SimulatedNetwork()
         var configuration = EventLoop.Configuration()

@@ -128,10 +128,15 @@ extension EventLoop {
         // Tasks that waited for these connections learn of their end, and may end others.
         runTasksAtEnd()
         driver.submit()
-        // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more.
-        dropTimers()
-        runTurnTargets()
-        runTasksAtEnd()
+        // Whoever waits for a timer or the turn's end may hold the loop: neither comes any more. A task
+        // that is woken by that may arm and ask for them again, as one that connects does.
+        var rounds = 0
+        repeat {
+            dropTimers()
+            runTurnTargets()
+            runTasksAtEnd()
+            rounds += 1
+        } while rounds < Self.lastRoundsMax && (!turnTargets.isEmpty || wheel.count > 0)
         turnTargets = []
         driver.submit()
         driver.closeUnreported()

@@ -109,6 +109,9 @@ extension EventLoop: SerialExecutor, TaskExecutor {
                 let (own, late) = (ready.pop(), inbox.takeLate())
                 if let own { run(own) }
                 if let late { run(late) }
+                // No turn comes in which these would be told, as of a connection that was begun.
+                runTurnTargets()
+                dropTimers()
                 isAnyLeft = own != nil || late != nil
             }
         } while !inbox.endLate { unbind() }

@@ -69,6 +69,7 @@ extension EventLoop {
 
     /// Lets go of all timers, none of which will fire; those that others wait for are told.
     func dropTimers() {
+        guard wheel.count > 0 else { return }
         let targets = wheel.removeAll()
         for target in targets { (target as? any AwaitedTimerTarget)?.timerDropped() }
     }
