@@ -76,6 +76,46 @@ struct SignalTests {
         await telling.value
     }
 
+    /// Watches of one signal, each of which ends all of them.
+    private final class Watches: Sendable {
+        private let all = Mutex<[SignalWatch]>([])
+        private let count = Atomic(0)
+
+        var told: Int { count.load(ordering: .relaxed) }
+
+        func add(_ signal: ProcessSignal, on loop: EventLoop) throws {
+            let watch = try loop.watch(signal) { _ in
+                self.count.add(1, ordering: .relaxed)
+                for watch in self.all.withLock({ $0 }) { watch.cancel() }
+            }
+            all.withLock { $0.append(watch) }
+        }
+
+        func letGo() { all.withLock { $0 = [] } }
+    }
+
+    @Test(arguments: [1, 3])
+    func `no signal is told of a watch that was cancelled, whatever was on its way`(
+        count: Int
+    ) async throws {
+        let group = try EventLoopGroup()
+        let loop = group.loops[0]
+        let (gate, watches) = (Semaphore(), Watches())
+        loop.execute { gate.wait() }
+        for _ in 0..<count { try watches.add(.hangUp, on: loop) }
+        var events = try ProcessSignal.events(.hangUp).makeAsyncIterator()
+        // All have been told of one signal when the next is.
+        for _ in 0..<3 {
+            kill(getpid(), SIGHUP)
+            #expect(await events.next() == .hangUp)
+        }
+        gate.signal()
+        await loop.run {}
+        #expect(watches.told == 1)
+        watches.letGo()
+        await group.shutdown()
+    }
+
     @Test(
         arguments: zip(
             [ProcessSignal.hangUp, .interrupt, .terminate], [SIGHUP, SIGINT, SIGTERM]))

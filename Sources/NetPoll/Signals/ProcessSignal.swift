@@ -51,8 +51,12 @@ extension EventLoop {
     public func watch(
         _ signal: ProcessSignal, _ body: @escaping @Sendable (ProcessSignal) -> Void
     ) throws(SystemError) -> SignalWatch {
-        try SignalWatch.start(signal) { [weak self] signal in
-            self?.execute { body(signal) }
+        let standing = SignalWatch.Standing()
+        return try SignalWatch.start(signal, standing) { [weak self] signal in
+            self?.execute {
+                // It may have been cancelled while this was on its way.
+                if !standing.isOver { body(signal) }
+            }
         }
     }
 }
