@@ -284,6 +284,23 @@ struct UringDriverTests {
         #expect(stale == 0)
     }
 
+    @Test func `a closed listener's port is free however much came since the last wait`() throws {
+        let setup = try Setup()
+        let clients = (0..<200).compactMap { _ in
+            setup.world.connect(to: setup.listener.address)
+        }
+        #expect(setup.world.run { setup.recorders.all.count == 201 })
+        // The last ones' receives are asked for by the next wait.
+        setup.world.loop.turn(until: setup.world.loop.now)
+        for client in clients { client.send([7]) }
+        var isOver = false
+        setup.listener.close { isOver = true }
+        let recorders = setup.recorders
+        try setup.world.loop.listen(on: setup.listener.address) { recorders.make($0, $1) }
+        #expect(setup.world.run { isOver })
+        #expect(setup.world.run { recorders.all.count { $0.received == [7] } == 200 })
+    }
+
     @Test func `what the kernel accepts until it learns that a listener is closed is served`()
         throws
     {

@@ -45,6 +45,21 @@
         /// Submits what was written, and with `waits` waits for one completion, no longer than
         /// `nanoseconds` (0: only takes what is there; negative: no limit).
         func enter(waits: Bool, nanoseconds: Int64 = 0) throws(SystemError) {
+            let isPoll = nanoseconds == 0
+            try enter(waits, for: isPoll ? 0 : 1, nanoseconds: isPoll ? -1 : nanoseconds)
+        }
+
+        /// Submits what was written, and has the kernel do all that this and what came before brings about.
+        ///
+        /// Since Linux 6.13 it does no more at once than it is asked to wait for, or 20 things: so this
+        /// asks for as many completions as there is room for, and does not wait.
+        func settle() throws(SystemError) {
+            try enter(true, for: ring.pointee.cq_mask + 1, nanoseconds: 0)
+        }
+
+        private func enter(
+            _ waits: Bool, for completions: UInt32, nanoseconds: Int64
+        ) throws(SystemError) {
             if !isEnabled {
                 let code = cnetpoll_ring_enable(ring)
                 guard code == 0 else {
@@ -53,8 +68,7 @@
                 isEnabled = true
             }
             enters += 1
-            let result = cnetpoll_ring_enter(
-                ring, waits, nanoseconds == 0 ? 0 : 1, nanoseconds == 0 ? -1 : nanoseconds)
+            let result = cnetpoll_ring_enter(ring, waits, completions, nanoseconds)
             // EBUSY and EAGAIN pass when completions are taken; nothing is lost.
             guard result < 0, ![EINTR, ETIME, EBUSY, EAGAIN].contains(-result) else { return }
             throw SystemError(code: -result, operation: "io_uring_enter")

@@ -121,7 +121,7 @@
         package func submit() {
             // Fails only on a thread that is not the loop's, when the loop never ran on its own;
             // then closing the ring ends its requests.
-            try? ring.enter(waits: true)
+            try? ring.settle()
         }
 
         package func deliver(to loop: EventLoop) {
