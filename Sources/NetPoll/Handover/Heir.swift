@@ -3,6 +3,8 @@ final class Heir: ConnectionHandler {
     typealias WhenDone = (Result<[Int32], SystemError>) -> Void
 
     private var sockets: [Int32] = []
+    /// How many were passed; fewer come where this process may open no more files (unix(7)).
+    private var passed = 0
     /// The predecessor said that these are all.
     private var hasAll = false
     /// Why nothing is inherited although somebody waits there.
@@ -54,9 +56,14 @@ final class Heir: ConnectionHandler {
     func received(_ bytes: inout MutableRawSpan, on connection: Connection) {
         for index in 0..<bytes.byteCount {
             let byte = bytes.bytes.unsafeLoad(fromByteOffset: index, as: UInt8.self)
+            if byte == HandoverByte.socket { passed += 1 }
             if byte == HandoverByte.all { hasAll = true }
             if byte == HandoverByte.busy { refusal = Platform.handoverBusy(path) }
         }
+        guard hasAll, passed != sockets.count else { return }
+        // Gone at once, so that the next one may ask.
+        refusal = Platform.handoverIncomplete(path, sockets.count, of: passed)
+        connection.abort()
     }
 
     func closed(_ connection: Connection, reason: CloseReason) {

@@ -41,6 +41,11 @@ extension Platform {
         SystemError(code: EBUSY, operation: "take over from \(path)")
     }
 
+    static func handoverIncomplete(_ path: String, _ count: Int, of passed: Int) -> SystemError {
+        SystemError(
+            code: EMFILE, operation: "take over from \(path), \(count) of \(passed) sockets came")
+    }
+
     static func timedOutError(_ operation: String) -> SystemError {
         SystemError(code: ETIMEDOUT, operation: operation)
     }
