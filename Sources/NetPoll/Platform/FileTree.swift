@@ -61,7 +61,8 @@ package enum FileTree {
             // Opening a FIFO would wait for its writer.
             let descriptor = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else {
-                if errno == ELOOP { return }
+                // A symbolic link, or a Unix socket's file (open(2)), which Darwin calls otherwise.
+                if [ELOOP, ENXIO, EOPNOTSUPP].contains(errno) { return }
                 throw SystemError(code: errno, operation: "open \(path)")
             }
             var status = stat()
