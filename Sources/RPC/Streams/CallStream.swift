@@ -12,9 +12,7 @@ final class CallStream: @unchecked Sendable {
     typealias Written = UnsafeContinuation<RPCError?, Never>
 
     private struct Inbox {
-        var messages: [[UInt8]] = []
-        var first = 0
-        var bytes = 0
+        var messages = UnreadMessages()
         /// Read, and not told to the loop yet.
         var consumed = 0
         /// The peer's end: of success where there is no failure.
@@ -23,19 +21,6 @@ final class CallStream: @unchecked Sendable {
         var reader: UnsafeContinuation<Void, Never>?
         /// The number of the latest write.
         var writes: UInt64 = 0
-
-        mutating func pop() -> [UInt8]? {
-            guard first < messages.count else { return nil }
-            let message = messages[first]
-            messages[first] = []
-            first += 1
-            bytes -= message.count
-            if first == messages.count {
-                messages.removeAll(keepingCapacity: first <= 64)
-                first = 0
-            }
-            return message
-        }
     }
 
     let peer: PeerConnection
@@ -75,7 +60,7 @@ final class CallStream: @unchecked Sendable {
                 throw RPCError(.cancelled, "the reader was cancelled", execution: .unknown)
             }
             let (message, consumed, ended, failure) = inbox.withLock { inbox in
-                let message = inbox.pop()
+                let message = inbox.messages.popFirst()
                 if let message { inbox.consumed += ConnectionCore.cost(message.count) }
                 let isDue = inbox.messages.isEmpty || inbox.consumed >= peer.creditStep
                 let consumed = isDue ? inbox.consumed : 0
@@ -117,7 +102,7 @@ final class CallStream: @unchecked Sendable {
     var isEnded: Bool { inbox.withLock { $0.isEnded } }
 
     /// Bytes that wait to be read.
-    var waitingBytes: Int { inbox.withLock { $0.bytes } }
+    var waitingBytes: Int { inbox.withLock { $0.messages.bytes } }
 
     // MARK: - Writing, from any task
 
@@ -163,15 +148,14 @@ final class CallStream: @unchecked Sendable {
         var isLate = false
         let (reader, isTaken) = inbox.withLock { inbox in
             guard
-                isBounded || inbox.bytes == 0
-                    || inbox.bytes + message.count <= Self.uncountedBytesMax
+                isBounded || inbox.messages.bytes == 0
+                    || inbox.messages.bytes + message.count <= Self.uncountedBytesMax
             else {
                 return (nil as UnsafeContinuation<Void, Never>?, false)
             }
             isLate = inbox.isEnded
             guard !isLate else { return (nil, true) }
             inbox.messages.append(Array(message))
-            inbox.bytes += message.count
             // What cost no credit gives none back.
             if isReply { inbox.consumed -= ConnectionCore.cost(message.count) }
             return (inbox.reader.take(), true)
@@ -213,12 +197,9 @@ final class CallStream: @unchecked Sendable {
         isDiscarded = true
         return inbox.withLock { inbox in
             // Below 0 for a message that cost no credit, until that is counted as the others are.
-            var cost = inbox.consumed
-            for message in inbox.messages[inbox.first...] {
-                cost += ConnectionCore.cost(message.count)
-            }
+            let cost = inbox.consumed + inbox.messages.cost
             inbox.consumed = 0
-            (inbox.messages, inbox.first, inbox.bytes) = ([], 0, 0)
+            inbox.messages = UnreadMessages()
             return cost
         }
     }
