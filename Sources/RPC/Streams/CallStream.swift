@@ -5,8 +5,8 @@ import Synchronization
 ///
 /// `@unchecked Sendable`: what is not behind the lock is touched on the connection's loop only.
 final class CallStream: @unchecked Sendable {
-    /// The most bytes that wait to be read where the peer does not know credit; its stream fails
-    /// beyond that.
+    /// The most bytes that wait to be read where the peer does not know credit, each message counted as
+    /// ten more; its stream fails beyond that.
     static let uncountedBytesMax = 1 << 20
 
     typealias Written = UnsafeContinuation<RPCError?, Never>
@@ -148,8 +148,9 @@ final class CallStream: @unchecked Sendable {
         var isLate = false
         let (reader, isTaken) = inbox.withLock { inbox in
             guard
-                isBounded || inbox.messages.bytes == 0
-                    || inbox.messages.bytes + message.count <= Self.uncountedBytesMax
+                isBounded || inbox.messages.isEmpty
+                    || inbox.messages.cost + ConnectionCore.cost(message.count)
+                        <= Self.uncountedBytesMax
             else {
                 return (nil as UnsafeContinuation<Void, Never>?, false)
             }

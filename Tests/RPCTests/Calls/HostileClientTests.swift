@@ -133,6 +133,42 @@ struct HostileClientTests {
         #expect(frames[0].data.count <= max(4, Int(messageBytesMax)))
     }
 
+    @Test(arguments: [0, 1, 50])
+    func `what a plain client sends to a handler that does not read is bounded, however short`(
+        messageBytes: Int
+    ) throws {
+        let witness = Witness()
+        var handlers = RPCHandlers()
+        handlers.handle(Flow.sum, on: .loop) { _, _ in
+            let (stream, continuation) = AsyncStream<Void>.makeStream()
+            for await _ in stream {}
+            withExtendedLifetime(continuation) {}
+            witness.note { $0.cancelled += 1 }
+            return []
+        }
+        let world = try RPCWorld(witness: witness, handlers: handlers)
+        let peer = try #require(world.network.connect(to: world.address))
+        let method = Flow.sum.name
+        peer.send(
+            Sample.request(1, flags: .remoteOpen, service: Flow.serviceName, method: method).bytes)
+        let message = Frame(.data, stream: 1, Sample.text(messageBytes)).bytes
+        let thousand = Array(repeatElement(message, count: 1_000).joined())
+        let count = CallStream.uncountedBytesMax / ConnectionCore.cost(messageBytes)
+        for _ in 0..<(count / 1_000 - 1) { peer.send(thousand) }
+        world.network.runUntilIdle()
+        #expect(witness.cancelled == 0)
+        for _ in 0..<3 { peer.send(thousand) }
+        world.network.runUntilIdle()
+        #expect(witness.cancelled == 1)
+        var decoder = FrameDecoder()
+        let frames = try decoder.frames(in: peer.takeReceived())
+        // Those behind it say of data that their call is over.
+        let answer = try #require(frames.first)
+        #expect(answer.header.stream == 1)
+        let envelope = try answer.data.withUnsafeBytes { try ResponseEnvelope($0) }
+        #expect(envelope.code == StatusCode.resourceExhausted.rawValue)
+    }
+
     @Test(arguments: seeds(100))
     func `others are served as ever, and all that the hostile took comes back`(
         seed: UInt64
