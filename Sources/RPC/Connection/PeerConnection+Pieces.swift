@@ -199,18 +199,19 @@ extension PeerConnection {
     }
 
     /// Sends pieces in turns, as long as the peer takes what was sent before.
-    func sendPieces() {
+    ///
+    /// - Returns: Whether any piece was sent.
+    @discardableResult
+    func sendPieces() -> Bool {
         // A message that has left may bring the next one.
-        guard !isSendingPieces else { return }
+        guard !isSendingPieces else { return false }
         isSendingPieces = true
         defer { isSendingPieces = false }
-        while !outbox.isEmpty, !isClosed, !isCongested {
-            if connection.queuedBytes > configuration.connection.highWatermark {
-                return writeLater()
-            }
-            guard let message = outbox.next() else { return }
+        var hasSent = false
+        while !outbox.isEmpty, !isClosed, mayWriteNow(), let message = outbox.next() {
             let count = min(configuration.pieceBytesMax, message.bytes.count - message.sent)
             sendPiece(message, count)
+            hasSent = true
             outbox.sent(count)
             guard message.sent == message.bytes.count else { continue }
             outbox.remove(message, activeMax: partialsMax)
@@ -218,6 +219,7 @@ extension PeerConnection {
             sendDelayed()
             if outbox.isEmpty { settleLater() }
         }
+        return hasSent
     }
 
     /// What was left of a call's messages is not sent.

@@ -72,7 +72,8 @@ extension PeerConnection {
 
     /// Whether the peer takes what was sent before; if not, streams are flushed when it does.
     func mayWriteNow() -> Bool {
-        guard !isCongested else { return false }
+        // What waits already has its turn first.
+        guard !isCongested, !isWriteScheduled else { return false }
         guard connection.queuedBytes > configuration.connection.highWatermark else { return true }
         writeLater()
         return false
@@ -110,11 +111,35 @@ extension PeerConnection {
     /// Lets what waits try again: long messages and streams, each first in turn, as either may take all
     /// that the peer takes.
     func flushWaiting() {
-        areStreamsFirst.toggle()
-        if !areStreamsFirst { sendPieces() }
-        for call in pending { call?.stream?.flush() }
-        for call in served { call?.stream?.flush() }
-        if areStreamsFirst { sendPieces() }
+        var hasSent = false
+        if !areStreamsFirst, sendPieces() { hasSent = true }
+        if flushStreams() { hasSent = true }
+        if areStreamsFirst, sendPieces() { hasSent = true }
+        // Where nothing could be sent, it was nobody's turn.
+        if hasSent { areStreamsFirst.toggle() }
+    }
+
+    /// Lets streams try again, from the one behind the last that could send. O(slots).
+    ///
+    /// - Returns: Whether any could.
+    private func flushStreams() -> Bool {
+        var hasSent = false
+        var place = streamTurn
+        for _ in 0..<pending.count + served.count {
+            if place >= pending.count + served.count { place = 0 }
+            let stream = stream(at: place)
+            place += 1
+            guard let stream, stream.flush() else { continue }
+            hasSent = true
+            streamTurn = place
+        }
+        return hasSent
+    }
+
+    private func stream(at place: Int) -> CallStream? {
+        guard place >= pending.count else { return pending[place]?.stream }
+        let slot = place - pending.count
+        return slot < served.count ? served[slot]?.stream : nil
     }
 
     /// What was gathered leaves at the end of this turn: the next may write again.

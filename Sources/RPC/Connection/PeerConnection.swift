@@ -38,8 +38,10 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// The connection's queue is above its high watermark: streams wait.
     var isCongested = false
     var isWriteScheduled = false
-    /// Whether streams were before long messages when what waits was last let try.
-    var areStreamsFirst = false
+    /// Whether streams are before long messages when what waits may try again.
+    var areStreamsFirst = true
+    /// The stream that is let try first: a place in ``pending``, or behind it in ``served``.
+    var streamTurn = 0
     var isSendingPieces = false
     private var isSettlingScheduled = false
     /// Calls of this side that found too many in flight and waiting.

@@ -235,32 +235,40 @@ final class CallStream: @unchecked Sendable {
     }
 
     /// Sends what has credit.
-    func flush() {
-        guard let key, !isClosed else { return }
+    ///
+    /// - Returns: Whether any message was sent.
+    @discardableResult
+    func flush() -> Bool {
+        guard let key, !isClosed else { return false }
+        var hasSent = false
         while let (message, number, written) = waiting.first {
-            guard long == nil else { return }
+            guard long == nil else { return hasSent }
             guard message.count <= peer.messageBytesMax else {
                 waiting.removeFirst()
                 written.resume(returning: tooLong(message.count))
                 continue
             }
             guard !peer.isLong(message.count) else {
-                guard flushLong(message, number, written, key) else { return }
+                let mayGoOn = flushLong(message, number, written, key)
+                if mayGoOn || long != nil { hasSent = true }
+                guard mayGoOn else { return hasSent }
                 continue
             }
             switch peer.writeData(message, side, key) {
             case .send:
                 waiting.removeFirst()
+                hasSent = true
                 written.resume(returning: nil)
-            case .wait: return
+            case .wait: return hasSent
             case .closed:
                 waiting.removeFirst()
                 written.resume(returning: whyClosed)
             }
         }
-        guard endsWhenWritten, long == nil else { return }
+        guard endsWhenWritten, long == nil else { return hasSent }
         isClosed = true
         peer.closeData(side, key)
+        return hasSent
     }
 
     /// What a writer is told whose message is not sent.
