@@ -22,6 +22,7 @@ final class Line: @unchecked Sendable {
         self.epoch = epoch
         self.isShared = isShared
         self.lease = consume lease
+        link.leased()
     }
 
     /// A call on it is over.
@@ -39,7 +40,10 @@ final class Line: @unchecked Sendable {
 
     /// Gives it back to the pool.
     func end(failed: Bool = false) {
-        lease.take()?.end(successes: successes, failed: failed, discarding: false)
+        guard let lease = lease.take() else { return }
+        // Before the pool may give the connection up.
+        link.returned()
+        lease.end(successes: successes, failed: failed, discarding: false)
     }
 }
 

@@ -116,9 +116,9 @@ public final class RPCClient: Sendable {
     /// Takes no more calls, and awaits those in flight for `deadline`; then connections are closed,
     /// and calls that are left fail. Servers that know the extensions are told.
     ///
-    /// Returns when every connection was given up, and ends or waits for what no caller awaits until
-    /// `deadline`: calls of the server's that run here, and one-way calls that a plain server has not
-    /// answered, these no longer than for ``RPCConfiguration/callTimeout`` (where that is `nil`, the
+    /// Returns when every connection was given up. What goes on there ends at `deadline` too: calls of the
+    /// server's that run here, what their handlers call there, and one-way calls that a plain server has
+    /// not answered, these no longer than for ``RPCConfiguration/callTimeout`` (where that is `nil`, the
     /// `closeTimeout` of ``RPCConfiguration/connection``).
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.

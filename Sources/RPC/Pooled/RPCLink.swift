@@ -15,6 +15,8 @@ final class RPCLink: Sendable {
 
     let connection: RPCConnection
     private let departure: Departure
+    /// The lines on it.
+    private let lines = Atomic<Int>(0)
 
     init(_ connection: RPCConnection, _ departure: Departure) {
         self.connection = connection
@@ -24,6 +26,12 @@ final class RPCLink: Sendable {
     /// Whether it takes no more calls: it was lost, or the server goes away.
     var isLeaving: Bool { departure.hasBegun }
 
+    /// A line leads here.
+    func leased() { lines.add(1, ordering: .relaxed) }
+
+    /// A line leads here no longer.
+    func returned() { lines.subtract(1, ordering: .relaxed) }
+
     /// The pool gave it up.
     ///
     /// - Parameters:
@@ -32,11 +40,14 @@ final class RPCLink: Sendable {
     func end(_ reason: PoolCloseReason, _ patience: RPCClientSeat.Patience) {
         guard reason.isOrderly else { return connection.close() }
         let peer = connection.peer
+        // Leased still, it is the end of a drain's time. What else is awaited was called by handlers.
+        let isLeased = lines.load(ordering: .relaxed) > 0
         peer.loop.execute {
             peer.stopCalling()
             guard !peer.isClosed, !peer.core.isIdle else { return }
-            // Leased still, it is the end of a drain's time.
-            guard !peer.isAwaited, patience != .nothing else { return peer.connection.abort() }
+            guard !isLeased || !peer.isAwaited, patience != .nothing else {
+                return peer.connection.abort()
+            }
             // Its end would cancel one-way calls at a peer that answers them.
             if peer.core.outgoing.count > 0 { peer.boundUnawaited() }
             guard case .until(let end) = patience else { return }
