@@ -12,9 +12,8 @@ import Synchronization
 /// whose connection is lost fails at once, and ``RPCError/execution`` says whether it may have run;
 /// where repeating is safe it is repeated.
 ///
-/// Any thread may use it. Letting go of it closes its connections, at once and with its calls on them;
-/// those that it had given up before, or that only serve calls of the server's, end as
-/// ``drain(deadline:)`` says.
+/// Any thread may use it. Letting go of it closes its connections, at once and with all calls on them, as
+/// ``close()`` does; what still goes on after a ``drain(deadline:)`` ends as that says.
 public final class RPCClient: Sendable {
     /// The settings in force.
     public let configuration: RPCClientConfiguration
@@ -53,17 +52,16 @@ public final class RPCClient: Sendable {
         chain = InterceptorChain(interceptors: configuration.interceptors)
         let dialling = RPCDialling(
             configuration: configuration.connection, connecting: configuration.connecting,
-            resolver: configuration.resolver, table: handlers.table)
+            resolver: configuration.resolver, table: handlers.table, seat: seat)
         let turn = LoopTurn(loops)
         pool = EndpointPool(
             endpoints: endpoints, configuration: configuration.endpoints, on: loops[0]
         ) { endpoint in
             PoolConnector { reporter in
                 try await dialling.connect(
-                    to: address(endpoint), on: turn.next(), reporter: reporter
-                ) { seat.renew() }
+                    to: address(endpoint), on: turn.next(), reporter: reporter)
             } close: { link, reason in
-                link.end(reason, seat.patience)
+                link.end(reason, seat)
             }
         }
     }
@@ -86,7 +84,7 @@ public final class RPCClient: Sendable {
     }
 
     deinit {
-        seat.leave()
+        seat.letGo()
         lines.close()
     }
 
@@ -116,10 +114,11 @@ public final class RPCClient: Sendable {
     /// Takes no more calls, and awaits those in flight for `deadline`; then connections are closed,
     /// and calls that are left fail. Servers that know the extensions are told.
     ///
-    /// Returns when every connection was given up. What goes on there ends at `deadline` too: calls of the
-    /// server's that run here, what their handlers call there, and one-way calls that a plain server has
-    /// not answered, these no longer than for ``RPCConfiguration/callTimeout`` (where that is `nil`, the
-    /// `closeTimeout` of ``RPCConfiguration/connection``).
+    /// Returns when every connection was given up. What goes on there, and on connections given up before,
+    /// ends at `deadline` too: calls of the server's that run here, what their handlers call there, and
+    /// one-way calls that a plain server has not answered, these no longer than for
+    /// ``RPCConfiguration/callTimeout`` (where that is `nil`, the `closeTimeout` of
+    /// ``RPCConfiguration/connection``).
     ///
     /// - Parameter deadline: How long calls may take to end. Default 10 s.
     public func drain(deadline: Duration = .seconds(10)) async {
@@ -129,7 +128,7 @@ public final class RPCClient: Sendable {
         await pool.drain(until: end)
     }
 
-    /// Closes connections at once, as letting go of the client does; its calls in flight fail.
+    /// Closes connections at once, those given up before too; calls in flight fail, of both sides.
     public func close() async {
         seat.leave()
         lines.close()

@@ -36,8 +36,8 @@ final class RPCLink: Sendable {
     ///
     /// - Parameters:
     ///   - reason: Why.
-    ///   - patience: What is waited for.
-    func end(_ reason: PoolCloseReason, _ patience: RPCClientSeat.Patience) {
+    ///   - seat: What says for how long its calls may go on.
+    func end(_ reason: PoolCloseReason, _ seat: RPCClientSeat) {
         guard reason.isOrderly else { return connection.close() }
         let peer = connection.peer
         // Leased still, it is the end of a drain's time. What else is awaited was called by handlers.
@@ -45,28 +45,11 @@ final class RPCLink: Sendable {
         peer.loop.execute {
             peer.stopCalling()
             guard !peer.isClosed, !peer.core.isIdle else { return }
-            guard !isLeased || !peer.isAwaited, patience != .nothing else {
-                return peer.connection.abort()
-            }
+            guard !isLeased || !peer.isAwaited else { return peer.connection.abort() }
             // Its end would cancel one-way calls at a peer that answers them.
             if peer.core.outgoing.count > 0 { peer.boundUnawaited() }
-            guard case .until(let end) = patience else { return }
-            peer.loop.schedule(after: max(.zero, end - peer.loop.now), DrainEnd(peer))
+            seat.gaveUp(peer)
         }
-    }
-}
-
-/// The time of a drain is over: what nobody here awaits has to end, too.
-private final class DrainEnd: TimerTarget {
-    private weak let peer: PeerConnection?
-
-    init(_ peer: PeerConnection) {
-        self.peer = peer
-    }
-
-    func timerFired(_ id: TimerID, on loop: EventLoop) {
-        guard let peer, !peer.isClosed else { return }
-        peer.connection.abort()
     }
 }
 
@@ -76,6 +59,7 @@ struct RPCDialling: Sendable {
     let connecting: ConnectConfiguration
     let resolver: any Resolver
     let table: MethodTable
+    let seat: RPCClientSeat
 
     /// Makes a connection of a pool.
     ///
@@ -83,38 +67,33 @@ struct RPCDialling: Sendable {
     ///   - endpoint: Where to.
     ///   - loop: Serves the connection.
     ///   - reporter: Told of its capacity and its end.
-    ///   - whenLeaving: Called when it takes no more calls, on its loop.
     /// - Returns: The connection.
     /// - Throws: Why there is none.
     func connect(
-        to endpoint: TCPEndpoint, on loop: EventLoop, reporter: ConnectionReporter,
-        whenLeaving: @escaping @Sendable () -> Void
+        to endpoint: TCPEndpoint, on loop: EventLoop, reporter: ConnectionReporter
     ) async throws(ConnectError) -> RPCLink {
         let settings = configuration.applied(to: connecting)
         let dial = EndpointDial(to: endpoint, on: loop, settings, resolver) { connected in
-            self.link(connected.connection, reporter, whenLeaving)
+            self.link(connected.connection, reporter)
         }
         return try await dial.connect().get()
     }
 
-    private func link(
-        _ connection: Connection, _ reporter: ConnectionReporter,
-        _ whenLeaving: @escaping @Sendable () -> Void
-    ) -> RPCLink {
+    private func link(_ connection: Connection, _ reporter: ConnectionReporter) -> RPCLink {
         let mailbox = LoopMailbox(connection.loop)
         let departure = RPCLink.Departure()
         let peer = PeerConnection(
             connection, role: .client, configuration: configuration, table: table,
             mailbox: mailbox, shelf: ServedCallShelf(mailbox)
-        ) { _ in
+        ) { [seat] peer in
             departure.begin()
             reporter.closed()
-            whenLeaving()
+            seat.closed(peer)
         }
-        peer.onCapacity = { capacity in
+        peer.onCapacity = { [seat] capacity in
             if capacity == 0 { departure.begin() }
             reporter.setCapacity(capacity)
-            if capacity == 0 { whenLeaving() }
+            if capacity == 0 { seat.renew() }
         }
         connection.handler = peer
         return RPCLink(RPCConnection(peer), departure)

@@ -83,4 +83,66 @@ struct GivenUpTests {
         #expect(call.error?.code == .unavailable)
         #expect(world.workers[0].cancelled == 1)
     }
+
+    /// How a client ends.
+    enum End: CaseIterable {
+        case drain, close
+    }
+
+    @Test(arguments: Cause.allCases, End.allCases)
+    func `a server's call ends with the client, although its connection was given up before`(
+        cause: Cause, end: End
+    ) throws {
+        guard cause != .age else { return }
+        let (world, witness) = try makeWorld()
+        try world.warm()
+        let server = try #require(world.workers[0].server?.peers(on: world.loop).first)
+        let call = world.start { try await server.call(Echo.wait, []) }
+        world.network.run(for: .milliseconds(10))
+        try giveUp(world, cause)
+        #expect(witness.started == 1 && !call.isOver)
+        let client = world.client
+        switch end {
+        case .drain:
+            let drain = world.start { await client.drain(deadline: .seconds(2)) }
+            world.network.run(for: .milliseconds(1_900))
+            #expect(drain.isOver && !call.isOver)
+            world.network.run(for: .milliseconds(200))
+        case .close:
+            try world.run { await client.close() }
+            world.network.run(for: .milliseconds(10))
+        }
+        #expect(call.error?.code == .unavailable)
+        #expect(witness.cancelled == 1)
+        #expect(world.workers[0].server?.peers(on: world.loop).isEmpty == true)
+    }
+
+    @Test(arguments: [false, true])
+    func `a server's call ends when the client is let go, or by the deadline of its drain`(
+        drains: Bool
+    ) throws {
+        let (world, witness) = try makeWorld()
+        var configuration = RPCClientConfiguration()
+        configuration.pool.pool.idleTimeout = .seconds(2)
+        var client: RPCClient? = RPCClient(
+            to: .address(world.addresses[0]), on: [world.loop], configuration: configuration,
+            handlers: RPCWorld.handlers(witness))
+        _ = try world.run { [client] in try await client?.call(Work.name, []) }
+        let server = try #require(world.workers[0].server?.peers(on: world.loop).first)
+        let call = world.start { try await server.call(Echo.wait, []) }
+        world.network.run(for: .seconds(3))
+        #expect(client?.snapshot.pool.entries[0].pool.connections == 0)
+        #expect(witness.started == 1 && !call.isOver)
+        if drains {
+            let drain = world.start { [client] in await client?.drain(deadline: .seconds(2)) }
+            world.network.run(for: .milliseconds(10))
+            #expect(drain.isOver)
+        }
+        client = nil
+        world.network.run(for: .milliseconds(1_900))
+        #expect(call.isOver != drains)
+        world.network.run(for: .milliseconds(100))
+        #expect(call.error?.code == .unavailable)
+        #expect(witness.cancelled == 1)
+    }
 }
