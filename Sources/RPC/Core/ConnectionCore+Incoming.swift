@@ -29,6 +29,7 @@ extension ConnectionCore {
         if header.type == .request {
             guard header.stream > lastIncoming else { return .none }
             lastIncoming = header.stream
+            if role == .server, peer == nil { lastUncounted = header.stream }
         }
         if let slot = incoming.slot(id: header.stream) {
             if answeredEarly(slot) != nil { refuse(tooLong: header) }
@@ -80,6 +81,9 @@ extension ConnectionCore {
             return .none
         }
         lastIncoming = max(lastIncoming, id)
+        let isStreaming = !header.flags.isDisjoint(with: .streaming)
+        // Its data are not counted, be it refused or not, as the client may send some meanwhile.
+        if isStreaming, peer == nil { lastUncounted = lastIncoming }
         let envelope: RequestEnvelope
         do throws(EnvelopeError) {
             envelope = try RequestEnvelope(data)
@@ -90,8 +94,9 @@ extension ConnectionCore {
         let announces =
             envelope.metadataCount > 0 && role == .server && limits.negotiates
             // Once they are negotiated it only matters to streams.
-            && (peer == nil || !header.flags.isDisjoint(with: .streaming))
+            && (peer == nil || isStreaming)
             && Announcement.isIn(envelope, of: data)
+        if announces, isStreaming { lastUncounted = max(lastUncounted, id) }
         if announces, extensions == .offered {
             extensions = .answered
             control.append(.settings(limits.settings))
@@ -110,7 +115,7 @@ extension ConnectionCore {
             if !overflow { note(deadline: deadline, of: entry) }
         }
         if header.flags.contains(.oneWay) { entry.pointee.flags.insert(.oneWay) }
-        guard !header.flags.isDisjoint(with: .streaming) else {
+        guard isStreaming else {
             entry.pointee.flags.insert(.servedUnary)
             return .call(slot: slot, envelope, .unary)
         }
@@ -118,8 +123,6 @@ extension ConnectionCore {
             entry.pointee.flags.insert(.credited)
             entry.pointee.sendCredit = Int(peer.streamCredit)
             entry.pointee.receiveCredit = Int(limits.settings.streamCredit)
-        } else {
-            lastUncounted = max(lastUncounted, id)
         }
         if header.flags.contains(.remoteClosed) {
             entry.pointee.flags.insert(.remoteClosed)

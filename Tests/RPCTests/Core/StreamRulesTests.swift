@@ -198,6 +198,45 @@ struct StreamRulesTests {
         #expect(pair.server.receiveCredit == before.1 && pair.server.consumed == 0)
     }
 
+    /// Why a request is refused that was sent before the settings were known.
+    enum Refusal: CaseIterable { case drained, expired, full, malformed, tooLong }
+
+    @Test(arguments: Refusal.allCases)
+    func `late data of a refused stream that was not counted give no credit back`(
+        why: Refusal
+    ) throws {
+        var limits = CoreLimits()
+        if why == .full { limits.settings.callsMax = 1 }
+        var pair = CorePair(.init(), limits)
+        // Both calls announce the extensions: the settings are still on their way.
+        let (first, call) = (try pair.client.sent(), try pair.client.sent(.bidirectional))
+        _ = try pair.server.take(Sample.request(first.id, announces: true))
+        if why == .drained { pair.server.drain() }
+        var request = Sample.request(
+            call.id, flags: .remoteOpen, timeout: why == .expired ? -1 : 0, announces: true)
+        switch why {
+        case .drained, .expired, .full: break
+        case .malformed: request = Frame(request.header, [0xff])
+        case .tooLong: request.header.dataBytes = 5 << 20
+        }
+        let event =
+            why == .tooLong
+            ? try pair.server.receivedSkipped(request.header) : try pair.server.take(request)
+        #expect(event == .none)
+        let before = pair.server.receiveCredit
+        try pair.exchange()
+        #expect(pair.server.peer != nil)
+        for _ in 0..<100 {
+            _ = try pair.server.take(data(call.id, [], [UInt8](repeating: 0, count: 10_000)))
+        }
+        let frames = pair.server.takeControl()
+        #expect(frames.isEmpty)
+        #expect(pair.server.receiveCredit == before && pair.server.consumed == 0)
+        // Those that begin later are counted.
+        _ = try pair.server.take(data(call.id + 2, [], [1]))
+        #expect(pair.server.consumed == ConnectionCore.cost(1))
+    }
+
     @Test(arguments: [0, 3] as [UInt32])
     func `credit beyond what can be counted ends the connection`(stream: UInt32) throws {
         var pair = CorePair()
