@@ -27,7 +27,8 @@ extension PeerConnection {
                 bytes = try shelf.compressor(configuration).inflate(bytes)
             } catch {
                 return carryOut(
-                    core.receivedMalformed(header), UnsafeRawBufferPointer(start: nil, count: 0))
+                    core.receivedMalformed(header, bytes),
+                    UnsafeRawBufferPointer(start: nil, count: 0))
             }
             header.flags.remove(.compressed)
             header.dataBytes = bytes.count

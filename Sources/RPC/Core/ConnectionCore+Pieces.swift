@@ -72,7 +72,16 @@ extension ConnectionCore {
     }
 
     /// A compressed message cannot be inflated.
-    mutating func receivedMalformed(_ header: FrameHeader) -> CoreEvent {
+    mutating func receivedMalformed(_ header: FrameHeader, _ message: [UInt8]) -> CoreEvent {
+        let original = message.withUnsafeBytes { MessageLength.original($0) } ?? 0
+        return malformed(header, cost: Self.cost(original))
+    }
+
+    /// - Parameters:
+    ///   - header: The message's.
+    ///   - cost: What it took of the credit where its stream is counted.
+    /// - Returns: What becomes of its call.
+    private mutating func malformed(_ header: FrameHeader, cost: Int) -> CoreEvent {
         switch header.type {
         case .request:
             refuse(header, .invalidArgument, "the message cannot be inflated")
@@ -85,6 +94,8 @@ extension ConnectionCore {
         default:
             let (side, slot) = place(of: header)
             guard let slot else { return .none }
+            // Nobody reads it.
+            if table(side, slot).pointee.flags.contains(.credited) { consumed(cost) }
             return misplacedData(header, side, slot)
         }
     }
@@ -118,7 +129,7 @@ extension ConnectionCore {
         var original = data.count
         if header.flags.contains(.compressed) {
             guard let bytes = MessageLength.original(data) else {
-                return .event(malformedFirst(header, data.count))
+                return .event(try malformedFirst(header, data.count))
             }
             original = bytes
         }
@@ -148,15 +159,16 @@ extension ConnectionCore {
     }
 
     /// A compressed message is too short to say its length.
-    private mutating func malformedFirst(_ header: FrameHeader, _ bytes: Int) -> CoreEvent {
-        if header.type == .data, place(of: header).slot == nil {
-            return lateData(header, place(of: header).side, Self.cost(bytes))
-        }
+    private mutating func malformedFirst(
+        _ header: FrameHeader, _ bytes: Int
+    ) throws(ProtocolViolation) -> CoreEvent {
+        var cost = Self.cost(bytes)
+        if header.type == .data, let event = try beginData(header, &cost) { return event }
         if header.type == .request {
             guard header.stream > lastIncoming, !isOwn(header.stream) else { return .none }
             lastIncoming = header.stream
         }
-        return receivedMalformed(header)
+        return malformed(header, cost: cost)
     }
 
     /// Counts the first piece of a stream's message, or says why it is none; `cost` becomes what it

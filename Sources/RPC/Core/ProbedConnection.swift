@@ -104,7 +104,7 @@ package struct ProbedConnection: ~Copyable {
             do throws(MessageCompressor.InflateError) {
                 bytes = try compressor.inflate(bytes)
             } catch {
-                return note(core.receivedMalformed(header), [])
+                return note(core.receivedMalformed(header, bytes), [])
             }
             header.flags.remove(.compressed)
             header.dataBytes = bytes.count

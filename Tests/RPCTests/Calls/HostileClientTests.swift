@@ -169,6 +169,44 @@ struct HostileClientTests {
         #expect(envelope.code == StatusCode.resourceExhausted.rawValue)
     }
 
+    /// What is wrong with a compressed message.
+    enum Damage: CaseIterable { case cut, withoutLength }
+
+    @Test(arguments: Damage.allCases)
+    func `the credit of a message that cannot be inflated comes back`(damage: Damage) throws {
+        var configuration = RPCConfiguration()
+        configuration.compression = .zlib
+        let witness = Witness()
+        let world = try RPCWorld(
+            configuration: configuration, witness: witness, handlers: Self.handlers(witness))
+        let client = try #require(world.network.connect(to: world.address))
+        client.send(
+            Sample.request(
+                1, service: Echo.serviceName, method: Echo.echo.name, announces: true
+            ).bytes)
+        world.network.runUntilIdle()
+        client.send(ControlFrame.settings(PeerSettings()).bytes)
+        world.network.runUntilIdle()
+        let peer = try #require(world.server.peers(on: world.loop).first).peer
+        let compressor = MessageCompressor(level: 1)
+        let original = [UInt8](repeating: 5, count: 1_000)
+        let whole = try #require(original.withUnsafeBytes { compressor.compress($0) })
+        let bytes = Array(damage == .withoutLength ? whole.prefix(3) : whole.dropLast())
+        let cost = ConnectionCore.cost(damage == .withoutLength ? 3 : original.count)
+        for round in 1...20 {
+            let id = UInt32(2 * round + 1)
+            client.send(
+                Sample.request(
+                    id, flags: .remoteOpen, service: Flow.serviceName, method: Flow.mirror.name
+                ).bytes + Frame(.data, stream: id, flags: .compressed, bytes).bytes)
+            world.network.runUntilIdle()
+            #expect(peer.core.consumed == round * cost)
+        }
+        let credit = Int(peer.core.limits.settings.connectionCredit)
+        #expect(peer.core.receiveCredit == credit - peer.core.consumed)
+        #expect(peer.core.incoming.count == 0)
+    }
+
     @Test(arguments: seeds(100))
     func `others are served as ever, and all that the hostile took comes back`(
         seed: UInt64
