@@ -56,8 +56,7 @@ final class EffortLedger: Sendable {
     ///
     /// - Returns: Whether the budget allows it.
     func mayRepeat() -> Bool {
-        isFull.store(false, ordering: .relaxed)
-        return state.withLock { $0.budget.failed() }
+        state.withLock { failed(&$0) }
     }
 
     /// Another attempt is made.
@@ -65,12 +64,17 @@ final class EffortLedger: Sendable {
 
     /// A hedge is wanted; it takes a token as a failure does.
     func mayHedge() -> Bool {
-        isFull.store(false, ordering: .relaxed)
-        return state.withLock { state in
-            let mayHedge = state.budget.failed()
+        state.withLock { state in
+            let mayHedge = failed(&state)
             if mayHedge { state.hedges += 1 }
             return mayHedge
         }
+    }
+
+    /// Under the lock, so that a success at the same time does not say that the budget is full still.
+    private func failed(_ state: inout State) -> Bool {
+        isFull.store(false, ordering: .relaxed)
+        return state.budget.failed()
     }
 
     // MARK: - Breaker
