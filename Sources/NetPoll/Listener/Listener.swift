@@ -23,7 +23,8 @@ public final class Listener {
     private let token: Token
     let socket: SocketHandle
     private let exhaustion: ExhaustionPolicy
-    private let removesSocketFile: Bool
+    /// What goes when it is closed.
+    private let socketFile: SocketFile?
     private var resumption: Resumption?
     /// Whether it was told to close; it may have connections to deliver yet.
     private(set) var isClosed = false
@@ -48,7 +49,8 @@ public final class Listener {
         self.address = address
         self.makeHandler = makeHandler
         exhaustion = configuration.exhaustion
-        removesSocketFile = configuration.removesSocketFile ?? !isAdopted
+        let removesFile = configuration.removesSocketFile ?? !isAdopted
+        socketFile = removesFile ? SocketFile(of: address) : nil
         let balancer = targets.map { Balancer(configuration.balancing, loops: $0.count) }
         settings = ConnectionSettings(loop: loop, limits: configuration.limits, balancer: balancer)
         self.targets = targets?.map {
@@ -66,10 +68,9 @@ public final class Listener {
         isClosed = true
         if let timer = resumption?.timer { loop.cancel(timer) }
         resumption = nil
+        // Before it is closed: until then another's file can be told from it.
+        socketFile?.remove()
         let isAll = driver.closeListener(socket, token: token)
-        if removesSocketFile, case .unix(let path) = address, !path.isEmpty, path.first != "\0" {
-            Platform.removeFile(path)
-        }
         if isAll { end() }
     }
 

@@ -30,8 +30,9 @@ extension Listener {
         public var balancing = ListenerGroup.Balancing.kernel
         /// Whether closing the listener removes a Unix socket's file. `nil`, the default: yes where the
         /// listener made it, no where it adopted the socket, whose file is a service manager's or a
-        /// predecessor's. No where a successor goes on listening on it. A file that nobody listens on any
-        /// more, left behind by a crash, is replaced in any case.
+        /// predecessor's. No where a successor goes on listening on it. A file that another has put in its
+        /// place stays. One that nobody listens on any more, left behind by a crash, is replaced in any
+        /// case.
         public var removesSocketFile: Bool?
         /// Options of each accepted socket.
         public var options = SocketOptions()

@@ -79,11 +79,6 @@ package enum Platform {
         _ = write(STDERR_FILENO, line, line.count)
     }
 
-    static func removeFile(_ path: String) {
-        // It may be gone, or another's; either way there is nothing more to do.
-        _ = unlink(path)
-    }
-
     static func cancelledError(_ operation: String) -> SystemError {
         SystemError(code: ECANCELED, operation: operation)
     }

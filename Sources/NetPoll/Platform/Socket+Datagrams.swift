@@ -30,7 +30,7 @@ extension Socket {
                 case .unix: break
                 }
             #endif
-            try bindReplacingStale(fd, address, SystemCall.datagramSocket)
+            try bindReplacingStale(fd, address, SystemCall.datagramSocket) {}
             if let peer = configuration.peer {
                 let result = try Platform.withKernelAddress(peer, "connect \(peer)") {
                     SystemCall.connectSocket(fd, $0, $1)
@@ -73,36 +73,5 @@ extension Socket {
         case .unix:
             throw SystemError(code: EOPNOTSUPP, operation: operation)
         }
-    }
-
-    /// Binds; a Unix socket's file that no process listens on any more is replaced.
-    ///
-    /// A crash leaves such a file behind, and bind(2) would refuse the path for ever. Whether it is
-    /// alive is asked by connecting to it.
-    static func bindReplacingStale(
-        _ fd: Int32, _ address: SocketAddress, _ kind: Int32
-    ) throws(SystemError) {
-        func bindNow() throws(SystemError) -> Int32 {
-            try Platform.withKernelAddress(address, "bind \(address)") { bind(fd, $0, $1) }
-        }
-        if try bindNow() == 0 { return }
-        let code = errno
-        guard case .unix(let path) = address, code == EADDRINUSE, isStale(path, address, kind),
-            unlink(path) == 0
-        else { throw SystemError(code: code, operation: "bind \(address)") }
-        try check(bindNow(), "bind \(address)")
-    }
-
-    private static func isStale(_ path: String, _ address: SocketAddress, _ kind: Int32) -> Bool {
-        var status = stat()
-        guard !path.isEmpty, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK,
-            let probe = try? open(address, kind, "connect")  // Without a probe it counts as alive.
-        else { return false }
-        defer { close(probe) }
-        // One that is no address was not bound.
-        let result = try? Platform.withKernelAddress(address, "connect") {
-            SystemCall.connectSocket(probe, $0, $1)
-        }
-        return result == -1 && errno == ECONNREFUSED
     }
 }

@@ -24,10 +24,12 @@ enum Socket {
                 apply(options.socket, fd)
             }
             if options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
-            try bindReplacingStale(fd, address, SystemCall.streamSocket)
-            if options.sharesPort, !options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
-            try check(
-                SystemCall.listenOnSocket(fd, options.backlog), "listen \(address)")
+            try bindReplacingStale(fd, address, SystemCall.streamSocket) {
+                () throws(SystemError) in
+                if options.sharesPort, !options.joinsShared { set(fd, SOL_SOCKET, SO_REUSEPORT) }
+                try check(
+                    SystemCall.listenOnSocket(fd, options.backlog), "listen \(address)")
+            }
         } catch {
             close(fd)
             throw error
