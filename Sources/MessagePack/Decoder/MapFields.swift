@@ -1,6 +1,11 @@
 /// Where the values of a map stand, by key.
 struct MapFields {
-    private var byName: [String: Int] = [:]
+    /// How long a key may be that is not ASCII. What looks at all keys, as dictionaries and
+    /// enumerations do, compares them by canonical equivalence, which takes quadratic time over long
+    /// runs of combining marks.
+    private static let foreignKeyBytesMax = 1_024
+
+    private var byName: [ExactText: Int] = [:]
     private var byNumber: [Int: Int] = [:]
 
     init(_ value: SingleValueDecoding) throws {
@@ -13,7 +18,7 @@ struct MapFields {
             var isNew = true
             switch key {
             case .string(let range):
-                let name = try source.text(range, path: value.codingPath)
+                let name = try Self.name(source, range, value.codingPath)
                 isNew = byName.updateValue(afterKey, forKey: name) == nil
                 offset = source.end(of: afterKey)
             case .integer(let number):
@@ -30,10 +35,20 @@ struct MapFields {
         }
     }
 
-    var names: some Sequence<String> { byName.keys }
+    var names: some Sequence<String> { byName.keys.lazy.map(\.string) }
     var numbers: some Sequence<Int> { byNumber.keys }
 
     func offset(of key: any CodingKey) -> Int? {
-        byName[key.stringValue] ?? key.intValue.flatMap { byNumber[$0] }
+        byName[ExactText(key.stringValue)] ?? key.intValue.flatMap { byNumber[$0] }
+    }
+
+    private static func name(
+        _ source: EncodedSource, _ range: Range<Int>, _ path: [any CodingKey]
+    ) throws -> ExactText {
+        if range.count > foreignKeyBytesMax, source.bytes[range].contains(where: { $0 >= 0x80 }) {
+            let text = "a key of \(range.count) bytes, not ASCII, exceeds \(foreignKeyBytesMax)"
+            throw DecodingError.dataCorrupted(.init(codingPath: path, debugDescription: text))
+        }
+        return ExactText(try source.text(range, path: path))
     }
 }

@@ -4,7 +4,8 @@
 /// behind it. Then:
 ///
 /// - Keys may be text or integers, which are matched by `CodingKey.intValue`; keys that nobody asks
-///   for are passed over, and a key that stands twice is refused.
+///   for are passed over, and a key that stands twice is refused. They are compared by their bytes;
+///   one of more than 1,024 bytes has to be ASCII.
 /// - Integers are taken in every format that holds them, and for floating point too where they are
 ///   exact. A `Double` is taken for a `Float`, rounded.
 /// - `[UInt8]` is taken from bytes or from an array of integers; text has to be UTF-8.
