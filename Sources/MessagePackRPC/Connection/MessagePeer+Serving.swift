@@ -8,8 +8,9 @@ extension MessagePeer {
         guard !isDraining else {
             return answer(id, .failure(MessagePackRPCFault("no more requests are taken")))
         }
-        guard let handler = handlers.requests[name] else {
-            return answer(id, .failure(MessagePackRPCFault("no method \(name.prefix(256))")))
+        guard let handler = handlers.requests[ExactText(name)] else {
+            let start = String(decoding: name.utf8.prefix(256), as: UTF8.self)
+            return answer(id, .failure(MessagePackRPCFault("no method \(start)")))
         }
         guard tasks.count < configuration.requestsInFlightMax else {
             let limit = configuration.requestsInFlightMax
@@ -32,9 +33,10 @@ extension MessagePeer {
     func serveNotification(_ input: RawSpan, _ method: Range<Int>, _ parameters: Range<Int>) {
         guard !isDraining else { return }
         let name = String(decoding: input.bytes(in: method), as: UTF8.self)
-        guard let handler = handlers.notifications[name] ?? handlers.otherNotifications else {
-            return
-        }
+        // A handler that compares the name itself must not take long for it.
+        let isShort = method.count <= MessagePackRPCHandlers.otherNameBytesMax
+        let other = isShort ? handlers.otherNotifications : nil
+        guard let handler = handlers.notifications[ExactText(name)] ?? other else { return }
         let context = MessagePackRPCContext(method: name, connection: .init(self))
         handler(self.parameters(input, parameters), context)
     }

@@ -27,8 +27,11 @@ public struct MessagePackRPCHandlers: Sendable {
 
     typealias Notification = @Sendable (MessagePackRPCParameters, MessagePackRPCContext) -> Void
 
-    private(set) var requests: [String: Request] = [:]
-    private(set) var notifications: [String: Notification] = [:]
+    /// What a name may have to be given to the handler of all others.
+    static let otherNameBytesMax = 1_024
+
+    private(set) var requests: [ExactText: Request] = [:]
+    private(set) var notifications: [ExactText: Notification] = [:]
     private(set) var otherNotifications: Notification?
 
     public init() {}
@@ -82,12 +85,13 @@ public struct MessagePackRPCHandlers: Sendable {
         _ handler:
             @escaping @Sendable (MessagePackRPCParameters, MessagePackRPCContext) -> Void
     ) {
-        precondition(notifications[method] == nil, "\(method) is served already")
-        notifications[method] = handler
+        let name = ExactText(method)
+        precondition(notifications[name] == nil, "\(method) is served already")
+        notifications[name] = handler
     }
 
     /// Takes notifications of every method that has no handler of its own; without this they are
-    /// dropped.
+    /// dropped, and so are those with names of more than 1,024 bytes.
     public mutating func handleOtherNotifications(
         _ handler:
             @escaping @Sendable (MessagePackRPCParameters, MessagePackRPCContext) -> Void
@@ -102,8 +106,9 @@ public struct MessagePackRPCHandlers: Sendable {
                 MessagePackRPCParameters, MessagePackRPCContext
             ) async throws -> [UInt8]
     ) {
-        precondition(requests[method] == nil, "\(method) is served already")
-        requests[method] = Request(execution: execution, encodedReply: encodedReply)
+        let name = ExactText(method)
+        precondition(requests[name] == nil, "\(method) is served already")
+        requests[name] = Request(execution: execution, encodedReply: encodedReply)
     }
 }
 
