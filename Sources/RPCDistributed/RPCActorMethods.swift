@@ -1,4 +1,5 @@
 public import Distributed
+internal import MessagePack
 
 /// The names that the methods of distributed actors have on the wire.
 ///
@@ -11,7 +12,12 @@ public import Distributed
 public struct RPCActorMethods: Sendable {
     private struct Key: Hashable {
         let type: ObjectIdentifier
-        let name: String
+        let name: ExactText
+
+        init(_ type: any DistributedActor.Type, _ name: String) {
+            self.type = ObjectIdentifier(type)
+            self.name = ExactText(name)
+        }
     }
 
     private var targets: [Key: String] = [:]
@@ -39,7 +45,7 @@ public struct RPCActorMethods: Sendable {
         let recorded = recorder.targets
         precondition(recorded.count == 1, "\(recorded.count) methods were called to name \(name)")
         for target in recorded {
-            let key = Key(type: ObjectIdentifier(type), name: name)
+            let key = Key(type, name)
             precondition(targets[key] == nil, "two methods of \(type) are named \(name)")
             precondition(names[target] == nil, "\(target) is named twice")
             targets[key] = target
@@ -57,6 +63,6 @@ public struct RPCActorMethods: Sendable {
 
     /// What Swift calls the method of that name; it is one of this actor's type, and of no other.
     func target(_ name: String, of actor: any DistributedActor) -> String? {
-        targets[Key(type: ObjectIdentifier(type(of: actor)), name: name)]
+        targets[Key(type(of: actor), name)]
     }
 }

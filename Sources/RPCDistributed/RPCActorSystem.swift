@@ -191,12 +191,18 @@ public final class RPCActorSystem: DistributedActorSystem, Sendable {
     func serve(_ request: [UInt8]) async throws -> [UInt8] {
         let invocation = try RPCInvocationDecoder(request)
         guard let actor = actors.withLock({ $0[invocation.id]?.actor }) else {
-            throw RPCError(.notFound, "no actor \(invocation.id)")
+            throw RPCError(.notFound, "no actor \(Self.start(of: invocation.id.name))")
         }
         guard let target = methods.target(invocation.method, of: actor) else {
-            throw RPCError(.unimplemented, "no method \(invocation.method) of \(invocation.id)")
+            let method = Self.start(of: invocation.method)
+            throw RPCError(.unimplemented, "no method \(method) of \(invocation.id)")
         }
         return try await execute(target, invocation, on: actor)
+    }
+
+    /// As much of a name that came as a status tells.
+    private static func start(of name: String) -> String {
+        String(decoding: name.utf8.prefix(256), as: UTF8.self)
     }
 
     @concurrent private func execute(

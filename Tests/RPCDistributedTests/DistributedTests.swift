@@ -51,7 +51,7 @@ private func makeMethods() async -> RPCActorMethods {
     return methods
 }
 
-@Suite("RPCActorSystem")
+@Suite("RPCActorSystem", .timeLimit(.minutes(1)))
 struct DistributedTests {
     /// A server with two actors, and a client's system.
     private final class World {
@@ -233,6 +233,37 @@ struct DistributedTests {
     func `what is no call is refused`(request: [UInt8]) async throws {
         let world = try await World()
         #expect(code(try world.answer(to: request)) == .invalidArgument)
+    }
+
+    /// Marks in another order than the canonical one, and two million of them: who sorts them does
+    /// not end within the suite's limit.
+    @Test func `names of a million marks name nothing`() async throws {
+        let world = try await World()
+        let marks = "a" + String(repeating: "\u{301}\u{323}", count: 900_000)
+        for (actor, method, code) in [
+            (marks, "Greet", StatusCode.notFound), ("greeter", marks, .unimplemented),
+        ] {
+            var writer = MessagePackWriter()
+            writer.writeArrayHead(count: 2)
+            writer.write(actor)
+            writer.write(method)
+            guard case .failure(let error) = try world.answer(to: writer.bytes) else {
+                Issue.record("\(code) was expected")
+                continue
+            }
+            #expect(error.code == code)
+            #expect(error.message.utf8.count < 600)
+        }
+        let remote = try world.remote()
+        #expect(try world.bed.run { try await remote.names } == [])
+    }
+
+    @Test func `actors' names are what their bytes are`() async throws {
+        let system = RPCActorSystem(methods: RPCActorMethods())
+        let composed = system.named("\u{e9}") { Greeter(actorSystem: system) }
+        let decomposed = system.named("e\u{301}") { Greeter(actorSystem: system) }
+        #expect(try Greeter.resolve(id: RPCActorID("\u{e9}"), using: system) === composed)
+        #expect(try Greeter.resolve(id: RPCActorID("e\u{301}"), using: system) === decomposed)
     }
 
     @Test func `the most arguments are read`() throws {
