@@ -1,11 +1,20 @@
 /// What travels beside a request: pairs of text, in order, of which keys may repeat.
 ///
 /// Keys are lower-cased when they are added, as Go's accessors do; received ones are kept as they
-/// were sent, and found whatever their case.
+/// were sent, and found whatever their case. Text is compared by its bytes.
 public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     public struct Entry: Hashable, Sendable {
         public let key: String
         public let value: String
+
+        public static func == (left: Entry, right: Entry) -> Bool {
+            left.key.isSameBytes(as: right.key) && left.value.isSameBytes(as: right.value)
+        }
+
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(Array(key.utf8))
+            hasher.combine(Array(value.utf8))
+        }
     }
 
     /// A request, and where in it the entries are that came: read only when somebody asks.
@@ -51,7 +60,8 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
             received?.withBytes { Self.entries(UnsafeRawBufferPointer(rebasing: $0[range])) } ?? []
         return came.filter {
             // That one is not the application's.
-            $0.key.lowercased() != Announcement.key
+            $0.key.utf8.count != Announcement.key.utf8.count
+                || !$0.key.lowercased().isSameBytes(as: Announcement.key)
         } + added.withUnsafeBytes { Self.entries($0) }
     }
 
@@ -78,7 +88,9 @@ public struct RPCMetadata: Hashable, Sendable, ExpressibleByDictionaryLiteral {
     /// The first value of `key`. Complexity: O(entries).
     public subscript(key: String) -> String? {
         let key = key.lowercased()
-        return entries.first { $0.key == key || $0.key.lowercased() == key }?.value
+        return entries.first {
+            $0.key.isSameBytes(as: key) || $0.key.lowercased().isSameBytes(as: key)
+        }?.value
     }
 
     public static func == (left: RPCMetadata, right: RPCMetadata) -> Bool {

@@ -18,7 +18,8 @@ public final class RPCHealth: Sendable {
     }
 
     private struct State {
-        var services: [String: Status] = [:]
+        // By the bytes of their names: `String` may take quadratic time to be hashed.
+        var services: [[UInt8]: Status] = [:]
         var isDraining = false
     }
 
@@ -28,15 +29,20 @@ public final class RPCHealth: Sendable {
 
     /// The status of a service by its full name; of the whole server by the empty one, which is
     /// ``Status/serving`` unless it was set. A service that nobody set is
-    /// ``Status/serviceUnknown``; while the server drains everything is ``Status/notServing``.
+    /// ``Status/serviceUnknown``; while the server drains everything is ``Status/notServing``. Names
+    /// are compared by their bytes.
     public subscript(service: String) -> Status {
         get {
-            state.withLock { state in
+            let name = Array(service.utf8)
+            return state.withLock { state in
                 if state.isDraining { return .notServing }
-                return state.services[service] ?? (service.isEmpty ? .serving : .serviceUnknown)
+                return state.services[name] ?? (service.isEmpty ? .serving : .serviceUnknown)
             }
         }
-        set { state.withLock { $0.services[service] = newValue } }
+        set {
+            let name = Array(service.utf8)
+            state.withLock { $0.services[name] = newValue }
+        }
     }
 
     func drain() { state.withLock { $0.isDraining = true } }

@@ -39,7 +39,8 @@ extension RPCError {
     /// The error of this type that the other side threw; `nil` where there is none, or it cannot be
     /// decoded. Complexity: O(details).
     public func typed<Typed: RPCTypedError>(_ type: Typed.Type) -> Typed? {
-        guard let detail = details.first(where: { $0.typeURL == Typed.typeURL }) else { return nil }
+        guard let detail = details.first(where: { $0.typeURL.isSameBytes(as: Typed.typeURL) })
+        else { return nil }
         // What cannot be decoded is another type's, whatever its name says.
         return try? Typed(decoding: detail.value.span.bytes)
     }
