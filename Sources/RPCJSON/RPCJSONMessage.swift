@@ -1,7 +1,8 @@
 internal import FoundationEssentials
 public import RPC
 
-/// A message that is JSON on the wire, by `Codable`.
+/// A message that is JSON on the wire, by `Codable`. Received, it has to be UTF-8, and a key of more
+/// than 1,024 bytes plain ASCII.
 ///
 ///     struct HelloRequest: RPCJSONMessage {
 ///         var name: String
@@ -11,6 +12,9 @@ public protocol RPCJSONMessage: RPCMessage, Codable {}
 extension RPCJSONMessage {
     /// Decodes the message; throws `DecodingError`.
     public init(decoding payload: RawSpan) throws {
+        if let problem = payload.withUnsafeBytes({ JSONKeys.problem(with: $0) }) {
+            throw DecodingError.dataCorrupted(.init(codingPath: [], debugDescription: problem))
+        }
         let data = payload.withUnsafeBytes { Data($0) }
         self = try JSONDecoder().decode(Self.self, from: data)
     }
