@@ -33,6 +33,10 @@ struct MisuseTests {
         await #expect(processExitsWith: .failure) {
             _ = MessagePackTimestamp(seconds: 1, nanoseconds: 1_000_000_000)
         }
+        await #expect(processExitsWith: .failure) {
+            var moment = MessagePackTimestamp(seconds: 1)
+            moment.nanoseconds = 1_000_000_000
+        }
     }
 
     private struct Torn: Encodable {

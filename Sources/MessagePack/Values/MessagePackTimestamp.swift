@@ -9,12 +9,29 @@ public struct MessagePackTimestamp: Hashable, Sendable, Codable {
     /// Since 1970-01-01 00:00:00 UTC.
     public var seconds: Int64
     /// Further on, below 1,000,000,000.
-    public var nanoseconds: UInt32
+    public var nanoseconds: UInt32 {
+        didSet { precondition(nanoseconds < 1_000_000_000, "\(nanoseconds) ns") }
+    }
+
+    private enum CodingKeys: CodingKey {
+        case seconds, nanoseconds
+    }
 
     public init(seconds: Int64, nanoseconds: UInt32 = 0) {
         precondition(nanoseconds < 1_000_000_000, "\(nanoseconds) ns")
         self.seconds = seconds
         self.nanoseconds = nanoseconds
+    }
+
+    /// Reads the two fields; of a whole second more it throws `DecodingError`.
+    public init(from decoder: any Decoder) throws {
+        let map = try decoder.container(keyedBy: CodingKeys.self)
+        seconds = try map.decode(Int64.self, forKey: .seconds)
+        nanoseconds = try map.decode(UInt32.self, forKey: .nanoseconds)
+        guard nanoseconds < 1_000_000_000 else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .nanoseconds, in: map, debugDescription: "\(nanoseconds) ns")
+        }
     }
 
     /// Reads the bytes of an extension of the type -1.
