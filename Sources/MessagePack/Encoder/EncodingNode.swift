@@ -14,6 +14,7 @@ final class EncodingNode {
     var count = 0
     /// Containers that others may still write to, and where in the body they belong.
     private var children: [(offset: Int, node: EncodingNode)] = []
+    private var pairs = MapPairs()
 
     /// Takes a kind; a value that asks for two different ones is a mistake of the program.
     func become(_ kind: Kind) {
@@ -21,6 +22,22 @@ final class EncodingNode {
             self.kind == .undecided || (self.kind == kind && kind != .single),
             "a value that is \(self.kind) cannot be \(kind) too")
         self.kind = kind
+    }
+
+    /// Writes the key of a pair, whose value must follow; an earlier pair of that key is gone.
+    func beginPair(_ key: String) {
+        let start = body.bytes.count
+        body.write(key)
+        guard let earlier = pairs.begin(key, at: start, in: body.bytes) else {
+            count += 1
+            return
+        }
+        body.remove(earlier)
+        // A container stands behind its key, where the next pair begins if there is nothing else.
+        children.removeAll { $0.offset > earlier.lowerBound && $0.offset <= earlier.upperBound }
+        for index in children.indices where children[index].offset > earlier.upperBound {
+            children[index].offset -= earlier.count
+        }
     }
 
     /// A value of its own at the end of the body.

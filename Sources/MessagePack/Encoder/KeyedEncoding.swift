@@ -40,8 +40,9 @@ struct KeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
     func encode(_ value: UInt64, forKey key: Key) { encode(unsigned: value, key) }
 
     func encode(_ value: some Encodable, forKey key: Key) throws {
+        let value = try EncodedValue(value, at: codingPath + [key])
         begin(key)
-        try node.body.append(value, at: codingPath + [key])
+        value.write(to: &node.body)
     }
 
     func nestedContainer<Nested: CodingKey>(
@@ -73,8 +74,5 @@ struct KeyedEncoding<Key: CodingKey>: KeyedEncodingContainerProtocol {
         node.body.write(UInt64(value))
     }
 
-    private func begin(_ key: any CodingKey) {
-        node.count += 1
-        node.body.write(key.stringValue)
-    }
+    private func begin(_ key: any CodingKey) { node.beginPair(key.stringValue) }
 }

@@ -42,8 +42,9 @@ struct UnkeyedEncoding: UnkeyedEncodingContainer {
     func encode(_ value: UInt64) { encode(unsigned: value) }
 
     func encode(_ value: some Encodable) throws {
-        try node.body.append(value, at: elementPath)
+        let value = try EncodedValue(value, at: elementPath)
         node.count += 1
+        value.write(to: &node.body)
     }
 
     func nestedContainer<Key: CodingKey>(

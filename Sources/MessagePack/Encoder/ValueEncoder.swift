@@ -61,8 +61,9 @@ struct SingleValueEncoding: SingleValueEncodingContainer {
     func encode(_ value: UInt64) { encode(unsigned: value) }
 
     func encode(_ value: some Encodable) throws {
+        let value = try EncodedValue(value, at: codingPath)
         node.become(.single)
-        try node.body.append(value, at: codingPath)
+        value.write(to: &node.body)
     }
 
     private func encode(signed value: some SignedInteger) {

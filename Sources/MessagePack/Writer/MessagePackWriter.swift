@@ -131,6 +131,10 @@ public struct MessagePackWriter: Sendable {
         encoded.withUnsafeBytes { bytes.append(contentsOf: $0) }
     }
 
+    mutating func remove(_ range: Range<Int>) {
+        bytes.removeSubrange(range)
+    }
+
     private mutating func appendLength(_ count: Int, _ format16: UInt8, _ format32: UInt8) {
         if let count = UInt16(exactly: count) {
             append(format16, count)
