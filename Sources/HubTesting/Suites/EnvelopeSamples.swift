@@ -9,9 +9,10 @@ private let texts = HubMessage(text: "a \"quoted\"\\ line\n\u{7}\u{2028} ☂ �
 private let json = HubMessage(
     Payload(Array(#"{"a":[1,null,{"b":"ü"}],"c":1e9}"#.utf8), format: .json),
     event: "moved", sender: "e\u{301}", key: "position:7")
+private let null = HubMessage(Payload(Array("null".utf8), format: .json))
 private let binary = HubMessage(
     Payload((0..<300).map { UInt8(truncatingIfNeeded: $0) }, format: .binary), event: "")
-private let messages = [texts, json, binary, HubMessage(text: "")]
+private let messages = [texts, json, null, binary, HubMessage(text: "")]
 
 extension ServerEnvelope {
     /// Each case, with fields absent, empty, large and hard to write.

@@ -29,6 +29,10 @@ package enum EnvelopeKind: UInt8, CaseIterable, Sendable {
     /// As JSON has it.
     package var name: String { Self.names[self] ?? "" }
 
+    /// The longest name's length.
+    static let nameBytesMax = 12
+
+    /// - Parameter name: At most ``nameBytesMax`` bytes of ASCII.
     init?(name: String) {
         guard let known = Self.kinds[name] else { return nil }
         self = known

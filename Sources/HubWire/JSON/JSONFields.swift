@@ -2,8 +2,8 @@
 package enum JSONFields {
     /// Reads an envelope.
     ///
-    /// Fields whose names are unknown are passed over, `null` is as good as no field, and a value of
-    /// the wrong type or a field that stands there twice is an error.
+    /// Fields whose names are unknown are passed over, `null` is as good as no field but where any JSON
+    /// may stand, and a value of the wrong type or a field that stands there twice is an error.
     ///
     /// - Parameter text: UTF-8.
     /// - Returns: What it says.
@@ -52,7 +52,7 @@ struct JSONFieldReader {
             try count()
             let key = try self.key()
             try scanner.expect(":")
-            if scanner.takeWord("null") { continue }
+            if key?.shape != .json, scanner.takeWord("null") { continue }
             guard let key, isOutermost || key.shape != .fieldSets else {
                 try scanner.skipValue()
                 continue
@@ -111,7 +111,12 @@ struct JSONFieldReader {
             try scanner.skipValue()
             let value = scanner.bytes[start..<scanner.index]
             return .json(Array(value.drop { $0 <= 0x20 }))
-        case .kind: return try string().flatMap(EnvelopeKind.init).map { .kind($0) }
+        case .kind:
+            // Looked up by canonical equivalence, as names are.
+            guard let name = try string(), name.utf8.count <= EnvelopeKind.nameBytesMax,
+                name.utf8.allSatisfy({ $0 < 0x80 })
+            else { return nil }
+            return EnvelopeKind(name: name).map { .kind($0) }
         case .text: return try string().map { .text($0) }
         case .mark: return try mark().map { .mark($0) }
         case .bytes: return try string().flatMap { Base64Text.decode($0) }.map { .bytes($0) }

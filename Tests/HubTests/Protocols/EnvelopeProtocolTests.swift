@@ -66,6 +66,20 @@ struct EnvelopeProtocolTests {
                 == #"{"type":"failure","id":3,"code":6,"reason":"slow","retry":1500}"#)
     }
 
+    @Test func `null is a value of JSON, and beside another form no field`() throws {
+        let null = Payload(Array("null".utf8), format: .json)
+        #expect(try read(#"{"type":"message","json":null}"#) == .message(HubMessage(null)))
+        #expect(
+            try read(#"{"type":"message","json": null, "text":"x","event":null}"#)
+                == .message(HubMessage(text: "x")))
+    }
+
+    /// Looked up as a name, it would take minutes.
+    @Test func `a type of combining marks is none`() {
+        let marks = String(repeating: "\u{323}\u{301}", count: 1_000_000)
+        #expect(throws: ClientProtocolError.self) { try read("{\"type\":\"a\(marks)\"}") }
+    }
+
     @Test func `MessagePack is as it is written down`() throws {
         let bytes: [UInt8] = [
             0x84, 0, 4, 8, 0xa1, 0x78, 6, 0xa7, 0x7b, 0x22, 0x61, 0x22, 0x3a, 0x31, 0x7d, 99, 0xc0,

@@ -78,12 +78,20 @@ extension FieldSet {
     }
 
     func payload() throws(WireError) -> Payload {
-        switch (self[.text], self[.json], self[.bytes]) {
-        case (.text(let text), nil, nil): Payload(text: text)
-        case (nil, .json(let json), nil): Payload(json, format: .json)
-        case (nil, nil, .bytes(let bytes)): Payload(bytes, format: .binary)
+        var json = self[.json]
+        // Beside another form, `null` is as good as none.
+        if isNull(json), self[.text] != nil || self[.bytes] != nil { json = nil }
+        switch (self[.text], json, self[.bytes]) {
+        case (.text(let text), nil, nil): return Payload(text: text)
+        case (nil, .json(let json), nil): return Payload(json, format: .json)
+        case (nil, nil, .bytes(let bytes)): return Payload(bytes, format: .binary)
         default: throw WireError("not exactly one of text, json and bytes")
         }
+    }
+
+    private func isNull(_ value: FieldValue?) -> Bool {
+        guard case .json(let json) = value else { return false }
+        return json.elementsEqual("null".utf8)
     }
 
     func message() throws(WireError) -> HubMessage {
