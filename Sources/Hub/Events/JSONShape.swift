@@ -2,7 +2,8 @@
 /// equivalence and so takes quadratic time over long runs of combining marks.
 ///
 /// One pass over the bytes. It does not check that they are JSON, which the decoder does: it only
-/// sees every key that the decoder would.
+/// sees every key that the decoder would, which takes what has zeros or a byte order mark for another
+/// encoding than UTF-8.
 struct JSONShape {
     static let keyBytesMax = 64
     static let keysMax = 256
@@ -11,6 +12,7 @@ struct JSONShape {
     /// Why the decoder must not see the message; `nil` where it may.
     static func problem(with json: RawSpan) -> String? {
         json.withUnsafeBytes { bytes in
+            if let first = bytes.first, first >= 0xEF { return "no JSON" }
             var shape = JSONShape()
             var index = 0
             while index < bytes.count {
@@ -41,6 +43,8 @@ struct JSONShape {
             if depth > Self.depthMax { return "nested more than \(Self.depthMax) deep" }
         case UInt8(ascii: "}"), UInt8(ascii: "]"):
             depth -= 1
+        case 0:
+            return "not in UTF-8"
         default:
             break
         }
