@@ -87,6 +87,17 @@ struct ApplicationAuthenticatorTests {
         #expect(bench.world.hub.sessions(of: "ann").count == 1)
     }
 
+    @Test(arguments: [StatusCode.internal, .failedPrecondition, .permissionDenied])
+    func `who answers, but not that a client may come in, is not away`(code: StatusCode)
+        async throws
+    {
+        let bench = try await UpstreamBench(asks: true, whenAway: .admit)
+        bench.application.state.withLock { state in
+            state.answer = { _ in throw RPCError(code, "no") }
+        }
+        #expect(try status(bench) == (code == .permissionDenied ? 403 : 503))
+    }
+
     @Test func `credentials that are renewed are asked about, too`() async throws {
         let bench = try await UpstreamBench(asks: true)
         let ann = try #require(try bench.join("ann"))

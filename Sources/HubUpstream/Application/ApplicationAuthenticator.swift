@@ -64,6 +64,9 @@ public struct ApplicationAuthenticator: HubAuthenticator {
         return .accepted(identity)
     }
 
+    /// When who was answered nonsense may ask again.
+    private static let askAgain = Duration.seconds(5)
+
     /// What a call means that was not answered with an answer.
     private func decided(_ error: RPCError, _ found: Authentication) -> Authentication {
         if error.execution == .answered {
@@ -74,8 +77,13 @@ public struct ApplicationAuthenticator: HubAuthenticator {
                 return .refused(AdmissionRefusal(.forbidden, error.message))
             case .resourceExhausted:
                 return .refused(AdmissionRefusal(.tooMany, error.message))
-            default:
+            case .unavailable, .deadlineExceeded, .unimplemented:
                 break
+            default:
+                // It is there, and has not said that the client may come in.
+                return .refused(
+                    AdmissionRefusal(
+                        .overloaded, "the application's answer is none", retryAfter: Self.askAgain))
             }
         }
         switch whenAway {

@@ -102,6 +102,12 @@ struct UpstreamCore<Session: Hashable & Sendable>: Sendable {
         return .queued
     }
 
+    /// Something happened that nobody is told of any more.
+    mutating func passedOver() -> OnOffer {
+        counts.dropped += 1
+        return .dropped
+    }
+
     private func hasRoom(for event: UpstreamEvent, _ bytes: Int, _ lane: Lane) -> Bool {
         guard case .message = event.kind else { return counts.waiting < limits.eventsMax }
         return counts.waiting < limits.eventsMax - limits.eventsMax / 4

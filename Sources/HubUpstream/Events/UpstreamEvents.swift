@@ -77,7 +77,8 @@ public final class UpstreamEvents: HubMiddleware {
             address: session.remoteAddress.map { "\($0)" })
         let (id, now) = (session.id, session.loop.now)
         let outcome: UpstreamCore<SessionID>.OnOffer = state.withLock { state in
-            state.isEnded ? .dropped : state.core.offered(event, of: id, at: now)
+            state.isEnded
+                ? state.core.passedOver() : state.core.offered(event, of: id, at: now)
         }
         if outcome == .queued { pumpSoon() }
     }
