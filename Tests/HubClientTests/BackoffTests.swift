@@ -39,6 +39,22 @@ struct BackoffTests {
         #expect(second == .seconds(1))
     }
 
+    @Test func `who is told to come at once again and again takes its time all the same`() {
+        var backoff = backoff()
+        let delays = (0..<4).map { _ in
+            backoff.advised = .zero
+            return backoff.next(fraction: 1)
+        }
+        #expect(delays == [0, 1, 2, 4].map { .seconds($0) })
+    }
+
+    @Test func `nobody stays away for longer than an hour at a time`() {
+        var backoff = backoff()
+        backoff.advised = .milliseconds(4_294_967_295)
+        let delay = backoff.next(fraction: 0)
+        #expect(delay == .seconds(3_600))
+    }
+
     @Test func `of the inbox's ids the last ones are remembered`() {
         var recent = RecentInbox()
         let ids = Array(1...1_025) + [1_025, 513, 512]

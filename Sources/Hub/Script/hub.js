@@ -18,7 +18,7 @@
  *   login fails ends, unless the hub could not answer now
  * @property {string} [token] a resume token that was kept
  * @property {number} [retryAfter] ms before the first attempt to connect again, at most; twice as long after each failure (500)
- * @property {number} [retryAfterMax] ms that are ever waited (30000)
+ * @property {number} [retryAfterMax] ms that are waited at most where the hub does not say for how long (30000); up to an hour where it does
  * @property {number} [stableAfter] ms that a session has to last for earlier failures to be forgotten (5000)
  * @property {number} [callTimeout] ms that a call may take, connecting again included, a session until it is there, and a
  *   connection until it is heard of where the page comes back to the network or to the front (10000)
@@ -58,6 +58,8 @@ const OFFERED_TOKEN = /^[\w.-]{1,4096}$/;
 const INBOX_REMEMBERED = 1024;
 /** The longest time of a timer, in ms; beyond it they fire at once. */
 const TIMER_MAX = 2 ** 31 - 1;
+// The longest that is waited because the hub, or a proxy before it, said so.
+const ADVICE_MAX = 3_600_000;
 
 /** Why a call had no success: `code` of PROTOCOL.md for what the hub refused, and `reason` for people. */
 export class HubError extends Error {
@@ -313,13 +315,18 @@ export class HubClient {
       call.settle(new HubError("disconnected"));
     }
     this.#isAwaited = this.#advised >= 0;
-    const delay = Math.min(TIMER_MAX, this.#isAwaited ? this.#advised : this.#backoff(this.#failures));
+    const delay = this.#isAwaited ? this.#awaited() : this.#backoff(this.#failures);
     this.#advised = -1;
     this.#failures += 1;
     this.#retryTimer = setTimeout(() => this.#connect(), delay);
     // Told last: a handler may stop or start the client.
     this.#set("offline");
     if (this.state !== "stopped") this.#tell("disconnected", { code, reason, retryAfter: delay });
+  }
+
+  /** What the hub said; after a failure no less than without that, or who is told to come at once would never stop. */
+  #awaited() {
+    return Math.max(Math.min(this.#advised, ADVICE_MAX), this.#failures > 0 ? this.#backoff(this.#failures) : 0);
   }
 
   /**

@@ -236,7 +236,7 @@ extension ClientDriver: TimerTarget {
     }
 }
 
-private final class CallDeadline: TimerTarget {
+private final class CallDeadline: AwaitedTimerTarget {
     private weak let driver: ClientDriver?
     private let id: RequestID
 
@@ -246,6 +246,8 @@ private final class CallDeadline: TimerTarget {
     }
 
     func timerFired(_ timer: TimerID, on loop: EventLoop) { driver?.timedOut(id) }
+
+    func timerDropped() { driver?.stop() }
 }
 
 extension WebSocketCloseReason {

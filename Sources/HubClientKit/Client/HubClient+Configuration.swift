@@ -23,7 +23,7 @@ extension HubClient {
         ///
         /// Default 0.5 s; twice as long after each further failure.
         public var retryAfter = Duration.milliseconds(500)
-        /// The most that is ever waited.
+        /// The most that is waited where the hub does not say for how long; up to an hour where it does.
         ///
         /// Default 30 s.
         public var retryAfterMax = Duration.seconds(30)

@@ -1,6 +1,9 @@
 /// When to connect again: exponential with full jitter, so that clients that lost their hub together
 /// do not come back together.
 struct Backoff {
+    /// The longest that is waited because the hub, or a proxy before it, said so.
+    static let adviceMax = Duration.seconds(3_600)
+
     private let first: Duration
     private let most: Duration
     private let stableAfter: Duration
@@ -37,12 +40,15 @@ struct Backoff {
     /// Counts a failure.
     ///
     /// - Parameter fraction: A random number from 0 to 1.
-    /// - Returns: The delay: that part of a bound which doubles each time, and ``least``.
+    /// - Returns: The delay: that part of a bound which doubles each time, and ``least``; or what the hub
+    ///   said. After a failure that is no less than without it, or clients that are told to come at once
+    ///   would never stop.
     mutating func next(fraction: Double) -> Duration {
         defer { (failures, least) = (failures + 1, .zero) }
         if let advised {
             self.advised = nil
-            return advised
+            let least = failures > 0 ? bound.part(fraction) : .zero
+            return max(min(advised, Self.adviceMax), least)
         }
         return least + bound.part(fraction)
     }

@@ -172,6 +172,19 @@ test("the delay before the next attempt is what the hub advised, else within a b
   client.stop();
 });
 
+test("a hint holds for an hour at most, and who is told to come at once again and again takes its time", async (context) => {
+  context.mock.method(Math, "random", () => 1);
+  const { client, sockets, events } = scripted({ retryAfter: 4, retryAfterMax: 20 });
+  for (let count = 0; count < 4; count += 1) {
+    sockets[count].end(1013, "retry-after=0;");
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  sockets[4].end(1013, "retry-after=4294967295;");
+  const delays = events.filter(([name]) => name === "disconnected").map(([, { retryAfter }]) => retryAfter);
+  assert.deepEqual(delays, [0, 8, 16, 20, 3_600_000]);
+  client.stop();
+});
+
 test("a client shows its token in the request, too, where it is not too long", async () => {
   const { client, sockets } = scripted();
   sockets[0].open();
@@ -200,13 +213,13 @@ test("a client comes again when the close says, and not at all where that is of 
   assert.equal(sockets.length, 2);
 });
 
-test("a time beyond what timers take is the longest they take, and not none at all", async () => {
+test("a hint beyond what timers take is an hour, and not no time at all", async () => {
   const { client, sockets, events } = scripted();
   sockets[0].open();
   sockets[0].end(4429, "retry-after=4294967295;too many");
   await turn();
   assert.equal(sockets.length, 1);
-  assert.equal(events.findLast(([name]) => name === "disconnected")[1].retryAfter, 2 ** 31 - 1);
+  assert.equal(events.findLast(([name]) => name === "disconnected")[1].retryAfter, 3_600_000);
   client.retryNow();
   sockets[1].open();
   sockets[1].tell({ type: "reconnect", after: 2 ** 40 });
