@@ -88,6 +88,9 @@ public final class Campaign: Sendable {
     private let hub: HubServer
     private let message: HubMessage
     private let envelope: SharedEnvelope
+    /// For how long it is known who has a message of a campaign in the inbox.
+    static let idempotencyWindow = Duration.seconds(24 * 3_600)
+
     private let idempotencyKey: String?
     private let loop: EventLoop
     private let course: Mutex<Course>
@@ -220,7 +223,8 @@ public final class Campaign: Sendable {
 
     private func deposit(for user: String) {
         hub.deposit(
-            message, for: user, idempotencyKey: idempotencyKey, timeToLive: nil
+            message, for: user, idempotencyKey: idempotencyKey, timeToLive: nil,
+            window: Self.idempotencyWindow
         ) { result in
             self.note { course in
                 course.unanswered -= 1

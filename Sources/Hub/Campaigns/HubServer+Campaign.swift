@@ -45,7 +45,7 @@ extension HubServer {
     /// there get it at once, and the others when they come.
     ///
     /// A campaign is not kept by the store: one that ended with its process is begun again, with the same
-    /// key, and who has the message already does not get it twice.
+    /// key, and who was given the message within the last 24 hours does not get it twice.
     ///
     /// - Parameters:
     ///   - message: What it says.

@@ -25,9 +25,11 @@ extension HubServer {
         return try result.get()
     }
 
-    /// As ``deposit(_:for:idempotencyKey:timeToLive:)``; `whenDone` is called once, on any thread.
+    /// As ``deposit(_:for:idempotencyKey:timeToLive:)``; the key is remembered for `window`, where that is not
+    /// the default, and `whenDone` is called once, on any thread.
     func deposit(
         _ message: HubMessage, for user: String, idempotencyKey: String?, timeToLive: Duration?,
+        window: Duration? = nil,
         whenDone: @escaping @Sendable (Result<InboxDeposited, StoreError>) -> Void
     ) {
         guard let writer = directories.inboxes else {
@@ -35,9 +37,10 @@ extension HubServer {
                 .failure(StoreError(.unavailable, detail: "HubConfiguration.inbox is not set")))
         }
         let life = timeToLive ?? writer.policy.timeToLive
-        let deposit = InboxDeposit(
+        var deposit = InboxDeposit(
             user: user, message: message, expiry: life.map { configuration.calendar() + $0 },
             limits: writer.policy.limits, idempotencyKey: idempotencyKey)
+        if let window { deposit.idempotencyWindow = window }
         writer.deposits.submit(deposit) { result in
             if case .success(.stored) = result { self.inboxChanged(of: user) }
             whenDone(result)

@@ -99,8 +99,10 @@ package struct HubCommands: Sendable {
         case .topic(let name): scope = .topic(name)
         case .users(let names): scope = .users(names)
         case .inboxes(let users):
+            // Not to be taken for a key of `send`.
             return hub.campaign(
-                command.message, toInboxesOf: users, rate: command.rate, idempotencyKey: id)
+                command.message, toInboxesOf: users, rate: command.rate,
+                idempotencyKey: "campaign/\(id)")
         }
         return hub.campaign(command.message, to: Recipients(scope), rate: command.rate)
     }
