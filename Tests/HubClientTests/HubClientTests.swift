@@ -328,6 +328,29 @@ struct HubClientTests {
         #expect(errors.withLock { $0 }.last == .stopped)
     }
 
+    @Test func `calls end with their loop`() async throws {
+        let bench = try await ClientBench()
+        let (ann, _) = bench.client("ann")
+        bench.world.run(for: .seconds(1))
+        let network = bench.world.network
+        network.setRoute(.refused, to: bench.world.address)
+        bench.cutOff()
+        bench.world.run(for: .milliseconds(10))
+        let errors = Mutex<[HubClientError]>([])
+        bench.start {
+            do throws(HubClientError) {
+                _ = try await ann.members(of: "a")
+            } catch {
+                errors.withLock { $0.append(error) }
+            }
+        }
+        bench.world.run(for: .milliseconds(10))
+        #expect(errors.withLock { $0 } == [])
+        bench.world.group.loops[1].shutDown()
+        bench.world.run(for: .milliseconds(10))
+        #expect(errors.withLock { $0 } == [.stopped])
+    }
+
     @Test(arguments: 0..<30 as Range<UInt64>)
     func `whatever the network does, everything arrives in order and once`(
         seed: UInt64

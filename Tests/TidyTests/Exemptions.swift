@@ -44,6 +44,7 @@ enum Exemptions {
     static let sleeps: [String: String] = [
         "Tests/HubWebhooksTests/WebhookBench.swift":
             "a receiver that takes its time, on a simulated loop's clock",
+        "Tests/NetPollTests/EndingTests.swift": "sleepers that a loop's end wakes",
         "Tests/NetPollTests/LoopClockTests.swift": "virtual time, on a loop's clock",
         "Tests/RPCTests/Calls/OneWayTests.swift":
             "a handler that takes its time, on a simulated loop's clock",
