@@ -111,7 +111,8 @@ public final class ListenerHandover: Sendable {
     ///   who did ended before it had passed all of them.
     /// - Throws: ``SystemError``: EBUSY where who waits there lives on, because another succeeds it, it
     ///   has no sockets, or its descriptors are exhausted; EPERM where that is another user's process;
-    ///   EMFILE where the caller's descriptors are; ETIMEDOUT; or what connecting to the path fails with, such as EACCES.
+    ///   EMFILE where those of this process are exhausted; ETIMEDOUT; or what connecting to the path
+    ///   fails with, such as EACCES.
     public static func inherit(
         from path: String, on group: EventLoopGroup, within patience: Duration = .seconds(60)
     ) async throws(SystemError) -> [Int32] {
