@@ -301,31 +301,36 @@ struct HubClientTests {
         #expect(throws: HubClientError.timedOut) {
             try bench.wait { try await ann.request(HubMessage(text: "?")) }
         }
-        let errors = Mutex<[HubClientError]>([])
-        for _ in 0..<4 {
-            bench.start {
-                do throws(HubClientError) {
-                    _ = try await ann.members(of: "a")
-                } catch {
-                    errors.withLock { $0.append(error) }
-                }
-            }
-        }
+        let errors = Errors()
+        for _ in 0..<4 { ask(ann, bench, errors) }
         bench.world.run(for: .seconds(2))
-        #expect(errors.withLock { $0 } == [.tooManyCalls, .tooManyCalls])
+        #expect(errors.all == [.tooManyCalls, .tooManyCalls])
         bench.world.run(for: .seconds(2))
-        #expect(errors.withLock { $0 }.suffix(2) == [.timedOut, .timedOut])
-        bench.start {
-            do throws(HubClientError) {
-                _ = try await ann.members(of: "a")
-            } catch {
-                errors.withLock { $0.append(error) }
-            }
-        }
+        #expect(errors.all.suffix(2) == [.timedOut, .timedOut])
+        ask(ann, bench, errors)
         bench.world.run(for: .milliseconds(10))
         ann.stop()
         bench.world.run(for: .milliseconds(10))
-        #expect(errors.withLock { $0 }.last == .stopped)
+        #expect(errors.all.last == .stopped)
+    }
+
+    /// What calls ended with.
+    private final class Errors: Sendable {
+        private let stored = Mutex<[HubClientError]>([])
+        var all: [HubClientError] { stored.withLock { $0 } }
+
+        func append(_ error: HubClientError) { stored.withLock { $0.append(error) } }
+    }
+
+    /// Begins a call of which only the failure is noted.
+    private func ask(_ client: HubClient, _ bench: ClientBench, _ errors: Errors) {
+        bench.start {
+            do throws(HubClientError) {
+                _ = try await client.members(of: "a")
+            } catch {
+                errors.append(error)
+            }
+        }
     }
 
     @Test func `calls end with their loop`() async throws {
@@ -336,19 +341,13 @@ struct HubClientTests {
         network.setRoute(.refused, to: bench.world.address)
         bench.cutOff()
         bench.world.run(for: .milliseconds(10))
-        let errors = Mutex<[HubClientError]>([])
-        bench.start {
-            do throws(HubClientError) {
-                _ = try await ann.members(of: "a")
-            } catch {
-                errors.withLock { $0.append(error) }
-            }
-        }
+        let errors = Errors()
+        ask(ann, bench, errors)
         bench.world.run(for: .milliseconds(10))
-        #expect(errors.withLock { $0 } == [])
+        #expect(errors.all == [])
         bench.world.group.loops[1].shutDown()
         bench.world.run(for: .milliseconds(10))
-        #expect(errors.withLock { $0 } == [.stopped])
+        #expect(errors.all == [.stopped])
     }
 
     @Test(arguments: 0..<30 as Range<UInt64>)

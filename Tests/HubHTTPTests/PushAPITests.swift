@@ -107,6 +107,29 @@ struct PushAPITests {
         #expect(try bench.get("campaigns/none").status == 404)
     }
 
+    @Test(arguments: [(23, ["once"]), (25, ["once", "once"])])
+    func `a campaign whose process ended is known for a day, and not by keys of messages`(
+        hours: Int, texts: [String]
+    ) async throws {
+        var bounds = PushAPI.Configuration()
+        bounds.campaignsMax = 1
+        let bench = try await PushBench(bounds)
+        let key = #"{"user":"ann","text":"key","idempotency_key":"c"}"#
+        #expect(try bench.post("send", key).status == 201)
+        let body = #"{"id":"c","rate":10,"delivery":"inbox","text":"once","users":["ann"]}"#
+        #expect(try bench.post("campaigns", body).status == 202)
+        bench.world.run(for: .seconds(hours * 3_600))
+        // Pushed out, it is as forgotten as after the end of its process.
+        #expect(try bench.post("campaigns", #"{"id":"d","rate":1,"text":"x"}"#).status == 202)
+        bench.world.run(for: .seconds(1))
+        #expect(try bench.post("campaigns", body).status == 202)
+        let ann = try bench.join("ann")
+        bench.world.run(for: .seconds(2))
+        #expect(
+            ann.takeTexts().map { $0.split(separator: " ").last } == ["key"] + texts.map { $0[...] }
+        )
+    }
+
     @Test func `a campaign to sessions ends when it is cancelled`() async throws {
         let bench = try await PushBench()
         let clients = try (0..<5).map { try bench.join("u\($0)") }

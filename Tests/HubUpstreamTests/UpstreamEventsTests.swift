@@ -142,8 +142,10 @@ struct UpstreamEventsTests {
         #expect(bench.world.group.loops[0].clock.now - before < .seconds(5))
         let counts = bench.events.snapshot
         #expect(counts.delivered == 1 && counts.abandoned == 1 && counts.waiting == 0)
+        // What nobody is told of any more is dropped, and counted.
         _ = try bench.join("cleo")
         #expect(bench.events.snapshot.waiting == 0)
+        #expect(bench.events.snapshot.dropped == counts.dropped + 1)
     }
 
     /// Ends the application's server.

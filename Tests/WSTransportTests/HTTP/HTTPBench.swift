@@ -121,6 +121,20 @@ final class HTTPBench: @unchecked Sendable {
         return peer
     }
 
+    /// Lets a client that takes one window every four seconds go on until it has so many bytes, and then take
+    /// the rest.
+    func takeSlowly(_ peer: SimulatedPeer, bytes: Int, windowsMax: Int) {
+        peer.onReceive = { [unowned peer] _ in peer.stall() }
+        for _ in 0..<windowsMax where !peer.isReset && peer.received.count < bytes {
+            network.run(for: .seconds(4))
+            peer.resume()
+            network.runUntilIdle()
+        }
+        peer.onReceive = nil
+        peer.resume()
+        network.runUntilIdle()
+    }
+
     /// Sends `text` in pieces and lets the server answer each.
     func send(_ text: String, pieceBytes: Int = 1 << 20, on peer: SimulatedPeer) {
         let bytes = Array(text.utf8)

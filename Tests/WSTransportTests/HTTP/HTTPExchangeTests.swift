@@ -201,20 +201,11 @@ struct HTTPExchangeTests {
         }
         let peer = try bench.connect()
         peer.stall()
-        peer.onReceive = { [unowned peer] _ in peer.stall() }
         bench.send("GET /long/1000000 HTTP/1.1\r\nHost: h\r\n\(header ?? "")\r\n", on: peer)
         if header == nil {
             bench.server.beginDrain(code: .goingAway, deadline: .seconds(1_000)) {}
         }
-        // One window at a time.
-        for _ in 0..<60 where !peer.isReset && peer.received.count < 1_000_000 {
-            bench.network.run(for: .seconds(4))
-            peer.resume()
-            bench.network.runUntilIdle()
-        }
-        peer.onReceive = nil
-        peer.resume()
-        bench.network.runUntilIdle()
+        bench.takeSlowly(peer, bytes: 1_000_000, windowsMax: 60)
         #expect(peer.received.count > 1_000_000)
         #expect(peer.isEnded && !peer.isReset)
     }

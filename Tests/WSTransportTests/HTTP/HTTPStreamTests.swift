@@ -151,17 +151,8 @@ struct HTTPStreamTests {
         let bench = try await bench(source) { $0.connection.sendQueueBytesMax = queueBytesMax }
         let peer = try bench.connect()
         peer.stall()
-        // One window at a time.
-        peer.onReceive = { [unowned peer] _ in peer.stall() }
         bench.send(Self.get("/much", version), on: peer)
-        for _ in 0..<400 where !peer.isReset && peer.received.count < 10_000_000 {
-            bench.network.run(for: .seconds(4))
-            peer.resume()
-            bench.network.runUntilIdle()
-        }
-        peer.onReceive = nil
-        peer.resume()
-        bench.network.runUntilIdle()
+        bench.takeSlowly(peer, bytes: 10_000_000, windowsMax: 400)
         #expect(source.written == 10_000_000 && source.ended == ["ended"])
         #expect(peer.received.count > 10_000_000)
         #expect(peer.isEnded == (version == "1.0") && !peer.isReset)
