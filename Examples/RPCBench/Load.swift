@@ -37,6 +37,9 @@ struct Load: AsyncParsableCommand {
     @Option(help: "Jobs of tasks in one turn of a loop, after which what was written is sent.")
     var flushJobs = EventLoop.Configuration().jobsPerFlushMax
 
+    @Option(help: "Microseconds that a loop looks for more before it sleeps.")
+    var idlePoll = 0
+
     @Option(help: "Seconds that are counted.")
     var seconds = 5.0
 
@@ -45,7 +48,7 @@ struct Load: AsyncParsableCommand {
 
     func validate() throws {
         guard connections > 0, (1...65_536).contains(inFlight), seconds > 0, flushJobs > 0,
-            (0...4 << 20 - 256).contains(bytes)
+            idlePoll >= 0, (0...4 << 20 - 256).contains(bytes)
         else { throw ValidationError("A number is out of range.") }
     }
 
@@ -64,6 +67,7 @@ struct Load: AsyncParsableCommand {
         var groupConfiguration = EventLoopGroup.Configuration()
         groupConfiguration.loops = 1
         groupConfiguration.loop.jobsPerFlushMax = flushJobs
+        groupConfiguration.loop.idlePollTime = .microseconds(idlePoll)
         let group = try EventLoopGroup(configuration: groupConfiguration)
         let loop = group.loops[0]
         let address = try SocketAddress(host: host, port: port)

@@ -27,6 +27,9 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "Jobs of tasks in one turn of a loop, after which what was written is sent.")
     var flushJobs = EventLoop.Configuration().jobsPerFlushMax
 
+    @Option(help: "Microseconds that a loop looks for more before it sleeps.")
+    var idlePoll = 0
+
     @Flag(help: "Serve longwire.Health and longwire.Reflection too.")
     var introspection = false
 
@@ -35,6 +38,7 @@ struct Serve: AsyncParsableCommand {
             throw ValidationError("--loops must be from 1 to 1024.")
         }
         guard flushJobs > 0 else { throw ValidationError("--flush-jobs must be at least 1.") }
+        guard idlePoll >= 0 else { throw ValidationError("--idle-poll must not be negative.") }
     }
 
     func run() async throws {
@@ -94,6 +98,7 @@ struct Serve: AsyncParsableCommand {
         var configuration = EventLoopGroup.Configuration()
         configuration.loops = loops
         configuration.loop.jobsPerFlushMax = flushJobs
+        configuration.loop.idlePollTime = .microseconds(idlePoll)
         let group = try EventLoopGroup(configuration: configuration)
         var settings = RPCConfiguration()
         settings.incomingCallsMax = 65_536

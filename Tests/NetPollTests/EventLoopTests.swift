@@ -139,7 +139,7 @@ struct EventLoopTests {
         #expect(network.openDescriptors == 1)
     }
 
-    @Test(arguments: 0..<8)
+    @Test(arguments: 0..<9)
     func `a turn in which something is never done traps`(bound: Int) async {
         await #expect(processExitsWith: .failure) { [bound] in
             var configuration = EventLoop.Configuration()
@@ -151,6 +151,7 @@ struct EventLoopTests {
             case 4: configuration.closesPerTurnMax = 0
             case 5: configuration.jobsPerFlushMax = 0
             case 6: configuration.receiveBufferBytes = 1_023
+            case 7: configuration.idlePollTime = .nanoseconds(-1)
             default: configuration.gatherBufferBytes = 1_023
             }
             _ = SimulatedNetwork().makeLoop(configuration: configuration)

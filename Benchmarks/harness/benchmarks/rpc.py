@@ -17,6 +17,7 @@ NAME = "rpc"
 LIMIT = "C, one write a burst"
 CASES = {"r1": 1, "r64": 64, "r256": 256}  # calls in flight
 BYTES = 64
+POLL = "--idle-poll 200"  # what EventLoop.Configuration.idlePollTime is set to, in microseconds
 PEERS = BENCHMARKS / "Peers"
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -47,15 +48,17 @@ class RPC:
         limit, rpcload = str(rig_tool("rpclimit", ())), str(rig_tool("rpcload", ()))
         self.rows = []
 
-        def own(name: str, executor: str, callers: str) -> None:
-            server = Server(name, [ours, "serve", "--port", "{port}", "--executor", executor])
-            load = f"{ours} load --port {{port}} --in-flight {{in_flight}} --bytes {BYTES} --callers {callers}"
+        def own(name: str, executor: str, callers: str, poll: str = "") -> None:
+            server = Server(name, [ours, "serve", "--port", "{port}", "--executor", executor, *poll.split()])
+            load = f"{ours} load --port {{port}} --in-flight {{in_flight}} --bytes {BYTES} --callers {callers} {poll}"
             self.rows.append(Row(server, [*load.split(), "--seconds", "{seconds}"]))
 
         own("rpc-bench, handlers on the pool", "pool", "loop")
         own("rpc-bench, handlers on the loop", "loop", "loop")
         own("rpc-bench, handlers inline", "inline", "loop")
         own("rpc-bench, handlers and callers on the pool", "pool", "pool")
+        own("rpc-bench, handlers on the loop, loops that poll", "loop", "loop", POLL)
+        own("rpc-bench, handlers inline, loops that poll", "inline", "loop", POLL)
         for name, coalesce in ((LIMIT, "1"), ("C, a write a call", "0")):
             load = [rpcload, "{port}", "{in_flight}", "{seconds}", "1", str(BYTES)]
             self.rows.append(Row(Server(name, [limit, "{port}", coalesce]), load))
@@ -97,7 +100,9 @@ class RPC:
             f"rounds with a fresh server each, windows of {self.seconds} s after a second of warm-up; medians, ± is "
             "half of the distance between the lowest and the highest. Our calls, Go ttrpc's and grpc-swift's have a "
             "deadline and metadata, and ours can be cancelled; every reply is checked. The C programs have ids and "
-            f"lengths and nothing else. CPU is in percent of a core, start and warm-up in it. {METHOD}\n\n"
+            "lengths and nothing else, and sleep at once when there is nothing to do, as our loops do by default; loops "
+            "that poll look for more for 200 µs before they sleep (`idlePollTime`), and take their cores whole for it. "
+            f"CPU is in percent of a core, start and warm-up in it. {METHOD}\n\n"
             f"{commands}\n\nRun again with `Benchmarks/run {'--quick ' if self.plan.is_quick else ''}--only {NAME}`."
         )
 

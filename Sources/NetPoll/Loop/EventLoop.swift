@@ -40,6 +40,13 @@ public final class EventLoop: @unchecked Sendable {
         /// The most connections whose end is carried out per turn, and that the group's shutdown or a
         /// graceful end closes or aborts. Default 512.
         public var closesPerTurnMax = 512
+        /// How long a loop that had something to do looks for more before it sleeps. Default zero: it
+        /// sleeps at once.
+        ///
+        /// What comes meanwhile is spared the time that the kernel takes to wake a thread on an idle
+        /// core: some microseconds, tens on virtual machines. While it looks, the loop takes all of a
+        /// core, and takes it from other threads where cores are fewer than they.
+        public var idlePollTime = Duration.zero
 
         public init() {}
 
@@ -53,6 +60,7 @@ public final class EventLoop: @unchecked Sendable {
                 ("closesPerTurnMax", closesPerTurnMax),
             ]
             for (name, bound) in bounds { precondition(bound > 0, "\(name) of \(bound)") }
+            precondition(idlePollTime >= .zero, "idlePollTime of \(idlePollTime)")
         }
     }
 
@@ -63,18 +71,22 @@ public final class EventLoop: @unchecked Sendable {
     public let configuration: Configuration
 
     /// The present, read once per turn from the driver's clock; on the loop only.
-    public internal(set) var now: Instant {
+    @exclusivity(unchecked) public internal(set) var now: Instant {
         didSet { nowMilliseconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000) }
     }
 
     /// ``now`` in the 32 bits that connections store; wraps after 49 days.
     package private(set) var nowMilliseconds: UInt32
 
-    // The fields marked `@exclusivity(unchecked)` are used for every message, and their dynamic
+    // The fields marked `@exclusivity(unchecked)` are used for every message or in every turn, and their dynamic
     // checks cost more than their accesses. They are touched on the loop's thread only, and each
     // access is one call of theirs that runs no code of others: no handler, no closure, no last
     // release (who removes a registration holds it). So no access begins while another lasts.
     @exclusivity(unchecked) var counters = LoopMetrics()
+
+    /// ``Configuration/idlePollTime``, and until when the loop does not sleep.
+    private let idlePollNanoseconds: Int64
+    private var pollsUntil: Instant
 
     let driver: any Driver
     let inbox: Inbox
@@ -89,16 +101,17 @@ public final class EventLoop: @unchecked Sendable {
     /// Owners of payloads that were sent or dropped, until the turn ends.
     @exclusivity(unchecked) var released = ReleasedOwners()
     /// Connections whose queues rose above the high watermark in this turn.
-    var risen: [Connection] = []
+    @exclusivity(unchecked) var risen: [Connection] = []
     /// Connections that ended and whose handlers are not told yet.
+    @exclusivity(unchecked)
     var doomed: [(connection: Connection?, reason: CloseReason, resets: Bool)] = []
-    var firstDoomed = 0
+    @exclusivity(unchecked) var firstDoomed = 0
     /// The first of them that may still receive.
-    var firstUnmuted = 0
+    @exclusivity(unchecked) var firstUnmuted = 0
     /// Ends of very many connections that are under way.
-    var sweeps: [ConnectionSweep] = []
-    var turnTargets: [any TurnTarget] = []
-    var spareTargets: [any TurnTarget] = []
+    @exclusivity(unchecked) var sweeps: [ConnectionSweep] = []
+    @exclusivity(unchecked) var turnTargets: [any TurnTarget] = []
+    @exclusivity(unchecked) var spareTargets: [any TurnTarget] = []
     package internal(set) var isStopped = false
     /// Whether connections are being aborted, before it stops.
     var isShuttingDown = false
@@ -110,11 +123,11 @@ public final class EventLoop: @unchecked Sendable {
     /// How many of them ran since writes were flushed.
     @exclusivity(unchecked) var jobsSinceFlush = 0
     @exclusivity(unchecked) var inboundBuffers = InboundBufferPool()
-    private(set) var jobs: [Inbox.Job] = []
-    private(set) var nextJob = 0
+    @exclusivity(unchecked) private(set) var jobs: [Inbox.Job] = []
+    @exclusivity(unchecked) private(set) var nextJob = 0
     /// When the oldest of them was posted, where an observer wants to know.
     var jobsSince: Instant?
-    var turnObserver: (any LoopObserver)?
+    @exclusivity(unchecked) var turnObserver: (any LoopObserver)?
     private let thread = Atomic<UInt64>(0)
     let actorExecutor = ActorExecutor()
     /// What tasks that serve connections are isolated to.
@@ -141,6 +154,8 @@ public final class EventLoop: @unchecked Sendable {
         let now = driver.now()
         self.now = now
         nowMilliseconds = UInt32(truncatingIfNeeded: now.nanoseconds / 1_000_000)
+        idlePollNanoseconds = configuration.idlePollTime.inNanoseconds
+        pollsUntil = now
         inbox = Inbox(waker: driver.waker)
         gather = GatherBuffer(capacity: configuration.gatherBufferBytes)
         wheel = TimerWheel(now: now)
@@ -248,12 +263,13 @@ public final class EventLoop: @unchecked Sendable {
     /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).
     package func turn(until limit: Instant?) {
         do {
-            try driver.wait(until: deadline(limit))
+            try driver.wait(until: sleepEnd(limit))
         } catch {
             preconditionFailure("event loop \(index) cannot wait for events: \(error)")
         }
         now = driver.now()
         counters.turns += 1
+        let doneBefore = done
         readyBudget = configuration.jobsPerTurnMax
         let begun = beginReport()
         if !sweeps.isEmpty { advanceSweeps() }
@@ -266,7 +282,20 @@ public final class EventLoop: @unchecked Sendable {
         tellRisen()
         carryOutCloses()
         if !released.isEmpty { releaseOwners() }
+        if idlePollNanoseconds > 0 {
+            if done == doneBefore, now < pollsUntil {
+                // It looked for something to do, and found nothing.
+                counters.turns -= 1
+                return
+            }
+            if done != doneBefore { pollsUntil = now + .nanoseconds(idlePollNanoseconds) }
+        }
         if let begun { endReport(begun) }
+    }
+
+    /// Everything that turns did so far.
+    private var done: Int {
+        counters.events &+ counters.jobs &+ counters.timersFired &+ counters.closed
     }
 
     /// Whether a turn has something to do before any event or timer.
@@ -288,8 +317,9 @@ public final class EventLoop: @unchecked Sendable {
     /// When the next timer is due.
     package var nextTimer: Instant? { wheel.nextDeadline }
 
-    private func deadline(_ limit: Instant?) -> Instant? {
-        if hasWork { return now }
+    /// Until when the next turn waits for events; in the past where it does not.
+    package func sleepEnd(_ limit: Instant?) -> Instant? {
+        if hasWork || now < pollsUntil { return now }
         guard let timer = wheel.nextDeadline else { return limit }
         guard let limit else { return timer }
         return min(timer, limit)

@@ -1,6 +1,7 @@
 /// Counters of one loop since it was made; they only rise.
 public struct LoopMetrics: Hashable, Sendable {
-    /// Turns of the loop.
+    /// Turns of the loop, without those in which it only looked for something to do
+    /// (``EventLoop/Configuration/idlePollTime``).
     public var turns = 0
     /// What the driver delivered: connections, bytes, ends, room for more, failures.
     public var events = 0
