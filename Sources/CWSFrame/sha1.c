@@ -1,4 +1,4 @@
-#include "CWSFrame.h"
+#include "sha1.h"
 
 #include <string.h>
 
@@ -27,6 +27,13 @@ static inline uint32_t rotated(uint32_t word, int count) {
 #define MAJORITY(x, y, z) ((x & y) | (z & (x | y)))
 
 void cwsframe_sha1_mix(uint32_t *state, const uint8_t *block) {
+    if (cwsframe_has_sha1())
+        cwsframe_sha1_mix_x86(state, block);
+    else
+        cwsframe_sha1_mix_portable(state, block);
+}
+
+void cwsframe_sha1_mix_portable(uint32_t *state, const uint8_t *block) {
     uint32_t words[80];
     for (int index = 0; index < 16; index++) {
         uint32_t word;

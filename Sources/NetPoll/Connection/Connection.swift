@@ -64,23 +64,26 @@ public final class Connection {
     /// The loop that owns this connection.
     public var loop: EventLoop { settings.loop }
 
+    // The fields marked `@exclusivity(unchecked)` are used for every event, on the loop's thread only, by accesses
+    // that end before anything is called.
+
     /// Receives the events. May be replaced, for example when HTTP becomes WebSocket.
-    public var handler: any ConnectionHandler
+    @exclusivity(unchecked) public var handler: any ConnectionHandler
 
     // An idle connection is this object and 12 bytes of its slot. In this order it takes 71 bytes,
     // and malloc 80 for them.
     let token: Token
     let settings: ConnectionSettings
-    var cold: Cold?
+    @exclusivity(unchecked) var cold: Cold?
     let socket: SocketHandle
     /// When it was last heard of or sent something, on the loop's clock of milliseconds; while reading is
     /// paused, how long before the pause that was.
-    var lastActivity: UInt32
+    @exclusivity(unchecked) var lastActivity: UInt32
     /// Where the loop keeps what this turn gathered for it; ``GatherBuffer/none`` while it has
     /// nothing to flush.
     var gathered = GatherBuffer.none
-    var flags: Flags = []
-    var state = State.open
+    @exclusivity(unchecked) var flags: Flags = []
+    @exclusivity(unchecked) var state = State.open
 
     init(
         token: Token, socket: SocketHandle, settings: ConnectionSettings,

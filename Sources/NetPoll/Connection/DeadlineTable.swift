@@ -18,9 +18,10 @@ final class DeadlineTable: TimerTarget {
     /// The longest deadline.
     static var longest: Duration { .seconds(20 * 86_400) }
 
-    private var watches: [Watch] = []
+    // Used for every connection, on the loop's thread only; the timers' calls are made between accesses.
+    @exclusivity(unchecked) private var watches: [Watch] = []
     /// Whose timer it is, by the timer's index.
-    private var tokens: [Token] = []
+    @exclusivity(unchecked) private var tokens: [Token] = []
 
     /// Starts or tightens the watch over a connection.
     func watch(_ connection: Connection) {

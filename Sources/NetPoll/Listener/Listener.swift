@@ -17,8 +17,9 @@ public final class Listener {
 
     /// The settings on each loop to hand connections to; `nil` where this loop takes all.
     let targets: [ConnectionSettings]?
-    var rate: RateLimit?
-    var batch = AcceptBatch()
+    // Used for every connection, on the loop's thread only, by accesses that call nothing.
+    @exclusivity(unchecked) var rate: RateLimit?
+    @exclusivity(unchecked) var batch = AcceptBatch()
 
     private let token: Token
     let socket: SocketHandle

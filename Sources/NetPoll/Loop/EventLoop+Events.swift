@@ -10,7 +10,8 @@ extension EventLoop {
 
     func listener(for token: Token) -> Listener? {
         guard token.kind == .listener, let object = slots.object(token) else { return nil }
-        return object.takeUnretainedValue() as? Listener
+        // A live token of this kind names a Listener: only that inserts such tokens.
+        return unsafeDowncast(object.takeUnretainedValue(), to: Listener.self)
     }
 
     /// How many connections a driver may still accept for this listener in this turn.

@@ -28,8 +28,9 @@
         private let epoll: Int32
         private let wakeup: EventDescriptor
         private let events: UnsafeMutablePointer<epoll_event>
-        private var eventCount = 0
-        var interests: [Interest] = []
+        // Used for every event, on the loop's thread only, by accesses that call nothing.
+        @exclusivity(unchecked) private var eventCount = 0
+        @exclusivity(unchecked) var interests: [Interest] = []
         private var reserve = ReserveDescriptor()
         let datagramBatch = DatagramBatch()
 

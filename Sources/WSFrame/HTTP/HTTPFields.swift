@@ -4,6 +4,8 @@ struct HTTPFields: Sendable {
     struct Slice: Sendable {
         var lower: Int32
         var upper: Int32
+
+        var count: Int { Int(upper &- lower) }
     }
 
     struct Field: Sendable {
@@ -37,7 +39,10 @@ struct HTTPFields: Sendable {
     /// Calls `body` with the value of each header line of this name, which must be lowercase.
     func forEachValue(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
         head.withUnsafeBytes { head in
-            for field in fields where HTTPSyntax.matches(head.slice(field.name), name) {
+            for field in fields
+            where field.name.count == name.utf8CodeUnitCount
+                && HTTPSyntax.matches(head.slice(field.name), name)
+            {
                 body(head.slice(field.value))
             }
         }
@@ -47,6 +52,9 @@ struct HTTPFields: Sendable {
     func lists(_ token: StaticString, in name: StaticString) -> Bool {
         var found = false
         forEachValue(name) { value in
+            // Most lists have one element.
+            found = found || HTTPSyntax.matches(value, token)
+            if found { return }
             HTTPSyntax.forEachListElement(of: value) { element in
                 found = found || HTTPSyntax.matches(element, token)
             }
@@ -75,6 +83,8 @@ struct HTTPFields: Sendable {
 extension UnsafeRawBufferPointer {
     /// The bytes of `slice`, counted from 0.
     func slice(_ slice: HTTPFields.Slice) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[Int(slice.lower)..<Int(slice.upper)])
+        // unsafe: the reader of this head made the slice, which lies within it.
+        UnsafeRawBufferPointer(
+            start: baseAddress.map { $0 + Int(slice.lower) }, count: slice.count)
     }
 }

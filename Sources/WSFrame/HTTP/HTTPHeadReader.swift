@@ -27,8 +27,21 @@ struct HTTPHeadReader: Sendable {
     ) throws(HTTPParseError) -> Range<Int>? {
         while cursor < input.count {
             let stop = HTTPSyntax.firstControlByte(in: input, from: cursor)
+            if stop + 1 < input.count, input[stop] == 0x0D, input[stop + 1] == 0x0A, !endsInCR {
+                // The rest of the line is here with its end, as most are.
+                bytesExamined += stop + 2 - cursor
+                try checkRoom(for: stop - cursor)
+                append(UnsafeRawBufferPointer(rebasing: input[cursor..<(stop + 2)]))
+                try checkHeadBytes()
+                cursor = stop + 2
+                return endLine()
+            }
             bytesExamined += min(stop + 1, input.count) - cursor
-            try append(UnsafeRawBufferPointer(rebasing: input[cursor..<stop]))
+            if stop > cursor {
+                guard !endsInCR else { throw HTTPParseError(.controlByte(0x0D)) }
+                try checkRoom(for: stop - cursor)
+                append(UnsafeRawBufferPointer(rebasing: input[cursor..<stop]))
+            }
             cursor = stop
             guard stop < input.count else { break }
             let control = input[stop]
@@ -39,10 +52,7 @@ struct HTTPHeadReader: Sendable {
             } else if control == 0x0A, endsInCR {
                 bytes.append(control)
                 try checkHeadBytes()
-                let line = lineStart..<(bytes.count - 2)
-                lineStart = bytes.count
-                bytesExamined += line.count
-                return line
+                return endLine()
             } else {
                 throw HTTPParseError(.controlByte(control))
             }
@@ -80,15 +90,27 @@ struct HTTPHeadReader: Sendable {
     /// Whether a CR was the last byte of the line so far; only an LF may follow it.
     private var endsInCR: Bool { bytes.count > lineStart && bytes.last == 0x0D }
 
-    /// Adds bytes without a line end to the current line.
-    private mutating func append(_ added: UnsafeRawBufferPointer) throws(HTTPParseError) {
-        if added.isEmpty { return }
-        guard !endsInCR else { throw HTTPParseError(.controlByte(0x0D)) }
+    /// The line whose end was added last.
+    private mutating func endLine() -> Range<Int> {
+        let line = lineStart..<(bytes.count - 2)
+        lineStart = bytes.count
+        bytesExamined += line.count
+        return line
+    }
+
+    private mutating func append(_ added: UnsafeRawBufferPointer) {
+        // With an array's own 32 bytes not more than what malloc keeps at hand for each thread.
+        if bytes.capacity == 0 { bytes.reserveCapacity(min(960, limits.headBytesMax)) }
+        bytes.append(contentsOf: added)
+    }
+
+    /// Checks that the current line may have so many bytes more, its end not counted.
+    private func checkRoom(for count: Int) throws(HTTPParseError) {
         // Of two bounds that these bytes pass, the one passed first counts, as if they came singly.
         let lineBytesMax = isInFirstLine ? limits.requestLineBytesMax : limits.headerLineBytesMax
         let lineRoom = lineBytesMax - (bytes.count - lineStart)
         let headRoom = limits.headBytesMax - bytes.count
-        guard added.count <= min(lineRoom, headRoom) else {
+        guard count <= min(lineRoom, headRoom) else {
             if headRoom < lineRoom {
                 throw HTTPParseError(.oversizedHead(max: limits.headBytesMax))
             }
@@ -97,8 +119,6 @@ struct HTTPHeadReader: Sendable {
                     ? .oversizedRequestLine(max: lineBytesMax)
                     : .oversizedHeaderLine(max: lineBytesMax))
         }
-        if bytes.capacity == 0 { bytes.reserveCapacity(min(1024, limits.headBytesMax)) }
-        bytes.append(contentsOf: added)
     }
 
     private func checkHeadBytes() throws(HTTPParseError) {
@@ -108,11 +128,19 @@ struct HTTPHeadReader: Sendable {
     }
 
     private func readHeader(_ line: Range<Int>) throws(HTTPParseError) -> HTTPFields.Field {
+        try bytes.span.bytes.withUnsafeBytes { (bytes) throws(HTTPParseError) in
+            try Self.readHeader(line, of: bytes)
+        }
+    }
+
+    private static func readHeader(
+        _ line: Range<Int>, of bytes: UnsafeRawBufferPointer
+    ) throws(HTTPParseError) -> HTTPFields.Field {
         guard !HTTPSyntax.isWhitespace(bytes[line.lowerBound]) else {
             throw HTTPParseError(.foldedHeader)
         }
-        var colon = line.lowerBound
-        while colon < line.upperBound, HTTPSyntax.isTokenByte(bytes[colon]) { colon += 1 }
+        // Behind the line stands its end, which no token goes over.
+        let colon = HTTPSyntax.tokenEnd(in: bytes, from: line.lowerBound)
         guard colon < line.upperBound, colon > line.lowerBound, bytes[colon] == 0x3A else {
             let isSpace = colon < line.upperBound && HTTPSyntax.isWhitespace(bytes[colon])
             throw HTTPParseError(isSpace ? .whitespaceBeforeColon : .malformedHeader)
@@ -122,6 +150,6 @@ struct HTTPHeadReader: Sendable {
         while lower < upper, HTTPSyntax.isWhitespace(bytes[lower]) { lower += 1 }
         while upper > lower, HTTPSyntax.isWhitespace(bytes[upper - 1]) { upper -= 1 }
         return HTTPFields.Field(
-            name: Self.slice(line.lowerBound..<colon), value: Self.slice(lower..<upper))
+            name: slice(line.lowerBound..<colon), value: slice(lower..<upper))
     }
 }

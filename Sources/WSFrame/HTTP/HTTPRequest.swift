@@ -48,6 +48,11 @@ public struct HTTPRequest: Sendable {
 
     public var method: HTTPMethod { HTTPMethod(rawValue: string(methodSlice)) }
 
+    /// Whether ``method`` is this one.
+    package func isMethod(_ name: StaticString) -> Bool {
+        withBytes(of: methodSlice) { HTTPSyntax.equals($0, name) }
+    }
+
     /// The target as it came, such as `/chat?room=1`.
     public var target: String { string(targetSlice) }
 

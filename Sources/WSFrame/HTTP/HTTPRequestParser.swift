@@ -116,37 +116,34 @@ public struct HTTPRequestParser: Sendable {
     // MARK: - Lines
 
     private func readRequestLine(_ line: Range<Int>) throws(HTTPParseError) -> RequestLine {
-        let head = reader.bytes
-        guard let firstSpace = head[line].firstIndex(of: 0x20),
-            let lastSpace = head[line].lastIndex(of: 0x20), firstSpace < lastSpace
-        else {
-            throw HTTPParseError(.malformedRequestLine)
+        try reader.bytes.span.bytes.withUnsafeBytes { (head) throws(HTTPParseError) in
+            var (firstSpace, lastSpace) = (line.lowerBound, line.upperBound - 1)
+            while firstSpace < line.upperBound, head[firstSpace] != 0x20 { firstSpace += 1 }
+            while lastSpace > firstSpace, head[lastSpace] != 0x20 { lastSpace -= 1 }
+            guard firstSpace < lastSpace else { throw HTTPParseError(.malformedRequestLine) }
+            var read = RequestLine()
+            read.method = HTTPHeadReader.slice(line.lowerBound..<firstSpace)
+            read.target = HTTPHeadReader.slice((firstSpace + 1)..<lastSpace)
+            let method = head.slice(read.method)
+            guard HTTPSyntax.isToken(method) else { throw HTTPParseError(.malformedRequestLine) }
+            try Self.checkTarget(
+                head.slice(read.target), isConnect: HTTPSyntax.equals(method, "CONNECT"))
+            let version = HTTPHeadReader.slice((lastSpace + 1)..<line.upperBound)
+            read.version = try Self.readVersion(head.slice(version))
+            return read
         }
-        let method = head[line.lowerBound..<firstSpace]
-        let target = (firstSpace + 1)..<lastSpace
-        let version = head[(lastSpace + 1)..<line.upperBound]
-        guard !method.isEmpty, method.allSatisfy(HTTPSyntax.isTokenByte) else {
-            throw HTTPParseError(.malformedRequestLine)
-        }
-        try checkTarget(head[target], isConnect: method.elementsEqual("CONNECT".utf8))
-        var line = RequestLine()
-        line.method = HTTPHeadReader.slice(method.indices)
-        line.target = HTTPHeadReader.slice(target)
-        line.version = try readVersion(version)
-        return line
     }
 
     /// Origin, absolute, authority or asterisk form, of visible ASCII without a fragment (RFC 9112
     /// §3.2).
-    private func checkTarget(
-        _ target: ArraySlice<UInt8>,
-        isConnect: Bool
+    private static func checkTarget(
+        _ target: UnsafeRawBufferPointer, isConnect: Bool
     ) throws(HTTPParseError) {
         guard let first = target.first, target.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != 0x23 })
         else {
             throw HTTPParseError(.malformedTarget)
         }
-        if first == 0x2F || target.elementsEqual("*".utf8) || isConnect { return }
+        if first == 0x2F || HTTPSyntax.equals(target, "*") || isConnect { return }
         let scheme = target.prefix { $0 != 0x3A }.map(HTTPSyntax.lowercased)
         let rest = target.dropFirst(scheme.count)
         guard ["http", "https", "ws", "wss"].contains(where: { scheme.elementsEqual($0.utf8) }),
@@ -154,17 +151,18 @@ public struct HTTPRequestParser: Sendable {
         else {
             throw HTTPParseError(.malformedTarget)
         }
-        let isValid = target.withUnsafeBytes { target in
+        let isValid =
             HTTPHost.authority(of: target).map {
                 !$0.bytes.isEmpty && HTTPHost.isValid($0.bytes)
             } ?? false
-        }
         guard isValid else { throw HTTPParseError(.malformedTarget) }
     }
 
-    private func readVersion(_ version: ArraySlice<UInt8>) throws(HTTPParseError) -> HTTPVersion {
-        if version.elementsEqual("HTTP/1.1".utf8) { return .http11 }
-        if version.elementsEqual("HTTP/1.0".utf8) { return .http10 }
+    private static func readVersion(
+        _ version: UnsafeRawBufferPointer
+    ) throws(HTTPParseError) -> HTTPVersion {
+        if HTTPSyntax.equals(version, "HTTP/1.1") { return .http11 }
+        if HTTPSyntax.equals(version, "HTTP/1.0") { return .http10 }
         let digits = version.dropFirst(5)
         guard version.starts(with: "HTTP/".utf8), digits.count == 3,
             digits.enumerated().allSatisfy({ index, byte in

@@ -18,19 +18,83 @@ enum HTTPSyntax {
         byte >= 0x41 && byte <= 0x5A ? byte | 0x20 : byte
     }
 
+    /// The offset of the first byte from `start` on that may not stand in a token, or `bytes.count`.
+    ///
+    /// Looks at eight bytes at a time, which in most names are letters and hyphens.
+    static func tokenEnd(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+        guard let base = bytes.baseAddress else { return start }
+        var offset = start
+        while bytes.count - offset >= 8 {
+            // unsafe: eight bytes are left.
+            let word = UInt64(
+                littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            // The top bit of each byte tells whether it is a letter, and whether it is none but a hyphen.
+            let low = (word | 0x2020_2020_2020_2020) & 0x7F7F_7F7F_7F7F_7F7F
+            let letters = (low &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(low &+ 0x0505_0505_0505_0505)
+            let noHyphens =
+                ((word ^ 0x2D2D_2D2D_2D2D_2D2D) & 0x7F7F_7F7F_7F7F_7F7F) &+ 0x7F7F_7F7F_7F7F_7F7F
+            let others = (word | ~letters & noHyphens) & 0x8080_8080_8080_8080
+            offset += others.trailingZeroBitCount >> 3
+            if others == 0 { continue }
+            guard isTokenByte(bytes[offset]) else { return offset }
+            offset += 1
+        }
+        while offset < bytes.count, isTokenByte(bytes[offset]) { offset += 1 }
+        return offset
+    }
+
+    /// Eight bytes, of which the capital letters of ASCII become small ones.
+    @inline(__always)
+    private static func lowercased(_ word: UInt64) -> UInt64 {
+        let low = word & 0x7F7F_7F7F_7F7F_7F7F
+        // The top bit of each byte tells whether it is "A" or beyond, and whether it is beyond "Z".
+        let fromA = low &+ 0x3F3F_3F3F_3F3F_3F3F
+        let beyondZ = low &+ 0x2525_2525_2525_2525
+        return word | (fromA & ~beyondZ & ~word & 0x8080_8080_8080_8080) >> 2
+    }
+
     static func isToken(_ bytes: UnsafeRawBufferPointer) -> Bool {
         !bytes.isEmpty && bytes.allSatisfy(isTokenByte)
     }
 
     /// Whether `bytes` equal `name` without regard to case; `name` must be lowercase.
+    @inline(__always)
     static func matches(_ bytes: UnsafeRawBufferPointer, _ name: StaticString) -> Bool {
-        guard bytes.count == name.utf8CodeUnitCount else { return false }
         // unsafe: a StaticString of ASCII literals has a pointer to its code units.
-        let expected = UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
-        for offset in bytes.indices where lowercased(bytes[offset]) != expected[offset] {
-            return false
-        }
+        bytes.count == name.utf8CodeUnitCount && lowercased(bytes, equal: name.utf8Start)
+    }
+
+    /// Whether `bytes` equal `text`, whose case matters.
+    static func equals(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+        guard bytes.count == text.utf8CodeUnitCount else { return false }
+        // unsafe: a StaticString of ASCII literals has a pointer to its code units.
+        let expected = text.utf8Start
+        for offset in 0..<bytes.count where bytes[offset] != expected[offset] { return false }
         return true
+    }
+
+    /// unsafe: `expected` has as many bytes as `bytes`.
+    private static func lowercased(
+        _ bytes: UnsafeRawBufferPointer, equal expected: UnsafePointer<UInt8>
+    ) -> Bool {
+        let count = bytes.count
+        guard count >= 8, let base = bytes.baseAddress else {
+            for offset in 0..<count where lowercased(bytes[offset]) != expected[offset] {
+                return false
+            }
+            return true
+        }
+        let words = UnsafeRawPointer(expected)
+        var offset = 0
+        while true {
+            // The last word lies over the one before it.
+            let start = min(offset, count - 8)
+            let word = base.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            guard lowercased(word) == words.loadUnaligned(fromByteOffset: start, as: UInt64.self)
+            else { return false }
+            offset += 8
+            if offset >= count { return true }
+        }
     }
 
     /// `bytes` without white space at either end.

@@ -4,33 +4,43 @@ package enum Base64 {
 
     package static func encode(_ bytes: RawSpan) -> [UInt8] {
         let count = bytes.byteCount
-        // Padding, where no digit takes its place.
-        var text = [UInt8](repeating: 0x3D, count: (count + 2) / 3 * 4)
-        for offset in stride(from: 0, to: count, by: 3) {
-            let left = count - offset
-            var group: UInt32 = 0
-            for index in 0..<min(3, left) {
-                let byte = bytes.unsafeLoad(fromByteOffset: offset + index, as: UInt8.self)
-                group |= UInt32(byte) << UInt32(16 - index * 8)
+        let digits = (count + 2) / 3 * 4
+        return [UInt8](unsafeUninitializedCapacity: digits) { text, textCount in
+            // unsafe: what is loaded lies within `bytes`.
+            func byte(_ offset: Int) -> UInt32 {
+                UInt32(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
             }
-            for index in 0...min(3, left) {
-                text[offset / 3 * 4 + index] = digit(group >> UInt32(18 - index * 6) & 0x3F)
+            var (offset, target) = (0, 0)
+            while offset + 3 <= count {
+                let group = byte(offset) << 16 | byte(offset + 1) << 8 | byte(offset + 2)
+                text[target] = digit(group >> 18)
+                text[target + 1] = digit(group >> 12 & 0x3F)
+                text[target + 2] = digit(group >> 6 & 0x3F)
+                text[target + 3] = digit(group & 0x3F)
+                offset += 3
+                target += 4
             }
+            if offset < count {
+                let hasTwo = offset + 2 == count
+                let group = byte(offset) << 16 | (hasTwo ? byte(offset + 1) << 8 : 0)
+                text[target] = digit(group >> 18)
+                text[target + 1] = digit(group >> 12 & 0x3F)
+                text[target + 2] = hasTwo ? digit(group >> 6 & 0x3F) : padding
+                text[target + 3] = padding
+            }
+            textCount = digits
         }
-        return text
     }
 
-    @inline(__always)
-    private static func digit(_ value: UInt32) -> UInt8 {
-        let value = UInt8(truncatingIfNeeded: value)
-        return switch value {
-        case 0..<26: value + 0x41
-        case 26..<52: value + 0x47
-        case 52..<62: value - 4
-        case 62: 0x2B
-        default: 0x2F
-        }
+    private static var padding: UInt8 { 0x3D }
+
+    private static var digits: StaticString {
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     }
+
+    /// unsafe: `value` is below 64.
+    @inline(__always)
+    private static func digit(_ value: UInt32) -> UInt8 { digits.utf8Start[Int(value)] }
 
     /// Whether `text` decodes to exactly 16 bytes: 22 digits and two paddings.
     static func isSixteenBytes(_ text: UnsafeRawBufferPointer) -> Bool {
@@ -39,9 +49,8 @@ package enum Base64 {
     }
 
     private static func isDigit(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0x41...0x5A, 0x61...0x7A, 0x30...0x39, 0x2B, 0x2F: true
-        default: false
-        }
+        // One bit for each of the 128 ASCII values.
+        let word: UInt64 = byte < 64 ? 0x03FF_8800_0000_0000 : 0x07FF_FFFE_07FF_FFFE
+        return byte < 128 && (word &>> UInt64(byte & 63)) & 1 != 0
     }
 }

@@ -4,8 +4,14 @@ internal import CWSFrame
 package enum SHA1 {
     private static var blockBytes: Int { 64 }
 
-    /// The digest of `message` (FIPS 180-4 §6.1). Allocates nothing.
-    package static func digest(of message: RawSpan) -> [20 of UInt8] {
+    /// Hashes a message (FIPS 180-4 §6.1). Allocates nothing.
+    ///
+    /// - Parameters:
+    ///   - message: What to hash.
+    ///   - isPortable: Whether to do without the processor's own instructions.
+    /// - Returns: The digest.
+    package static func digest(of message: RawSpan, isPortable: Bool = false) -> [20 of UInt8] {
+        let mixBlock = isPortable ? cwsframe_sha1_mix_portable : cwsframe_sha1_mix
         var state: [5 of UInt32] = [
             0x6745_2301, 0xEFCD_AB89, 0x98BA_DCFE, 0x1032_5476, 0xC3D2_E1F0,
         ]
@@ -16,14 +22,14 @@ package enum SHA1 {
         let rest = count - whole
         let padded = rest < 56 ? blockBytes : 2 * blockBytes
         message.withUnsafeBytes { bytes in
-            mix(UnsafeRawBufferPointer(rebasing: bytes[..<whole]), into: &state)
+            mix(UnsafeRawBufferPointer(rebasing: bytes[..<whole]), into: &state, mixBlock)
             withUnsafeMutableBytes(of: &last) { last in
                 // `rest` bytes are left of the message, and fewer than the room for them.
                 last.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[whole...]))
                 last[rest] = 0x80
                 last.storeBytes(
                     of: (UInt64(count) * 8).bigEndian, toByteOffset: padded - 8, as: UInt64.self)
-                mix(UnsafeRawBufferPointer(rebasing: last[..<padded]), into: &state)
+                mix(UnsafeRawBufferPointer(rebasing: last[..<padded]), into: &state, mixBlock)
             }
         }
         return [20 of UInt8] { index in
@@ -32,7 +38,10 @@ package enum SHA1 {
     }
 
     /// Mixes whole blocks in (§6.1.2).
-    private static func mix(_ blocks: UnsafeRawBufferPointer, into state: inout [5 of UInt32]) {
+    private static func mix(
+        _ blocks: UnsafeRawBufferPointer, into state: inout [5 of UInt32],
+        _ mixBlock: (UnsafeMutablePointer<UInt32>, UnsafePointer<UInt8>) -> Void
+    ) {
         guard let base = blocks.baseAddress else { return }
         withUnsafeMutableBytes(of: &state) { state in
             guard let words = state.baseAddress?.assumingMemoryBound(to: UInt32.self) else {
@@ -40,8 +49,7 @@ package enum SHA1 {
             }
             for start in stride(from: 0, to: blocks.count, by: blockBytes) {
                 // unsafe: a block lies at `start`, and there are five words.
-                cwsframe_sha1_mix(
-                    words, (base + start).assumingMemoryBound(to: UInt8.self))
+                mixBlock(words, (base + start).assumingMemoryBound(to: UInt8.self))
             }
         }
     }

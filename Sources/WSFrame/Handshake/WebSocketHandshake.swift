@@ -16,7 +16,7 @@ public enum WebSocketHandshake {
     public static func validate(
         _ request: HTTPRequest, origins: OriginPolicy = .any
     ) throws(HandshakeRejection) -> WebSocketUpgrade {
-        guard request.method == .get else { throw HandshakeRejection(.method) }
+        guard request.isMethod("GET") else { throw HandshakeRejection(.method) }
         guard request.version == .http11 else { throw HandshakeRejection(.httpVersion) }
         guard isRequested(by: request), request.lists("upgrade", in: "connection") else {
             throw HandshakeRejection(.notAnUpgrade)
@@ -25,7 +25,7 @@ public enum WebSocketHandshake {
         try checkVersion(of: request)
         guard origins == .any || origins.admits(request) else { throw HandshakeRejection(.origin) }
         return WebSocketUpgrade(
-            acceptValue: acceptValue(forKey: try key(of: request)),
+            acceptValue: try acceptValue(of: request),
             subprotocols: try subprotocols(of: request),
             compressionOffers: try compressionOffers(of: request)
         )
@@ -36,11 +36,15 @@ public enum WebSocketHandshake {
 
     /// The value of `Sec-WebSocket-Accept` for a key (RFC 6455 §4.2.2).
     package static func acceptValue(forKey key: [UInt8]) -> [UInt8] {
+        key.withUnsafeBytes { acceptValue(forKey: $0) }
+    }
+
+    private static func acceptValue(forKey key: UnsafeRawBufferPointer) -> [UInt8] {
         // unsafe: a StaticString of ASCII has a pointer to its code units; `message` has room for both.
         let guid = UnsafeRawBufferPointer(start: guid.utf8Start, count: guid.utf8CodeUnitCount)
         return withUnsafeTemporaryAllocation(byteCount: key.count + guid.count, alignment: 1) {
             message in
-            key.withUnsafeBytes { message.copyMemory(from: $0) }
+            message.copyMemory(from: key)
             UnsafeMutableRawBufferPointer(rebasing: message[key.count...]).copyMemory(from: guid)
             let digest = SHA1.digest(of: UnsafeRawBufferPointer(message).bytes)
             return Base64.encode(digest.span.bytes)
@@ -58,15 +62,15 @@ public enum WebSocketHandshake {
         guard is13 else { throw HandshakeRejection(.version) }
     }
 
-    private static func key(of request: HTTPRequest) throws(HandshakeRejection) -> [UInt8] {
+    private static func acceptValue(of request: HTTPRequest) throws(HandshakeRejection) -> [UInt8] {
         var count = 0
-        var key: [UInt8] = []
+        var accept: [UInt8] = []
         request.forEachValue("sec-websocket-key") { value in
             count += 1
-            if Base64.isSixteenBytes(value) { key = Array(value) }
+            if count == 1, Base64.isSixteenBytes(value) { accept = acceptValue(forKey: value) }
         }
-        guard count == 1, !key.isEmpty else { throw HandshakeRejection(.key) }
-        return key
+        guard count == 1, !accept.isEmpty else { throw HandshakeRejection(.key) }
+        return accept
     }
 
     /// The offers of `permessage-deflate`, in the client's order; each byte is read once.

@@ -42,27 +42,35 @@ public struct WebSocketUpgrade: Hashable, Sendable {
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(256)
-        bytes += "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n".utf8
-        bytes += "Connection: Upgrade\r\nSec-WebSocket-Accept: ".utf8
+        let start: StaticString =
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+        // unsafe: a StaticString of ASCII has a pointer to its code units.
+        bytes += UnsafeBufferPointer(start: start.utf8Start, count: start.utf8CodeUnitCount)
         bytes += acceptValue
-        bytes += "\r\n".utf8
+        Self.endLine(&bytes)
         if let subprotocol {
             precondition(
                 subprotocols.contains(subprotocol), "subprotocol \(subprotocol) was not offered")
             // Offered, hence a token: it cannot carry a line end.
             bytes += "Sec-WebSocket-Protocol: ".utf8
             bytes += subprotocol.utf8
-            bytes += "\r\n".utf8
+            Self.endLine(&bytes)
         }
         if let compression {
             precondition(!compressionOffers.isEmpty, "compression was not offered")
-            bytes += "Sec-WebSocket-Extensions: \(compression.headerValue)\r\n".utf8
+            bytes += "Sec-WebSocket-Extensions: \(compression.headerValue)".utf8
+            Self.endLine(&bytes)
         }
         for header in headers where !Self.isOfHandshake(header.name) {
             HTTPResponse.append(header, to: &bytes)
         }
-        bytes += "\r\n".utf8
+        Self.endLine(&bytes)
         return bytes
+    }
+
+    private static func endLine(_ bytes: inout [UInt8]) {
+        bytes.append(0x0D)
+        bytes.append(0x0A)
     }
 
     /// Whether a header of this name is the handshake's own business, or frames a body, which no 101

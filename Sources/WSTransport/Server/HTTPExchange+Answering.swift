@@ -25,12 +25,12 @@ extension HTTPExchange {
     ) -> WebSocketConnection? {
         requests += 1
         requestBegan = connection.loop.now
-        guard request.method != .connect else {
+        guard !request.isMethod("CONNECT") else {
             // What followed would be a tunnel's (RFC 9110 §9.3.6).
             answer(HTTPResponse(status: .notImplemented), to: request, closes: true, connection)
             return nil
         }
-        guard shard.configuration.isHost(of: request) else {
+        if let hosts = shard.configuration.hosts, !request.isHost(among: hosts) {
             let status = HTTPStatus.misdirectedRequest
             shard.observe(.refused(status), clientAddress(of: request))
             answer(HTTPResponse(status: status), to: request, closes: true, connection)

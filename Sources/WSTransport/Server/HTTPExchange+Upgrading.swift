@@ -6,28 +6,22 @@ import WSFrame
 extension HTTPExchange {
     /// A WebSocket that is about to be opened.
     struct Opening {
-        private let upgrade: WebSocketUpgrade
-        private let subprotocol: String?
-        private let headers: [HTTPHeader]
         let handler: any WebSocketHandler
         let compression: CompressionConfiguration?
         /// What was agreed on.
         let agreed: PerMessageDeflate?
+        /// The answer that opens it.
+        let response: [UInt8]
 
         init(
             _ upgrade: WebSocketUpgrade, _ handler: any WebSocketHandler, _ subprotocol: String?,
             _ compression: CompressionConfiguration?, _ headers: [HTTPHeader]
         ) {
-            self.upgrade = upgrade
-            self.subprotocol = subprotocol
-            self.headers = headers
             self.handler = handler
             self.compression = compression
             agreed = compression.flatMap { upgrade.compression($0) }
-        }
-
-        var response: [UInt8] {
-            upgrade.response(subprotocol: subprotocol, compression: agreed, headers: headers)
+            response = upgrade.response(
+                subprotocol: subprotocol, compression: agreed, headers: headers)
         }
     }
 

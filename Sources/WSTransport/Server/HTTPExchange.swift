@@ -33,16 +33,19 @@ final class HTTPExchange {
     let shard: ServerShard
     /// Who is connected, or who its PROXY header says.
     var remoteAddress: SocketAddress
-    var reader: HTTPRequestReader
-    var phase = Phase.head
+    // The fields marked `@exclusivity(unchecked)` are used several times for every request, on the loop's thread only.
+    // No access begins while another lasts: the one that runs code of others, reading on, calls the screen, which
+    // does not know the exchange.
+    @exclusivity(unchecked) var reader: HTTPRequestReader
+    @exclusivity(unchecked) var phase = Phase.head
     /// Set while a deadline runs; the loop's slot table holds the connection meanwhile.
-    var connection: Connection?
-    private var timer: TimerID?
+    @exclusivity(unchecked) var connection: Connection?
+    @exclusivity(unchecked) private var timer: TimerID?
     private var isCounted = false
     /// Whether it counts among those that have had no answer yet.
     private var isUnanswered = false
     /// Its place among its address's connections.
-    private var permit: AddressCounts.Permit?
+    @exclusivity(unchecked) private var permit: AddressCounts.Permit?
     /// Whether the peer is a proxy whose `X-Forwarded-For` counts.
     var isForwarded = false
     /// Whether a request was answered and the next is awaited.
@@ -59,12 +62,12 @@ final class HTTPExchange {
     var requestBegan = Instant(nanoseconds: 0)
     private var proxyHeader: ProxyHeader?
 
-    var pending: PendingRequest?
+    @exclusivity(unchecked) var pending: PendingRequest?
     /// An answer of which the client has not taken all, and how much of it was written.
     var outgoing: [UInt8] = []
     var outgoingStart = 0
     /// What came behind the request that is served, and how much of that was read.
-    private var carried: [UInt8] = []
+    @exclusivity(unchecked) private var carried: [UInt8] = []
     private var carriedStart = 0
 
     init(shard: ServerShard, remoteAddress: SocketAddress) {

@@ -153,11 +153,10 @@ extension WebSocketServer {
     }
 }
 
-extension WebSocketServer.Configuration {
-    /// Whether the request is for one of ``hosts``.
-    func isHost(of request: HTTPRequest) -> Bool {
-        guard let hosts else { return true }
-        guard let host = request.header("Host") else { return false }
+extension HTTPRequest {
+    /// Whether it is for one of ``WebSocketServer/Configuration/hosts``.
+    func isHost(among hosts: Set<String>) -> Bool {
+        guard let host = header("Host") else { return false }
         let bytes = host.utf8
         // ASCII, as every `Host` that is taken; the colons of an IPv6 address are inside brackets.
         let end =

@@ -171,7 +171,9 @@ struct DigestTests {
         ),
     ])
     func `the published digests come out`(message: String, hex: String) {
-        #expect(hexDigits(SHA1.digest(of: Array(message.utf8).span.bytes)) == hex)
+        let bytes = Array(message.utf8)
+        #expect(hexDigits(SHA1.digest(of: bytes.span.bytes)) == hex)
+        #expect(hexDigits(SHA1.digest(of: bytes.span.bytes, isPortable: true)) == hex)
     }
 
     private func hexDigits(_ digest: [20 of UInt8]) -> String {
@@ -194,6 +196,7 @@ struct DigestTests {
     func `any length is padded to whole blocks`(count: Int, hex: String) {
         let message = (0..<count).map { UInt8($0) }
         #expect(hexDigits(SHA1.digest(of: message.span.bytes)) == hex)
+        #expect(hexDigits(SHA1.digest(of: message.span.bytes, isPortable: true)) == hex)
     }
 
     @Test(arguments: [

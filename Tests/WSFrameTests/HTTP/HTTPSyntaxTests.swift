@@ -1,0 +1,58 @@
+import Testing
+
+@testable import WSFrame
+
+@Suite("HTTPSyntax")
+struct HTTPSyntaxTests {
+    /// Texts of each length up to 24, with `byte` at each place among letters of both cases and hyphens.
+    private func texts(with byte: UInt8) -> [[UInt8]] {
+        (1...24).flatMap { count in
+            (0..<count).map { place in
+                var text = Array("Sec-WebSocket-Key-aZ-zA-".utf8.prefix(count))
+                text[place] = byte
+                return text
+            }
+        }
+    }
+
+    @Test func `a token ends at the first byte that may not stand in it`() {
+        for byte in UInt8.min...UInt8.max {
+            for text in texts(with: byte) {
+                let end = text.withUnsafeBytes { HTTPSyntax.tokenEnd(in: $0, from: 0) }
+                #expect(end == text.firstIndex { !HTTPSyntax.isTokenByte($0) } ?? text.count)
+            }
+        }
+        let text = Array("a: b".utf8)
+        #expect(text.withUnsafeBytes { HTTPSyntax.tokenEnd(in: $0, from: 2) } == 2)
+        #expect(text.withUnsafeBytes { HTTPSyntax.tokenEnd(in: $0, from: 4) } == 4)
+    }
+
+    @Test(arguments: [
+        "a", "host", "upgrade", "websocket", "connection", "sec-websocket-key",
+        "sec-websocket-extensions",
+    ])
+    func `names match without regard to case, and to case alone`(text: String) {
+        let name = Self.names.first { "\($0)" == text } ?? ""
+        for byte in UInt8.min...UInt8.max {
+            for place in 0..<text.utf8.count {
+                for isUpper in [false, true] {
+                    var bytes = Array((isUpper ? text.uppercased() : text).utf8)
+                    bytes[place] = byte
+                    let expected = bytes.map(HTTPSyntax.lowercased) == Array(text.utf8)
+                    #expect(bytes.withUnsafeBytes { HTTPSyntax.matches($0, name) } == expected)
+                    let isSame = bytes == Array(text.utf8)
+                    #expect(bytes.withUnsafeBytes { HTTPSyntax.equals($0, name) } == isSame)
+                }
+            }
+        }
+        for bytes in [Array(text.utf8.dropLast()), Array(text.utf8) + [0x2D]] {
+            #expect(!bytes.withUnsafeBytes { HTTPSyntax.matches($0, name) })
+            #expect(!bytes.withUnsafeBytes { HTTPSyntax.equals($0, name) })
+        }
+    }
+
+    private static let names: [StaticString] = [
+        "a", "host", "upgrade", "websocket", "connection", "sec-websocket-key",
+        "sec-websocket-extensions",
+    ]
+}
