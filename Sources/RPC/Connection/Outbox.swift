@@ -80,9 +80,8 @@ struct Outbox {
         (active + waiting).filter { $0.stream == stream }
     }
 
-    mutating func clear() {
-        let all = active + waiting
-        (active, waiting, turn, bytes) = ([], [], 0, 0)
-        for message in all { message.end(wasSent: false) }
+    mutating func takeAll() -> [OutgoingMessage] {
+        defer { (active, waiting, turn, bytes) = ([], [], 0, 0) }
+        return active + waiting
     }
 }

@@ -47,9 +47,9 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
     /// Calls of this side that found too many in flight and waiting.
     var refusedCalls = 0
     /// Long messages on their way.
-    var outbox = Outbox()
+    @exclusivity(unchecked) var outbox = Outbox()
     /// Calls whose long requests wait for their place in ``outbox``.
-    var delayed: [(call: PendingCall, key: CallKey)] = []
+    @exclusivity(unchecked) var delayed: [(call: PendingCall, key: CallKey)] = []
     /// From how many bytes on a message is compressed or sent in pieces.
     @exclusivity(unchecked) var longBytesMin = Int.max
     /// The bytes in the connection's queue beyond which no request is added.
@@ -185,7 +185,7 @@ final class PeerConnection: ConnectionHandler, TimerTarget, @unchecked Sendable 
             served[slot] = nil
             abandon(call, Self.noConnection)
         }
-        outbox.clear()
+        for message in outbox.takeAll() { message.end(wasSent: false) }
         delayed = []
         onCapacity = nil
         guard outliving == 0 else { return armTimer() }
