@@ -20,8 +20,9 @@ final class TopicPart {
     let topic: Topic
     /// The index in ``HubShard/parts``.
     let slot: UInt32
-    var window: CursorWindow<TopicEntry>
-    var subscribers: ContiguousArray<Subscriber> = []
+    // Used for every delivery, on the loop's thread only, by accesses that run no code of others.
+    @exclusivity(unchecked) var window: CursorWindow<TopicEntry>
+    @exclusivity(unchecked) var subscribers: ContiguousArray<Subscriber> = []
     /// Subscribers whose cursor is not live.
     var behind = 0
     /// The topic's position after the last message that the loop has taken of it.

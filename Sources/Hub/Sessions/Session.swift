@@ -30,9 +30,11 @@ public class Session {
     /// `nil` before the upgrade is done and after the session has ended.
     var connection: WebSocketConnection?
     /// The same, for the fan-out, which need not keep it alive.
-    var link: Unmanaged<WebSocketConnection>?
+    ///
+    /// Unchecked, as ``extras`` are, for the fan-out: their accesses call nothing and are the loop's.
+    @exclusivity(unchecked) var link: Unmanaged<WebSocketConnection>?
     var subscriptions: [Subscription] = []
-    var extras: SessionExtras?
+    @exclusivity(unchecked) var extras: SessionExtras?
     /// Counts the session against its address until it ends.
     var permit: AddressCounts.Permit?
     var hasEnded = false

@@ -25,13 +25,15 @@ struct HTTPHeadReader: Sendable {
         in input: UnsafeRawBufferPointer,
         at cursor: inout Int
     ) throws(HTTPParseError) -> Range<Int>? {
+        guard let base = input.baseAddress else { return nil }
         while cursor < input.count {
             let stop = HTTPSyntax.firstControlByte(in: input, from: cursor)
             if stop + 1 < input.count, input[stop] == 0x0D, input[stop + 1] == 0x0A, !endsInCR {
                 // The rest of the line is here with its end, as most are.
                 bytesExamined += stop + 2 - cursor
                 try checkRoom(for: stop - cursor)
-                append(UnsafeRawBufferPointer(rebasing: input[cursor..<(stop + 2)]))
+                // unsafe: the bytes to `stop`, and the two looked at, lie within `input`.
+                append(UnsafeRawBufferPointer(start: base + cursor, count: stop + 2 - cursor))
                 try checkHeadBytes()
                 cursor = stop + 2
                 return endLine()
@@ -91,6 +93,7 @@ struct HTTPHeadReader: Sendable {
     private var endsInCR: Bool { bytes.count > lineStart && bytes.last == 0x0D }
 
     /// The line whose end was added last.
+    @inline(__always)
     private mutating func endLine() -> Range<Int> {
         let line = lineStart..<(bytes.count - 2)
         lineStart = bytes.count
@@ -105,6 +108,7 @@ struct HTTPHeadReader: Sendable {
     }
 
     /// Checks that the current line may have so many bytes more, its end not counted.
+    @inline(__always)
     private func checkRoom(for count: Int) throws(HTTPParseError) {
         // Of two bounds that these bytes pass, the one passed first counts, as if they came singly.
         let lineBytesMax = isInFirstLine ? limits.requestLineBytesMax : limits.headerLineBytesMax

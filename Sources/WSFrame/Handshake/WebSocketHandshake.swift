@@ -16,9 +16,16 @@ public enum WebSocketHandshake {
     public static func validate(
         _ request: HTTPRequest, origins: OriginPolicy = .any
     ) throws(HandshakeRejection) -> WebSocketUpgrade {
+        try validate(request, origins: origins, isRequested: isRequested(by: request))
+    }
+
+    /// The same, where it is known already whether the request asks for a WebSocket.
+    package static func validate(
+        _ request: HTTPRequest, origins: OriginPolicy, isRequested: Bool
+    ) throws(HandshakeRejection) -> WebSocketUpgrade {
         guard request.isMethod("GET") else { throw HandshakeRejection(.method) }
         guard request.version == .http11 else { throw HandshakeRejection(.httpVersion) }
-        guard isRequested(by: request), request.lists("upgrade", in: "connection") else {
+        guard isRequested, request.lists("upgrade", in: "connection") else {
             throw HandshakeRejection(.notAnUpgrade)
         }
         guard request.body == .none else { throw HandshakeRejection(.body) }

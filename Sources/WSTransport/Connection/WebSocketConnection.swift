@@ -23,15 +23,15 @@ public class WebSocketConnection {
     let shard: WebSocketShard
     /// The compression agreed on, or `nil`.
     let deflate: DeflateCodec?
-    var cold: Cold?
-    /// Unchecked for the hot path: nobody else uses it, and no access to it calls out of this class,
-    /// so accesses cannot overlap.
+    // What is marked so is unchecked for the hot path: nobody else uses it, and no access to it calls out of
+    // this class, so accesses cannot overlap.
+    @exclusivity(unchecked) var cold: Cold?
     @exclusivity(unchecked) private(set) var framing: ProtocolCore
     /// How often the heartbeat was answered.
-    var rhythm = HeartbeatRhythm()
+    @exclusivity(unchecked) var rhythm = HeartbeatRhythm()
     /// When bytes last came, on the loop's clock of milliseconds.
-    var lastReceived: UInt32
-    var timer = TimerID.none
+    @exclusivity(unchecked) var lastReceived: UInt32
+    @exclusivity(unchecked) var timer = TimerID.none
     private let peer: PeerAddress
 
     init(

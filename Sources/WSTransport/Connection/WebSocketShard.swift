@@ -23,7 +23,7 @@ class WebSocketShard {
     /// The latest of the frames that the gather buffer did not take.
     private var spareFrame: MaskedFrame?
     /// Made for the first connection that compresses.
-    private(set) var compressors: Compressors?
+    @exclusivity(unchecked) private(set) var compressors: Compressors?
 
     init(
         role: Role, framing: ProtocolConfiguration, heartbeat: Heartbeat?, closeTimeout: Duration,

@@ -40,7 +40,7 @@ extension HTTPExchange {
         if WebSocketHandshake.isRequested(by: request) {
             do throws(HandshakeRejection) {
                 upgrade = try WebSocketHandshake.validate(
-                    request, origins: shard.configuration.origins)
+                    request, origins: shard.configuration.origins, isRequested: true)
             } catch {
                 fail(.rejected(error), error.response, of: request, connection)
                 return nil

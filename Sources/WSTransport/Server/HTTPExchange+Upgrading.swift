@@ -29,6 +29,7 @@ extension HTTPExchange {
         _ opening: Opening, of request: HTTPRequest, _ client: SocketAddress,
         _ connection: Connection
     ) -> WebSocketConnection? {
+        let (shard, loop) = (shard, connection.loop)
         let limit = shard.configuration.connectionsMax
         guard !shard.isDraining, ServerCounts.take(shard.counts.webSockets, limit: limit) else {
             let failure: WebSocketServer.HandshakeFailure =
@@ -37,15 +38,15 @@ extension HTTPExchange {
             return nil
         }
         phase = .over
-        stopDeadline(connection.loop)
+        stopDeadline(loop)
         giveBackPlaces()
         // Too much may have come behind an earlier request.
         if connection.isReadingPaused { connection.resumeReading() }
         connection.write(opening.response.span.bytes)
-        log(request, .switchingProtocols, bodyBytes: 0, connection.loop)
+        log(request, .switchingProtocols, bodyBytes: 0, loop)
         let webSocket = ServedWebSocket(
             connection: connection, handler: opening.handler, shard: shard, remoteAddress: client,
-            deflate: shard.codec(opening.agreed, opening.compression, connection.loop))
+            deflate: shard.codec(opening.agreed, opening.compression, loop))
         connection.handler = webSocket
         webSocket.begin()
         return webSocket

@@ -113,8 +113,8 @@ final class HTTPExchange {
     // MARK: - Counting
 
     /// Takes a place among the connections of `address`; `false` where there is none.
-    private func countAddress(_ address: SocketAddress) -> Bool {
-        permit = shard.counts.addresses.admit(address)
+    private func countAddress(_ address: SocketAddress, _ counts: ServerCounts) -> Bool {
+        permit = counts.addresses.admit(address)
         return permit != nil
     }
 
@@ -248,7 +248,7 @@ final class HTTPExchange {
             phase = .head
             guard let client else { return true }
             remoteAddress = client
-            if countAddress(client) { return true }
+            if countAddress(client, shard.counts) { return true }
             fail(.addressExhausted, HTTPResponse(status: .tooManyRequests), connection)
         } catch {
             // It does not speak HTTP yet, so nothing is answered.
@@ -261,10 +261,12 @@ final class HTTPExchange {
 
 extension HTTPExchange: ConnectionHandler {
     func opened(_ connection: Connection) {
+        let shard = shard
+        let counts = shard.counts
         shard.accepted()
         isUnanswered = true
-        shard.counts.unanswered.add(1, ordering: .relaxed)
-        isCounted = shard.counts.takeHandshake(limit: shard.configuration.handshakesMax)
+        counts.unanswered.add(1, ordering: .relaxed)
+        isCounted = counts.takeHandshake(limit: shard.configuration.handshakesMax)
         guard isCounted, !shard.isDraining else {
             fail(
                 isCounted ? .refused(.serviceUnavailable) : .handshakesExhausted,
@@ -278,7 +280,7 @@ extension HTTPExchange: ConnectionHandler {
                 phase = .proxyHeader
                 proxyHeader = ProxyHeader()
             }
-        } else if !countAddress(remoteAddress) {
+        } else if !countAddress(remoteAddress, counts) {
             fail(.addressExhausted, HTTPResponse(status: .tooManyRequests), connection)
             return
         }
