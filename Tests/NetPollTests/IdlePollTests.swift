@@ -64,6 +64,38 @@ struct IdlePollTests {
         loop.execute {}
         loop.turn(until: nil)
         #expect(loop.metrics.turns == turns + 1 && reports.count == told + 1)
+        // The last look begins within the time, and ends after it.
+        network.jumpClock(by: .seconds(2))
+        loop.turn(until: nil)
+        #expect(loop.metrics.turns == turns + 1 && reports.count == told + 1)
+    }
+
+    private final class Target: TurnTarget {
+        var turns = 0
+
+        func turnEnded(on loop: EventLoop) {
+            turns += 1
+            // Nine rounds: one turn has eight.
+            if turns < 9 { loop.runAtEndOfTurn(self) }
+        }
+    }
+
+    @Test func `a turn that only does what was left is one, and begins the time anew`() {
+        let network = SimulatedNetwork()
+        let loop = network.makeLoop(configuration: configuration(.seconds(1)))
+        let (reports, target) = (Reports(), Target())
+        loop.observer = reports
+        loop.runAtEndOfTurn(target)
+        loop.turn(until: nil)
+        #expect(target.turns == 8)
+        let (turns, told) = (loop.metrics.turns, reports.count)
+        network.jumpClock(by: .milliseconds(900))
+        loop.turn(until: nil)
+        #expect(target.turns == 9)
+        #expect(loop.metrics.turns == turns + 1 && reports.count == told + 1)
+        network.jumpClock(by: .milliseconds(900))
+        loop.turn(until: nil)
+        #expect(loop.sleepEnd(nil) == loop.now)
     }
 
     @Test(arguments: DriverKind.allCases)

@@ -48,8 +48,8 @@ bool cwsframe_is_utf8(cwsframe_level level, const uint8_t *bytes, size_t count);
 /// nothing elsewhere. Returns all words written, ORed.
 uint64_t cwsframe_mask_256(const uint8_t *source, uint8_t *target, size_t count, uint64_t key);
 
-/// Mixes one block of 64 bytes into the five words of SHA-1 (FIPS 180-4 §6.1.2), by the processor's own instructions
-/// where it has them.
+/// Mixes one block of 64 bytes into the five words of SHA-1 (FIPS 180-4 §6.1.2), by the instructions that x86-64
+/// processors have for it, where they do.
 void cwsframe_sha1_mix(uint32_t *state, const uint8_t *block);
 
 /// The same without them.

@@ -78,10 +78,10 @@ public final class EventLoop: @unchecked Sendable {
     /// ``now`` in the 32 bits that connections store; wraps after 49 days.
     package private(set) var nowMilliseconds: UInt32
 
-    // The fields marked `@exclusivity(unchecked)` are used for every message or in every turn, and their dynamic
-    // checks cost more than their accesses. They are touched on the loop's thread only, and each
-    // access is one call of theirs that runs no code of others: no handler, no closure, no last
-    // release (who removes a registration holds it). So no access begins while another lasts.
+    // The fields marked `@exclusivity(unchecked)` are used for every message or in every turn, and their
+    // dynamic checks cost more than their accesses. They are touched on the loop's thread only, and no
+    // access begins while another lasts: each is one call of theirs that runs no handler and no closure of
+    // others. What is released within one, as jobs that were run, cannot reach the field: only a turn does.
     @exclusivity(unchecked) var counters = LoopMetrics()
 
     /// ``Configuration/idlePollTime``, and until when the loop does not sleep.
@@ -262,6 +262,8 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).
     package func turn(until limit: Instant?) {
+        let hadWork = hasWork
+        let isLook = !hadWork && now < pollsUntil
         do {
             try driver.wait(until: sleepEnd(limit))
         } catch {
@@ -283,17 +285,18 @@ public final class EventLoop: @unchecked Sendable {
         carryOutCloses()
         if !released.isEmpty { releaseOwners() }
         if idlePollNanoseconds > 0 {
-            if done == doneBefore, now < pollsUntil {
+            if hadWork || done != doneBefore {
+                pollsUntil = now + .nanoseconds(idlePollNanoseconds)
+            } else if isLook {
                 // It looked for something to do, and found nothing.
                 counters.turns -= 1
                 return
             }
-            if done != doneBefore { pollsUntil = now + .nanoseconds(idlePollNanoseconds) }
         }
         if let begun { endReport(begun) }
     }
 
-    /// Everything that turns did so far.
+    /// What the driver, other threads and timers gave turns to do so far, and how many connections ended.
     private var done: Int {
         counters.events &+ counters.jobs &+ counters.timersFired &+ counters.closed
     }

@@ -28,7 +28,8 @@ public struct TurnReport: Hashable, Sendable {
 
 /// Is told of a loop's turns, for metrics; see ``EventLoop/observer``.
 public protocol LoopObserver: AnyObject {
-    /// A turn is over. Called on the loop after every turn: to be quick, and to allocate nothing.
+    /// A turn is over. Called on the loop after every turn, but for those in which it only looked for
+    /// something to do (``EventLoop/Configuration/idlePollTime``): to be quick, and to allocate nothing.
     func turnEnded(_ report: TurnReport, on loop: EventLoop)
 }
 

@@ -77,7 +77,8 @@ extension PeerConnection {
             keep(call, key)
             // Those that are over keep their places until their turn comes: not many more than there are calls.
             if delayed.count >= 2 * core.outgoing.count + 16 {
-                delayed.removeAll { core.outgoing.slot($0.key) == nil }
+                // Assigned, so that what goes is released when the field is whole again.
+                delayed = delayed.filter { core.outgoing.slot($0.key) != nil }
             }
             delayed.append((call, key))
             return

@@ -206,4 +206,28 @@ struct DigestTests {
     func `the published encodings come out`(plain: String, encoded: String) {
         #expect(Base64.encode(Array(plain.utf8)) == Array(encoded.utf8))
     }
+
+    @Test func `what encoding writes is what a key may have`() throws {
+        let digits = Base64.encode((0..<48).map { UInt8($0 * 5) }).filter { $0 != 0x3D }
+        let all = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+        #expect(Set(digits).isSubset(of: all))
+        for byte in UInt8.min...UInt8.max where byte > 0x20 && byte != 0x7F {
+            var key = Array("dGhlIHNhbXBsZSBub25jZQ==".utf8)
+            key[7] = byte
+            let request = try? parsed(
+                "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ", key, "\r\n\r\n")
+            let isTaken = request.map { (try? WebSocketHandshake.validate($0)) != nil }
+            #expect(isTaken == all.contains(byte))
+        }
+    }
+
+    private func parsed(_ start: String, _ key: [UInt8], _ end: String) throws -> HTTPRequest {
+        var parser = HTTPRequestParser()
+        let bytes = Array(start.utf8) + key + Array(end.utf8)
+        guard case .request(let request, _) = try parser.parse(bytes.span.bytes) else {
+            throw CancellationError()
+        }
+        return request
+    }
 }
