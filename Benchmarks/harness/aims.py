@@ -156,19 +156,18 @@ AIMS = [
         True,
         scale=rpc(64, GO, "p99 µs"),
     ),
-    Aim(
-        "p50 of 1 in flight on the loop, over the C limit's",
-        rpc(1, "rpc-bench, handlers on the loop", "p50 µs"),
-        1.2,
-        is_ceiling=True,
-        over=rpc(1, LIMIT, "p50 µs"),
-    ),
-    Aim(
-        "the same, with loops that poll for 200 µs before they sleep",
-        rpc(1, "rpc-bench, handlers on the loop, loops that poll", "p50 µs"),
-        1.2,
-        is_ceiling=True,
-        over=rpc(1, LIMIT, "p50 µs"),
+    *(
+        Aim(
+            what,
+            rpc(1, f"rpc-bench, handlers on the loop{which}", "p50 µs"),
+            1.2,
+            is_ceiling=True,
+            over=rpc(1, LIMIT, "p50 µs"),
+        )
+        for what, which in (
+            ("p50 of 1 in flight on the loop, over the C limit's", ""),
+            ("the same, with loops that poll for 200 µs before they sleep", ", loops that poll"),
+        )
     ),
     Aim("hub f1, of the C loop", hub("f1", SHARE), 0.95),
     Aim("hub f16, times the C loop", hub("f16", SHARE), 13),

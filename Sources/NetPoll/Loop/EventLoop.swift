@@ -262,7 +262,7 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Runs one turn, waiting for events no longer than until `limit` (`nil`: no limit).
     package func turn(until limit: Instant?) {
-        let hadWork = hasWork
+        let hadWork = idlePollNanoseconds > 0 && hasWork
         let isLook = !hadWork && now < pollsUntil
         do {
             try driver.wait(until: sleepEnd(limit))

@@ -34,7 +34,7 @@ public protocol LoopObserver: AnyObject {
 }
 
 extension EventLoop {
-    /// Is told of every turn from the next one on; on the loop only.
+    /// Is told of turns from the next one on; on the loop only.
     ///
     /// While there is one, a turn reads the clock twice more, and so does the first job posted from
     /// another thread in each. Without one nothing is measured.

@@ -39,10 +39,7 @@ struct HTTPFields: Sendable {
     /// Calls `body` with the value of each header line of this name, which must be lowercase.
     func forEachValue(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
         head.withUnsafeBytes { head in
-            for field in fields
-            where field.name.count == name.utf8CodeUnitCount
-                && HTTPSyntax.matches(head.slice(field.name), name)
-            {
+            for field in fields where HTTPSyntax.matches(head.slice(field.name), name) {
                 body(head.slice(field.value))
             }
         }

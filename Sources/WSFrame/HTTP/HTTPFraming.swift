@@ -26,7 +26,7 @@ struct HTTPFraming {
             for field in fields {
                 let (name, value) = (head.slice(field.name), head.slice(field.value))
                 read(name: name, value: value)
-                if name.count == 4, HTTPSyntax.matches(name, "host") {
+                if HTTPSyntax.matches(name, "host") {
                     hasInvalidHost =
                         hasInvalidHost || !HTTPHost.isValid(value, for: head.slice(target))
                 }
