@@ -6,6 +6,7 @@ extension EventLoop {
 
     /// Payloads of this many bytes and more are sent at once from the caller's memory: copying them
     /// to save a system call costs as much, and the copy drives what others need out of the caches.
+    @inlinable
     package static var throughBytesMin: Int { 16 << 10 }
 
     func write(_ bytes: UnsafeRawBufferPointer, to connection: Connection) -> WriteOutcome {

@@ -76,7 +76,7 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     /// ``now`` in the 32 bits that connections store; wraps after 49 days.
-    package private(set) var nowMilliseconds: UInt32
+    @exclusivity(unchecked) package private(set) var nowMilliseconds: UInt32
 
     // The fields marked `@exclusivity(unchecked)` are used for every message or in every turn, and their
     // dynamic checks cost more than their accesses. They are touched on the loop's thread only, and no

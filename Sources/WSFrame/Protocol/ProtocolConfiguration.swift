@@ -15,7 +15,7 @@ public final class ProtocolConfiguration: Sendable {
     public let limits: ProtocolLimits
     public let delivery: Delivery
     /// The longest message that needs no further check of its length.
-    let inPlaceBytesMax: Int
+    package let inPlaceBytesMax: Int
 
     /// - Precondition: Every limit is in the range that ``ProtocolLimits`` names.
     public init(limits: ProtocolLimits = ProtocolLimits(), delivery: Delivery = .whole) {

@@ -37,6 +37,28 @@ package struct ProtocolCore: Sendable {
         return try next(in: buffer, at: &cursor, &carried, configuration)
     }
 
+    /// The message at the cursor, if it is one unfragmented frame that lies whole in `input`: what ``next(in:at:carrying:_:)``
+    /// does first, for a driver that carries nothing and has agreed on no compression.
+    ///
+    /// - Parameters:
+    ///   - input: Bytes received; the payload is unmasked in place.
+    ///   - cursor: Offset of the first byte not taken; advanced past the message.
+    ///   - bytesMax: ``ProtocolConfiguration/inPlaceBytesMax``.
+    /// - Returns: The message and where its payload lies; `nil`, and nothing is taken, where anything else is at the
+    ///   cursor, valid or not.
+    /// - Throws: ``ProtocolViolation`` for text that is not UTF-8.
+    package mutating func nextWhole(
+        in input: inout MutableRawSpan, at cursor: inout Int, bytesMax: Int
+    ) throws(ProtocolViolation) -> (kind: MessageKind, payload: Range<Int>)? {
+        guard closeHandshake.mayReceive else { return nil }
+        // unsafe: used within this call only, which has `input` to itself.
+        let buffer = input.withUnsafeMutableBytes { $0 }
+        precondition(cursor >= 0 && cursor <= buffer.count, "cursor \(cursor) is outside the input")
+        return role == .server
+            ? try nextInPlace(in: buffer, at: &cursor, bytesMax)
+            : try nextUnmaskedInPlace(in: buffer, at: &cursor, bytesMax)
+    }
+
     /// A limit that the driver counts was passed: what follows is discarded.
     package mutating func violated() {
         if closeHandshake.mayReceive { closeHandshake.violated() }
@@ -65,11 +87,11 @@ package struct ProtocolCore: Sendable {
         precondition(cursor >= 0 && cursor <= input.count, "cursor \(cursor) is outside the input")
         if carried.isEmpty, closeHandshake.mayReceive {
             let bytesMax = configuration.inPlaceBytesMax
-            let event =
+            let message =
                 role == .server
                 ? try nextInPlace(in: input, at: &cursor, bytesMax)
                 : try nextUnmaskedInPlace(in: input, at: &cursor, bytesMax)
-            if let event { return event }
+            if let message { return .message(message.kind, .input(message.payload)) }
         }
         return try nextStepwise(in: input, at: &cursor, &carried, configuration)
     }
@@ -83,7 +105,7 @@ package struct ProtocolCore: Sendable {
         in input: UnsafeMutableRawBufferPointer,
         at cursor: inout Int,
         _ bytesMax: Int
-    ) throws(ProtocolViolation) -> Event? {
+    ) throws(ProtocolViolation) -> (kind: MessageKind, payload: Range<Int>)? {
         let available = input.count &- cursor
         guard available >= 8, let base = input.baseAddress else { return nil }
         // unsafe: eight bytes are available; the header of a masked frame below takes no more.
@@ -121,7 +143,7 @@ package struct ProtocolCore: Sendable {
         if seen & 0x8080_8080_8080_8080 != 0, kind == .text {
             try checkText(payload, count: count)
         }
-        return .message(kind, .input(Range(uncheckedBounds: (lower, lower &+ count))))
+        return (kind, Range(uncheckedBounds: (lower, lower &+ count)))
     }
 
     /// The common case of a client: an unfragmented data frame up to 64 KiB, whole in the input.
@@ -132,7 +154,7 @@ package struct ProtocolCore: Sendable {
         in input: UnsafeMutableRawBufferPointer,
         at cursor: inout Int,
         _ bytesMax: Int
-    ) throws(ProtocolViolation) -> Event? {
+    ) throws(ProtocolViolation) -> (kind: MessageKind, payload: Range<Int>)? {
         let available = input.count &- cursor
         guard available >= 4, let base = input.baseAddress else { return nil }
         // unsafe: four bytes are available; the header of an unmasked frame below takes no more.
@@ -158,7 +180,7 @@ package struct ProtocolCore: Sendable {
         cursor = lower &+ count
         // unsafe: lower + count <= input.count, checked just above.
         if kind == .text { try checkText(base + lower, count: count) }
-        return .message(kind, .input(Range(uncheckedBounds: (lower, lower &+ count))))
+        return (kind, Range(uncheckedBounds: (lower, lower &+ count)))
     }
 }
 

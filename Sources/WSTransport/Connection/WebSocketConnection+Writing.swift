@@ -9,21 +9,28 @@ extension WebSocketConnection {
         guard framing.role == .server else {
             return writeMasked(payload, opcode: opcode, isCompressed: isCompressed)
         }
-        let headerBytes = FrameEncoder.headerBytes(payloadBytes: payload.byteCount)
+        let count = payload.byteCount
         let header = FrameHeader(
-            isCompressed: isCompressed, opcode: opcode, payloadBytes: payload.byteCount)
-        return payload.withUnsafeBytes { bytes in
-            if bytes.count < EventLoop.throughBytesMin,
-                let place = connection.reserve(headerBytes + bytes.count)
-            {
-                // The place has room for header and payload: that much was reserved.
-                _ = FrameEncoder.encodeHeader(header, into: place)
-                if let base = bytes.baseAddress {
-                    (place + headerBytes).copyMemory(from: base, byteCount: bytes.count)
-                }
-                return .accepted
+            isCompressed: isCompressed, opcode: opcode, payloadBytes: count)
+        let headerBytes = FrameEncoder.headerBytes(payloadBytes: count)
+        if count < EventLoop.throughBytesMin, let place = connection.reserve(headerBytes + count) {
+            // The place has room for header and payload: that much was reserved.
+            FrameEncoder.encodeHeader(header, into: place)
+            // unsafe: as many bytes as the payload has; the pointer is used within the closure.
+            payload.withUnsafeBytes { bytes in
+                guard let base = bytes.baseAddress else { return }
+                (place + headerBytes).copyMemory(from: base, byteCount: count)
             }
-            return withUnsafeTemporaryAllocation(byteCount: FrameHeader.bytesMax, alignment: 1) {
+            return .accepted
+        }
+        return writeThrough(payload, header)
+    }
+
+    /// Sends a large frame from the caller's memory, or what is to wait behind others.
+    @inline(never)
+    private func writeThrough(_ payload: RawSpan, _ header: FrameHeader) -> WriteOutcome {
+        payload.withUnsafeBytes { bytes in
+            withUnsafeTemporaryAllocation(byteCount: FrameHeader.bytesMax, alignment: 1) {
                 head in
                 guard let start = head.baseAddress else { return .closed }
                 let count = FrameEncoder.encodeHeader(header, into: start)

@@ -187,9 +187,36 @@ public class WebSocketConnection {
         let now = loop.nowMilliseconds
         let isActive = now &- lastReceived < 1_000
         lastReceived = now
+        var start = start
+        if cold == nil, deflate == nil {
+            start = deliverWhole(&bytes, from: start)
+            if start == bytes.byteCount { return freeCold() }
+        }
         let end = take(&bytes, from: start, isActive)
         if deflate != nil { hold(bytes.bytes.extracting(droppingFirst: end)) }
         freeCold()
+    }
+
+    /// Delivers the messages at the begin of `bytes` that are one whole frame each, as most are, where nothing is
+    /// carried and nothing compressed.
+    ///
+    /// - Returns: The end of what was taken.
+    private func deliverWhole(_ bytes: inout MutableRawSpan, from start: Int) -> Int {
+        let bytesMax = shard.framing.inPlaceBytesMax
+        var cursor = start
+        do throws(ProtocolViolation) {
+            while let (kind, payload) = try framing.nextWhole(
+                in: &bytes, at: &cursor, bytesMax: bytesMax)
+            {
+                guard framing.maySend else { continue }
+                handler.received(bytes.bytes.extracting(payload), kind: kind, on: self)
+                if connection.isEnded { return bytes.byteCount }
+            }
+        } catch {
+            giveUp(.violation(error), error.closeCode)
+            return bytes.byteCount
+        }
+        return cursor
     }
 
     /// Delivers what is in `bytes`, as far as the turn's bytes and the handler allow.
