@@ -97,12 +97,12 @@ public struct WebSocketClientHandshake: Sendable {
             }
         }
         guard head.version == .http11, isWebSocket(head),
-            head.fields.lists("upgrade", in: "connection")
+            head.fields.lists("upgrade", in: .connection)
         else {
             throw WebSocketHandshakeError(.notAnUpgrade)
         }
         var accepts: [[UInt8]] = []
-        head.fields.forEachValue("sec-websocket-accept") { accepts.append(Array($0)) }
+        head.fields.forEachValue(.webSocketAccept) { accepts.append(Array($0)) }
         guard accepts == [acceptValue] else { throw WebSocketHandshakeError(.accept) }
         let compression = try compression(of: head)
         let chosen = head.headers("sec-websocket-protocol")
@@ -130,7 +130,7 @@ public struct WebSocketClientHandshake: Sendable {
         of head: HTTPResponseHead
     ) throws(WebSocketHandshakeError) -> PerMessageDeflate? {
         var header = ExtensionHeader()
-        head.fields.forEachValue("sec-websocket-extensions") { header.add($0) }
+        head.fields.forEachValue(.webSocketExtensions) { header.add($0) }
         guard header.isWellFormed else {
             throw WebSocketHandshakeError(.compression(ExtensionError(.malformed)))
         }
@@ -151,7 +151,7 @@ public struct WebSocketClientHandshake: Sendable {
     private func isWebSocket(_ head: HTTPResponseHead) -> Bool {
         var values = 0
         var isRight = true
-        head.fields.forEachValue("upgrade") { value in
+        head.fields.forEachValue(.upgrade) { value in
             values += 1
             isRight = isRight && HTTPSyntax.matches(value, "websocket")
         }

@@ -11,6 +11,8 @@ struct HTTPFields: Sendable {
     struct Field: Sendable {
         let name: Slice
         let value: Slice
+        /// What the name says, where it is one that this package reads itself.
+        let known: HTTPFieldName
     }
 
     let head: [UInt8]
@@ -36,17 +38,16 @@ struct HTTPFields: Sendable {
         fields.filter { isNamed($0, name) }.map { string($0.value) }
     }
 
-    /// Calls `body` with the value of each header line of this name, which must be lowercase.
-    func forEachValue(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
+    /// Calls `body` with the value of each header line of this name.
+    @inline(__always)
+    func forEachValue(_ name: HTTPFieldName, _ body: (UnsafeRawBufferPointer) -> Void) {
         head.withUnsafeBytes { head in
-            for field in fields where HTTPSyntax.matches(head.slice(field.name), name) {
-                body(head.slice(field.value))
-            }
+            for field in fields where field.known == name { body(head.slice(field.value)) }
         }
     }
 
-    /// Whether a header of this name lists `token`, without regard to case; both must be lowercase.
-    func lists(_ token: StaticString, in name: StaticString) -> Bool {
+    /// Whether a header of this name lists `token`, which must be lowercase, without regard to case.
+    func lists(_ token: StaticString, in name: HTTPFieldName) -> Bool {
         var found = false
         forEachValue(name) { value in
             // Most lists have one element.

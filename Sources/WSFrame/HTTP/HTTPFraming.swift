@@ -24,12 +24,7 @@ struct HTTPFraming {
         keepsAlive = version == .http11
         head.withUnsafeBytes { head in
             for field in fields {
-                let (name, value) = (head.slice(field.name), head.slice(field.value))
-                read(name: name, value: value)
-                if HTTPSyntax.matches(name, "host") {
-                    hasInvalidHost =
-                        hasInvalidHost || !HTTPHost.isValid(value, for: head.slice(target))
-                }
+                read(field.known, head.slice(field.value), target: head.slice(target))
             }
         }
         guard hosts == 1 || hosts == 0 && version == .http10, !hasInvalidHost else {
@@ -58,26 +53,29 @@ struct HTTPFraming {
         keepsAlive = !hasClose && (keepsAlive || hasKeepAlive)
     }
 
-    private mutating func read(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
-        switch name.count {
-        case 4 where HTTPSyntax.matches(name, "host"):
+    private mutating func read(
+        _ name: HTTPFieldName, _ value: UnsafeRawBufferPointer, target: UnsafeRawBufferPointer
+    ) {
+        switch name {
+        case .host:
             hosts += 1
-            hasInvalidHost = hasInvalidHost || !HTTPHost.isValid(value)
-        case 6 where HTTPSyntax.matches(name, "expect"):
+            hasInvalidHost =
+                hasInvalidHost || !HTTPHost.isValid(value) || !HTTPHost.isValid(value, for: target)
+        case .expect:
             HTTPSyntax.forEachListElement(of: value) { expectation in
                 let isContinue = HTTPSyntax.matches(expectation, "100-continue")
                 expectsContinue = expectsContinue || isContinue
                 hasUnknownExpectation = hasUnknownExpectation || !isContinue
             }
-        case 10 where HTTPSyntax.matches(name, "connection"):
+        case .connection:
             HTTPSyntax.forEachListElement(of: value) { option in
                 hasClose = hasClose || HTTPSyntax.matches(option, "close")
                 hasKeepAlive = hasKeepAlive || HTTPSyntax.matches(option, "keep-alive")
             }
-        case 14 where HTTPSyntax.matches(name, "content-length"):
+        case .contentLength:
             contentLengths += 1
             contentBytes = Self.number(value)
-        case 17 where HTTPSyntax.matches(name, "transfer-encoding"):
+        case .transferEncoding:
             isChunked = !isTransferCoded && HTTPSyntax.matches(value, "chunked")
             isTransferCoded = true
         default:

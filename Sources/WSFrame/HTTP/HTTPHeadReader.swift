@@ -18,6 +18,44 @@ struct HTTPHeadReader: Sendable {
         self.limits = limits
     }
 
+    /// A whole head: where its first line lies without its end, its header lines, and how many bytes it takes.
+    typealias Whole = (firstLine: Range<Int>, fields: [HTTPFields.Field], bytes: Int)
+
+    /// Reads the head that `input` begins with, where all of it is there and nothing in it is to be refused: as most
+    /// heads come. Keeps nothing, and is tried once for a head.
+    ///
+    /// - Returns: `nil` for any other, which ``nextLine(in:at:)`` and what follows it judge.
+    mutating func whole(in input: UnsafeRawBufferPointer) -> Whole? {
+        // The shortest head is a request line of 14 bytes and two line ends.
+        guard isInFirstLine, bytes.isEmpty, input.count >= 18 else { return nil }
+        let input = UnsafeRawBufferPointer(
+            rebasing: input[..<min(input.count, limits.headBytesMax)])
+        var start = 0
+        var firstLine = 0..<0
+        var fields: [HTTPFields.Field] = []
+        while start < input.count {
+            let stop = HTTPSyntax.firstControlByte(in: input, from: start)
+            bytesExamined += min(stop + 2, input.count) - start
+            guard stop + 1 < input.count, input[stop] == 0x0D, input[stop + 1] == 0x0A else {
+                return nil
+            }
+            if start == 0 {
+                guard stop > 0, stop <= limits.requestLineBytesMax else { return nil }
+                firstLine = 0..<stop
+                fields.reserveCapacity(min(Self.fieldsUsual, limits.headersMax))
+            } else if start == stop {
+                return (firstLine, fields, stop + 2)
+            } else {
+                guard stop - start <= limits.headerLineBytesMax, fields.count < limits.headersMax,
+                    let field = try? Self.readHeader(start..<stop, of: input)
+                else { return nil }
+                fields.append(field)
+            }
+            start = stop + 2
+        }
+        return nil
+    }
+
     /// Reads on to the end of a line.
     ///
     /// - Returns: Where in ``bytes`` the line lies, without its end; `nil` if `input` ends before.
@@ -76,10 +114,12 @@ struct HTTPHeadReader: Sendable {
         guard fields.count < limits.headersMax else {
             throw HTTPParseError(.excessiveHeaders(max: limits.headersMax))
         }
-        // Most heads have no more, and grow it once.
-        if fields.isEmpty { fields.reserveCapacity(min(16, limits.headersMax)) }
+        if fields.isEmpty { fields.reserveCapacity(min(Self.fieldsUsual, limits.headersMax)) }
         fields.append(try readHeader(line))
     }
+
+    /// Most heads have no more header lines, so that their list grows once.
+    private static var fieldsUsual: Int { 16 }
 
     func string(_ slice: HTTPFields.Slice) -> String {
         String(decoding: bytes[Int(slice.lower)..<Int(slice.upper)], as: UTF8.self)
@@ -143,17 +183,22 @@ struct HTTPHeadReader: Sendable {
         guard !HTTPSyntax.isWhitespace(bytes[line.lowerBound]) else {
             throw HTTPParseError(.foldedHeader)
         }
-        // Behind the line stands its end, which no token goes over.
-        let colon = HTTPSyntax.tokenEnd(in: bytes, from: line.lowerBound)
-        guard colon < line.upperBound, colon > line.lowerBound, bytes[colon] == 0x3A else {
-            let isSpace = colon < line.upperBound && HTTPSyntax.isWhitespace(bytes[colon])
-            throw HTTPParseError(isSpace ? .whitespaceBeforeColon : .malformedHeader)
+        let colon = HTTPSyntax.firstColon(in: bytes, line)
+        let name = slice(line.lowerBound..<colon)
+        // A name that is known is a token.
+        let known = HTTPFieldName(bytes.slice(name))
+        if known == .other || colon == line.upperBound {
+            // Behind the line stands its end, which no token goes over.
+            let end = HTTPSyntax.tokenEnd(in: bytes, from: line.lowerBound)
+            guard end == colon, colon < line.upperBound, colon > line.lowerBound else {
+                let isSpace = end < line.upperBound && HTTPSyntax.isWhitespace(bytes[end])
+                throw HTTPParseError(isSpace ? .whitespaceBeforeColon : .malformedHeader)
+            }
         }
         var lower = colon + 1
         var upper = line.upperBound
         while lower < upper, HTTPSyntax.isWhitespace(bytes[lower]) { lower += 1 }
         while upper > lower, HTTPSyntax.isWhitespace(bytes[upper - 1]) { upper -= 1 }
-        return HTTPFields.Field(
-            name: slice(line.lowerBound..<colon), value: slice(lower..<upper))
+        return HTTPFields.Field(name: name, value: slice(lower..<upper), known: known)
     }
 }

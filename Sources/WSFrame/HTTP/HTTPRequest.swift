@@ -96,13 +96,14 @@ public struct HTTPRequest: Sendable {
 
     // MARK: - Bytes
 
-    /// Calls `body` with the value of each header line of this name, which must be lowercase.
-    func forEachValue(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> Void) {
+    /// Calls `body` with the value of each header line of this name.
+    @inline(__always)
+    func forEachValue(_ name: HTTPFieldName, _ body: (UnsafeRawBufferPointer) -> Void) {
         fields.forEachValue(name, body)
     }
 
-    /// Whether a header of this name lists `token`, without regard to case; both must be lowercase.
-    func lists(_ token: StaticString, in name: StaticString) -> Bool {
+    /// Whether a header of this name lists `token`, which must be lowercase, without regard to case.
+    func lists(_ token: StaticString, in name: HTTPFieldName) -> Bool {
         fields.lists(token, in: name)
     }
 

@@ -63,6 +63,18 @@ public struct HTTPRequestParser: Sendable {
     }
 
     private mutating func parse(_ input: UnsafeRawBufferPointer) throws(HTTPParseError) -> OnBytes {
+        // What a screen looks at has to be read line by line.
+        if screen == nil, !skippedEmptyLine, let whole = reader.whole(in: input),
+            let line = try? Self.readRequestLine(whole.firstLine, of: input)
+        {
+            var head: [UInt8] = []
+            head.reserveCapacity(whole.bytes)
+            head.append(contentsOf: UnsafeRawBufferPointer(rebasing: input[..<whole.bytes]))
+            let request = try HTTPRequest(
+                head: head, method: line.method, target: line.target,
+                version: line.version, fields: whole.fields)
+            return .request(request, consumed: whole.bytes)
+        }
         var cursor = 0
         while let line = try reader.nextLine(in: input, at: &cursor) {
             if let request = try lineEnded(line) { return .request(request, consumed: cursor) }
@@ -117,21 +129,27 @@ public struct HTTPRequestParser: Sendable {
 
     private func readRequestLine(_ line: Range<Int>) throws(HTTPParseError) -> RequestLine {
         try reader.bytes.span.bytes.withUnsafeBytes { (head) throws(HTTPParseError) in
-            var (firstSpace, lastSpace) = (line.lowerBound, line.upperBound - 1)
-            while firstSpace < line.upperBound, head[firstSpace] != 0x20 { firstSpace += 1 }
-            while lastSpace > firstSpace, head[lastSpace] != 0x20 { lastSpace -= 1 }
-            guard firstSpace < lastSpace else { throw HTTPParseError(.malformedRequestLine) }
-            var read = RequestLine()
-            read.method = HTTPHeadReader.slice(line.lowerBound..<firstSpace)
-            read.target = HTTPHeadReader.slice((firstSpace + 1)..<lastSpace)
-            let method = head.slice(read.method)
-            guard HTTPSyntax.isToken(method) else { throw HTTPParseError(.malformedRequestLine) }
-            try Self.checkTarget(
-                head.slice(read.target), isConnect: HTTPSyntax.equals(method, "CONNECT"))
-            let version = HTTPHeadReader.slice((lastSpace + 1)..<line.upperBound)
-            read.version = try Self.readVersion(head.slice(version))
-            return read
+            try Self.readRequestLine(line, of: head)
         }
+    }
+
+    private static func readRequestLine(
+        _ line: Range<Int>, of head: UnsafeRawBufferPointer
+    ) throws(HTTPParseError) -> RequestLine {
+        var (firstSpace, lastSpace) = (line.lowerBound, line.upperBound - 1)
+        while firstSpace < line.upperBound, head[firstSpace] != 0x20 { firstSpace += 1 }
+        while lastSpace > firstSpace, head[lastSpace] != 0x20 { lastSpace -= 1 }
+        guard firstSpace < lastSpace else { throw HTTPParseError(.malformedRequestLine) }
+        var read = RequestLine()
+        read.method = HTTPHeadReader.slice(line.lowerBound..<firstSpace)
+        read.target = HTTPHeadReader.slice((firstSpace + 1)..<lastSpace)
+        let method = head.slice(read.method)
+        guard HTTPSyntax.isToken(method) else { throw HTTPParseError(.malformedRequestLine) }
+        try checkTarget(
+            head.slice(read.target), isConnect: HTTPSyntax.equals(method, "CONNECT"))
+        let version = HTTPHeadReader.slice((lastSpace + 1)..<line.upperBound)
+        read.version = try readVersion(head.slice(version))
+        return read
     }
 
     /// Origin, absolute, authority or asterisk form, of visible ASCII without a fragment (RFC 9112

@@ -43,6 +43,26 @@ enum HTTPSyntax {
         return offset
     }
 
+    /// The offset of the first colon in `range`, or its end.
+    ///
+    /// Looks at eight bytes at a time.
+    static func firstColon(in bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> Int {
+        guard let base = bytes.baseAddress else { return range.upperBound }
+        var offset = range.lowerBound
+        while range.upperBound - offset >= 8 {
+            // unsafe: eight bytes are left.
+            let word = UInt64(
+                littleEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            // A colon is zero after the exclusive or; a borrow marks no byte before the first.
+            let others = word ^ 0x3A3A_3A3A_3A3A_3A3A
+            let hits = (others &- 0x0101_0101_0101_0101) & ~others & 0x8080_8080_8080_8080
+            if hits != 0 { return offset + hits.trailingZeroBitCount >> 3 }
+            offset += 8
+        }
+        while offset < range.upperBound, bytes[offset] != 0x3A { offset += 1 }
+        return offset
+    }
+
     /// Eight bytes, of which the capital letters of ASCII become small ones.
     @inline(__always)
     private static func lowercased(_ word: UInt64) -> UInt64 {
@@ -74,6 +94,7 @@ enum HTTPSyntax {
     }
 
     /// unsafe: `expected` has as many bytes as `bytes`.
+    @inline(__always)
     private static func lowercased(
         _ bytes: UnsafeRawBufferPointer, equal expected: UnsafePointer<UInt8>
     ) -> Bool {

@@ -4,32 +4,22 @@ package enum Base64 {
 
     package static func encode(_ bytes: RawSpan) -> [UInt8] {
         let count = bytes.byteCount
-        let digits = (count + 2) / 3 * 4
-        return [UInt8](unsafeUninitializedCapacity: digits) { text, textCount in
-            // unsafe: what is loaded lies within `bytes`.
-            func byte(_ offset: Int) -> UInt32 {
-                UInt32(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
-            }
-            var (offset, target) = (0, 0)
-            while offset + 3 <= count {
-                let group = byte(offset) << 16 | byte(offset + 1) << 8 | byte(offset + 2)
-                text[target] = digit(group >> 18)
-                text[target + 1] = digit(group >> 12 & 0x3F)
-                text[target + 2] = digit(group >> 6 & 0x3F)
-                text[target + 3] = digit(group & 0x3F)
-                offset += 3
-                target += 4
-            }
-            if offset < count {
-                let hasTwo = offset + 2 == count
-                let group = byte(offset) << 16 | (hasTwo ? byte(offset + 1) << 8 : 0)
-                text[target] = digit(group >> 18)
-                text[target + 1] = digit(group >> 12 & 0x3F)
-                text[target + 2] = hasTwo ? digit(group >> 6 & 0x3F) : padding
-                text[target + 3] = padding
-            }
-            textCount = digits
+        var text: [UInt8] = []
+        text.reserveCapacity((count + 2) / 3 * 4)
+        // unsafe: what is loaded lies within `bytes`.
+        func byte(_ offset: Int) -> UInt32 {
+            UInt32(bytes.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
         }
+        for offset in stride(from: 0, to: count, by: 3) {
+            let left = count - offset
+            let second = left > 1 ? byte(offset + 1) : 0
+            let group = byte(offset) << 16 | second << 8 | (left > 2 ? byte(offset + 2) : 0)
+            text.append(digit(group >> 18))
+            text.append(digit(group >> 12 & 0x3F))
+            text.append(left > 1 ? digit(group >> 6 & 0x3F) : padding)
+            text.append(left > 2 ? digit(group & 0x3F) : padding)
+        }
+        return text
     }
 
     private static var padding: UInt8 { 0x3D }

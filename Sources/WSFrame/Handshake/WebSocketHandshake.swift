@@ -2,7 +2,7 @@
 public enum WebSocketHandshake {
     /// Whether the request asks for a WebSocket at all, well or badly; others are plain HTTP.
     public static func isRequested(by request: HTTPRequest) -> Bool {
-        request.lists("websocket", in: "upgrade")
+        request.lists("websocket", in: .upgrade)
     }
 
     /// Checks an upgrade request against every rule of RFC 6455 §4.2.1.
@@ -25,7 +25,7 @@ public enum WebSocketHandshake {
     ) throws(HandshakeRejection) -> WebSocketUpgrade {
         guard request.isMethod("GET") else { throw HandshakeRejection(.method) }
         guard request.version == .http11 else { throw HandshakeRejection(.httpVersion) }
-        guard isRequested, request.lists("upgrade", in: "connection") else {
+        guard isRequested, request.lists("upgrade", in: .connection) else {
             throw HandshakeRejection(.notAnUpgrade)
         }
         guard request.body == .none else { throw HandshakeRejection(.body) }
@@ -61,7 +61,7 @@ public enum WebSocketHandshake {
     private static func checkVersion(of request: HTTPRequest) throws(HandshakeRejection) {
         var count = 0
         var is13 = false
-        request.forEachValue("sec-websocket-version") { value in
+        request.forEachValue(.webSocketVersion) { value in
             count += 1
             is13 = HTTPSyntax.matches(value, "13")
         }
@@ -72,7 +72,7 @@ public enum WebSocketHandshake {
     private static func acceptValue(of request: HTTPRequest) throws(HandshakeRejection) -> [UInt8] {
         var count = 0
         var accept: [UInt8] = []
-        request.forEachValue("sec-websocket-key") { value in
+        request.forEachValue(.webSocketKey) { value in
             count += 1
             if count == 1, Base64.isSixteenBytes(value) { accept = acceptValue(forKey: value) }
         }
@@ -85,7 +85,7 @@ public enum WebSocketHandshake {
         of request: HTTPRequest
     ) throws(HandshakeRejection) -> [DeflateParameters] {
         var header = ExtensionHeader()
-        request.forEachValue("sec-websocket-extensions") { header.add($0) }
+        request.forEachValue(.webSocketExtensions) { header.add($0) }
         guard header.isWellFormed else { throw HandshakeRejection(.extensions) }
         return header.deflate
     }
@@ -96,7 +96,7 @@ public enum WebSocketHandshake {
     ) throws(HandshakeRejection) -> [String] {
         var names: [String] = []
         var isValid = true
-        request.forEachValue("sec-websocket-protocol") { value in
+        request.forEachValue(.webSocketProtocol) { value in
             HTTPSyntax.forEachListElement(of: value) { name in
                 isValid = isValid && HTTPSyntax.isToken(name)
                 names.append(String(decoding: name, as: UTF8.self))

@@ -37,8 +37,8 @@ enum RequestCheck {
                     guard case .request(let request, let count) = try parser.parse(rest) else {
                         consumed += piece.count - start
                         let looks = parser.bytesExamined - examined
-                        // A line is looked at once more when it ends.
-                        if looks > rest.byteCount + limits.headBytesMax {
+                        // A line is looked at once more when it ends, a head before where it might be there whole.
+                        if looks > rest.byteCount + 2 * limits.headBytesMax {
                             said.append("broken: \(looks) looks at \(rest.byteCount) bytes")
                         }
                         return true

@@ -276,4 +276,23 @@ struct HTTPRequestParserTests {
             #expect(outcome(of: bytes, pieceBytes: pieceBytes) == whole, "seed \(seed)")
         }
     }
+
+    @Test(arguments: -1...1, 0..<4)
+    func `a head at the edge of a limit ends the same however it is cut`(beyond: Int, which: Int) {
+        let bytes = Array(HandshakeFixture.request().utf8)
+        var limits = HTTPLimits()
+        switch which {
+        case 0: limits.headBytesMax = bytes.count - beyond
+        case 1: limits.requestLineBytesMax = "GET /chat HTTP/1.1".utf8.count - beyond
+        case 2:
+            limits.headerLineBytesMax =
+                "Sec-WebSocket-Key: \(HandshakeFixture.key)".utf8.count - beyond
+        default: limits.headersMax = 7 - beyond
+        }
+        let whole = outcome(of: bytes, pieceBytes: bytes.count, limits: limits)
+        #expect(whole.hasPrefix("GET") == (beyond <= 0), "\(whole)")
+        for pieceBytes in [1, 7, 33, bytes.count - 1] {
+            #expect(outcome(of: bytes, pieceBytes: pieceBytes, limits: limits) == whole)
+        }
+    }
 }

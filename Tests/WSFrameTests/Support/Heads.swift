@@ -38,8 +38,10 @@ func refusal(of head: String, pieceBytes: Int = 100_000) -> HTTPParseError.Reaso
 }
 
 /// What became of `bytes`, in a form to compare.
-func outcome(of bytes: [UInt8], pieceBytes: Int) -> String {
-    var parser = HTTPRequestParser()
+func outcome(
+    of bytes: [UInt8], pieceBytes: Int, limits: HTTPLimits = HTTPLimits()
+) -> String {
+    var parser = HTTPRequestParser(limits: limits)
     do throws(HTTPParseError) {
         guard let request = try feed(bytes, to: &parser, pieceBytes: pieceBytes) else {
             return "incomplete"
