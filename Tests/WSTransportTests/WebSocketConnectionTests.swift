@@ -172,6 +172,33 @@ struct WebSocketConnectionTests {
         #expect(bench.calls == ["opened", "closed"])
     }
 
+    @Test func `what stands before a violation is delivered, what stands behind it is not`()
+        async throws
+    {
+        let bench = try await Bench()
+        let peer = try bench.upgraded()
+        peer.send(
+            Bench.frame("one") + [0x81, 0x81, 0, 0, 0, 0, 0xff] + Bench.frame("two"))
+        bench.network.runUntilIdle()
+        #expect(bench.messages.count == 1)
+        #expect(peer.closeCode == 1007)
+    }
+
+    @Test func `behind a close of this side messages are passed over to the peer's close`()
+        async throws
+    {
+        let bench = try await Bench()
+        bench.echoes = false
+        let peer = try bench.upgraded()
+        bench.onMessage = { $0.close(.goingAway) }
+        let close: [UInt8] = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]
+        peer.send(Bench.frame("one") + Bench.frame("two") + close)
+        bench.network.runUntilIdle()
+        #expect(bench.messages.count == 1)
+        #expect(peer.closeCode == 1001)
+        #expect(peer.isEnded)
+    }
+
     @Test(arguments: [
         ([0x83, 0x80, 0, 0, 0, 0] as [UInt8], 1002),  // A reserved opcode.
         ([0x81, 0x01, 0x41], 1002),  // Not masked.

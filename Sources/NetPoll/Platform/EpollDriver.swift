@@ -79,23 +79,31 @@
             let count = eventCount
             eventCount = 0
             for index in 0..<count {
-                let event = events[index]
-                if event.data.u64 == Self.wakerToken {
+                // Of many connections most lie outside the caches; their memory comes while others are served.
+                if let token = token(index + 2, of: count) { loop.prefetch(token) }
+                if let token = token(index + 1, of: count) { loop.prefetchHandler(token) }
+                guard let token = token(index, of: count) else {
                     wakeup.drain()
                     continue
                 }
-                let token = Token(rawValue: event.data.u64)
                 guard let fd = loop.descriptor(of: token) else {
                     loop.counters.staleEvents += 1
                     continue
                 }
                 switch token.kind {
                 case .listener: accept(fd, token, loop)
-                case .connection: deliver(event.events, fd, token, loop)
+                case .connection: deliver(events[index].events, fd, token, loop)
                 case .attempt: loop.finishConnect(fd, token)
-                case .datagram: datagrams(event.events, fd, token, loop)
+                case .datagram: datagrams(events[index].events, fd, token, loop)
                 }
             }
+        }
+
+        /// What an event of the last wait is for; `nil` behind the last, and for the waker's.
+        @inline(__always)
+        private func token(_ index: Int, of count: Int) -> Token? {
+            guard index < count, events[index].data.u64 != Self.wakerToken else { return nil }
+            return Token(rawValue: events[index].data.u64)
         }
 
         private func deliver(_ ready: UInt32, _ fd: Int32, _ token: Token, _ loop: EventLoop) {

@@ -1,5 +1,5 @@
-/// The names of header lines that this package reads itself (RFC 9110, RFC 6455 §11.3), each compared once, when its line
-/// is read.
+/// The names of header lines that framing and the handshake ask for again and again (RFC 9112 §6, RFC 6455 §11.3):
+/// each is compared once, when its line is read.
 enum HTTPFieldName: UInt8, Sendable {
     /// Any other name.
     case other
@@ -15,6 +15,8 @@ enum HTTPFieldName: UInt8, Sendable {
     case webSocketProtocol
     case webSocketExtensions
 
+    /// Knows a name by its length, then by its letters.
+    ///
     /// - Parameter name: In any case.
     init(_ name: UnsafeRawBufferPointer) {
         @inline(__always)

@@ -11,7 +11,7 @@ struct HTTPFields: Sendable {
     struct Field: Sendable {
         let name: Slice
         let value: Slice
-        /// What the name says, where it is one that this package reads itself.
+        /// What the name says, where it is one that framing or the handshake asks for.
         let known: HTTPFieldName
     }
 

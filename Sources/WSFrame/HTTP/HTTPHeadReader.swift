@@ -3,6 +3,12 @@
 /// Keeps the bytes it is given until the head is complete, and looks at each a constant number of
 /// times, however small the pieces are.
 struct HTTPHeadReader: Sendable {
+    /// A whole head: where its first line lies without its end, its header lines, and how many bytes it takes.
+    typealias Whole = (firstLine: Range<Int>, fields: [HTTPFields.Field], bytes: Int)
+
+    /// Most heads have no more header lines, so that their list grows once.
+    private static let fieldsUsual = 16
+
     private let limits: HTTPLimits
     /// The lines so far, with their ends.
     private(set) var bytes: [UInt8] = []
@@ -18,16 +24,13 @@ struct HTTPHeadReader: Sendable {
         self.limits = limits
     }
 
-    /// A whole head: where its first line lies without its end, its header lines, and how many bytes it takes.
-    typealias Whole = (firstLine: Range<Int>, fields: [HTTPFields.Field], bytes: Int)
-
     /// Reads the head that `input` begins with, where all of it is there and nothing in it is to be refused: as most
     /// heads come. Keeps nothing, and is tried once for a head.
     ///
     /// - Returns: `nil` for any other, which ``nextLine(in:at:)`` and what follows it judge.
     mutating func whole(in input: UnsafeRawBufferPointer) -> Whole? {
-        // The shortest head is a request line of 14 bytes and two line ends.
-        guard isInFirstLine, bytes.isEmpty, input.count >= 18 else { return nil }
+        // The shortest head is a request line of 12 bytes and two line ends.
+        guard isInFirstLine, bytes.isEmpty, input.count >= 16 else { return nil }
         let input = UnsafeRawBufferPointer(
             rebasing: input[..<min(input.count, limits.headBytesMax)])
         var start = 0
@@ -39,6 +42,7 @@ struct HTTPHeadReader: Sendable {
             guard stop + 1 < input.count, input[stop] == 0x0D, input[stop + 1] == 0x0A else {
                 return nil
             }
+            bytesExamined += stop - start
             if start == 0 {
                 guard stop > 0, stop <= limits.requestLineBytesMax else { return nil }
                 firstLine = 0..<stop
@@ -47,6 +51,7 @@ struct HTTPHeadReader: Sendable {
                 return (firstLine, fields, stop + 2)
             } else {
                 guard stop - start <= limits.headerLineBytesMax, fields.count < limits.headersMax,
+                    // Why it is refused is said line by line.
                     let field = try? Self.readHeader(start..<stop, of: input)
                 else { return nil }
                 fields.append(field)
@@ -117,9 +122,6 @@ struct HTTPHeadReader: Sendable {
         if fields.isEmpty { fields.reserveCapacity(min(Self.fieldsUsual, limits.headersMax)) }
         fields.append(try readHeader(line))
     }
-
-    /// Most heads have no more header lines, so that their list grows once.
-    private static var fieldsUsual: Int { 16 }
 
     func string(_ slice: HTTPFields.Slice) -> String {
         String(decoding: bytes[Int(slice.lower)..<Int(slice.upper)], as: UTF8.self)

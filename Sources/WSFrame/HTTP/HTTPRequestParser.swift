@@ -65,6 +65,7 @@ public struct HTTPRequestParser: Sendable {
     private mutating func parse(_ input: UnsafeRawBufferPointer) throws(HTTPParseError) -> OnBytes {
         // What a screen looks at has to be read line by line.
         if screen == nil, !skippedEmptyLine, let whole = reader.whole(in: input),
+            // Why it is refused is said there too.
             let line = try? Self.readRequestLine(whole.firstLine, of: input)
         {
             var head: [UInt8] = []
@@ -73,6 +74,7 @@ public struct HTTPRequestParser: Sendable {
             let request = try HTTPRequest(
                 head: head, method: line.method, target: line.target,
                 version: line.version, fields: whole.fields)
+            reader = HTTPHeadReader(limits: limits)
             return .request(request, consumed: whole.bytes)
         }
         var cursor = 0

@@ -37,8 +37,9 @@ package struct ProtocolCore: Sendable {
         return try next(in: buffer, at: &cursor, &carried, configuration)
     }
 
-    /// The message at the cursor, if it is one unfragmented frame that lies whole in `input`: what ``next(in:at:carrying:_:)``
-    /// does first, for a driver that carries nothing and has agreed on no compression.
+    /// The message at the cursor, if it is one unfragmented frame that lies whole in `input`: what
+    /// ``next(in:at:carrying:_:)`` does first, for a driver that carries nothing and has agreed on no
+    /// compression.
     ///
     /// - Parameters:
     ///   - input: Bytes received; the payload is unmasked in place.
@@ -54,9 +55,7 @@ package struct ProtocolCore: Sendable {
         // unsafe: used within this call only, which has `input` to itself.
         let buffer = input.withUnsafeMutableBytes { $0 }
         precondition(cursor >= 0 && cursor <= buffer.count, "cursor \(cursor) is outside the input")
-        return role == .server
-            ? try nextInPlace(in: buffer, at: &cursor, bytesMax)
-            : try nextUnmaskedInPlace(in: buffer, at: &cursor, bytesMax)
+        return try nextWhole(in: buffer, at: &cursor, bytesMax)
     }
 
     /// A limit that the driver counts was passed: what follows is discarded.
@@ -86,14 +85,19 @@ package struct ProtocolCore: Sendable {
     ) throws(ProtocolViolation) -> Event? {
         precondition(cursor >= 0 && cursor <= input.count, "cursor \(cursor) is outside the input")
         if carried.isEmpty, closeHandshake.mayReceive {
-            let bytesMax = configuration.inPlaceBytesMax
-            let message =
-                role == .server
-                ? try nextInPlace(in: input, at: &cursor, bytesMax)
-                : try nextUnmaskedInPlace(in: input, at: &cursor, bytesMax)
+            let message = try nextWhole(in: input, at: &cursor, configuration.inPlaceBytesMax)
             if let message { return .message(message.kind, .input(message.payload)) }
         }
         return try nextStepwise(in: input, at: &cursor, &carried, configuration)
+    }
+
+    @inline(__always)
+    private mutating func nextWhole(
+        in input: UnsafeMutableRawBufferPointer, at cursor: inout Int, _ bytesMax: Int
+    ) throws(ProtocolViolation) -> (kind: MessageKind, payload: Range<Int>)? {
+        role == .server
+            ? try nextInPlace(in: input, at: &cursor, bytesMax)
+            : try nextUnmaskedInPlace(in: input, at: &cursor, bytesMax)
     }
 
     /// The common case of a server in one pass: an unfragmented data frame up to 64 KiB, whole in the

@@ -197,8 +197,8 @@ public class WebSocketConnection {
         freeCold()
     }
 
-    /// Delivers the messages at the begin of `bytes` that are one whole frame each, as most are, where nothing is
-    /// carried and nothing compressed.
+    /// Delivers the messages that `bytes` has from `start` on, as far as each is one whole frame, as most are;
+    /// for a connection that carries nothing and does not compress.
     ///
     /// - Returns: The end of what was taken.
     private func deliverWhole(_ bytes: inout MutableRawSpan, from start: Int) -> Int {

@@ -38,7 +38,7 @@ enum RequestCheck {
                         consumed += piece.count - start
                         let looks = parser.bytesExamined - examined
                         // A line is looked at once more when it ends, a head before where it might be there whole.
-                        if looks > rest.byteCount + 2 * limits.headBytesMax {
+                        if looks > rest.byteCount + 3 * limits.headBytesMax {
                             said.append("broken: \(looks) looks at \(rest.byteCount) bytes")
                         }
                         return true

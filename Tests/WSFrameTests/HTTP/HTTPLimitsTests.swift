@@ -94,9 +94,9 @@ struct KnownHeadFlawTests {
         let head = Array(("GET / HTTP/1.1\r\nHost: h\r\n" + lines.joined()).utf8)
         var parser = HTTPRequestParser()
         _ = try feed(head, to: &parser, pieceBytes: pieceBytes)
-        // Each byte is looked at once for its line's end and once as part of its line; those of the first piece once
-        // more before, for a head that is there whole.
-        #expect(parser.bytesExamined <= 2 * head.count + min(pieceBytes, head.count))
+        // Each byte is looked at once for its line's end and once as part of its line; those of the first piece so
+        // before, too, for a head that is there whole.
+        #expect(parser.bytesExamined <= 2 * (head.count + min(pieceBytes, head.count)))
         #expect(parser.bytesExamined >= head.count)
     }
 
