@@ -42,6 +42,12 @@ final class TopicPart {
         window = CursorWindow(end: end)
     }
 
+    /// The connection of a subscriber, while its session has one.
+    @inline(__always)
+    func link(at index: Int) -> Unmanaged<WebSocketConnection>? {
+        subscribers[index].session._withUnsafeGuaranteedRef { $0.link }
+    }
+
     /// Adds a subscriber that lacks what comes from `place` on, and returns its index.
     func append(_ session: Session, from cursor: Cursor, position: Int) -> Int {
         // Doubling would waste as much as it holds; a subscription may take 48 bytes in all.

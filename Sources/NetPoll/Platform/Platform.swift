@@ -74,7 +74,7 @@ package enum Platform {
 
     /// Brings the first 128 bytes of an object nearer, most of it or all.
     @inline(__always)
-    static func prefetchObject(_ memory: UnsafeRawPointer) {
+    package static func prefetchObject(_ memory: UnsafeRawPointer) {
         prefetch(memory)
         prefetch(memory + 64)
     }
