@@ -68,11 +68,8 @@ public struct HTTPRequestParser: Sendable {
             // Why it is refused is said there too.
             let line = try? Self.readRequestLine(whole.firstLine, of: input)
         {
-            var head: [UInt8] = []
-            head.reserveCapacity(whole.bytes)
-            head.append(contentsOf: UnsafeRawBufferPointer(rebasing: input[..<whole.bytes]))
             let request = try HTTPRequest(
-                head: head, method: line.method, target: line.target,
+                head: Array(input[..<whole.bytes]), method: line.method, target: line.target,
                 version: line.version, fields: whole.fields)
             reader = HTTPHeadReader(limits: limits)
             return .request(request, consumed: whole.bytes)

@@ -72,7 +72,7 @@ public struct HTTPRequestReader: Sendable {
             return nil
         case .request(let request, let consumed):
             cursor += consumed
-            if !trailers.isEmpty { trailers = [] }
+            trailers = []
             body = HTTPBodyDecoder(request.body, limits: limits)
             return .head(request)
         }
